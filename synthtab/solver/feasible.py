@@ -1,0 +1,64 @@
+"""Feasible sets of one column for many rows at once, and how token prefixes meet them.
+
+A set is a union of disjoint arithmetic progressions per row: ``lo, lo + stride, ...`` up to ``hi``.
+One representation serves every type, because a token prefix always stands for one interval of codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthtab.batch import Codes, Mask
+
+EMPTY_LO, EMPTY_HI = 1, 0
+
+
+@dataclass(frozen=True)
+class Feasible:
+    """What a column may hold in each of R rows.
+
+    ``null`` (R,) bool: may the cell be NULL; ``lo`` and ``hi`` (R, m) int64: m pieces per row, both
+    ends included, ascending and disjoint; an empty piece has ``lo > hi``. Where ``stride`` > 1, piece
+    k holds only ``lo, lo + stride, ...`` and its ``hi`` is the last of them; pieces may then
+    interleave.
+    """
+
+    null: Mask
+    lo: Codes
+    hi: Codes
+    stride: int = 1
+
+    def __len__(self) -> int:
+        return len(self.null)
+
+    def meets(self, lo: Codes, hi: Codes) -> Mask:
+        """Say which intervals contain a feasible code.
+
+        ``lo`` and ``hi`` have shape (S,) or (R, S), both ends included, empty where ``lo > hi``.
+        Returns bool (R, S).
+        """
+        rows, pieces = self.lo.shape
+        lo2, hi2 = np.atleast_2d(lo), np.atleast_2d(hi)
+        met = np.zeros((rows, lo2.shape[1]), dtype=bool)
+        for k in range(pieces):
+            first, last = self.lo[:, k, None], self.hi[:, k, None]
+            start = np.maximum(lo2, first)
+            if self.stride > 1:
+                start = start + (first - start) % self.stride
+            met |= (start <= np.minimum(hi2, last)) & (lo2 <= hi2)
+        return met
+
+    def any(self) -> Mask:
+        """Say per row (R,) whether anything at all, NULL included, is feasible."""
+        return self.null | (self.lo <= self.hi).any(axis=1)
+
+    def contains(self, codes: Codes, nulls: Mask) -> Mask:
+        """Say per row (R,) whether the given cell is in the set."""
+        inside = self.meets(codes[:, None], codes[:, None])[:, 0]
+        return np.where(nulls, self.null, inside)
+
+    def take(self, rows: Codes) -> Feasible:
+        """Return the sets of the rows picked by index (with repetition)."""
+        return Feasible(self.null[rows], self.lo[rows], self.hi[rows], self.stride)
