@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,21 +56,31 @@ class Batch:
         return Batch(tuple(columns), self.codes[:, at], self.nulls[:, at], self.pool)
 
 
-def concat(batches: Sequence[Batch]) -> Batch:
-    """Stack batches of the same columns; their pools are merged and text codes renumbered.
+def concat(batches: Sequence[Batch], text: Collection[str] = ()) -> Batch:
+    """Stack batches of the same columns, at least one.
 
-    Text columns cannot be told from others here, so batches must share a pool or have equal ones;
-    :func:`synthtab.frames.encode_frame` and the decoder see to that. Raises ValueError otherwise.
+    ``text`` names the text columns, which a batch does not know of itself: where pools differ they
+    are merged, and the codes of these columns renumbered. Raises ValueError when columns differ,
+    or when the pools do and no text column is named.
     """
     first = batches[0]
     for other in batches[1:]:
         if other.columns != first.columns:
             raise ValueError(f"columns differ: {first.columns} and {other.columns}")
-        if other.pool is not first.pool and not np.array_equal(other.pool, first.pool):
-            raise ValueError("pools differ")
-    return Batch(
-        first.columns,
-        np.concatenate([b.codes for b in batches]),
-        np.concatenate([b.nulls for b in batches]),
-        first.pool,
-    )
+    codes = np.concatenate([b.codes for b in batches])
+    nulls = np.concatenate([b.nulls for b in batches])
+    if all(b.pool is first.pool or np.array_equal(b.pool, first.pool) for b in batches[1:]):
+        return Batch(first.columns, codes, nulls, first.pool)
+    if not text:
+        raise ValueError("pools differ, and no text column is named")
+    place: dict[str, int] = {}
+    renumbered = [
+        np.array([place.setdefault(s, len(place)) for s in b.pool], dtype=np.int64) for b in batches
+    ]
+    ends = np.cumsum([len(b) for b in batches])
+    for at in (first.index(name) for name in text):
+        for end, batch, numbers in zip(ends, batches, renumbered, strict=True):
+            rows = slice(end - len(batch), end)
+            filled = ~nulls[rows, at]
+            codes[rows, at][filled] = numbers[codes[rows, at][filled]]
+    return Batch(first.columns, codes, nulls, np.array(list(place), dtype=object))
