@@ -11,8 +11,6 @@ import codecs
 import csv
 import gzip
 import io
-import os
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +22,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from synthtab.atomic import atomic
 from synthtab.batch import Batch, concat
 from synthtab.codec import Problem, encode_arrays, merge_problems
+from synthtab.csvtext import write_csv
 from synthtab.errors import DataError, UsageError
 from synthtab.frames import check_names
 from synthtab.schema import Column, DateType, TextType
@@ -113,11 +113,11 @@ def write_frame(
         if suffix == ".parquet":
             pq.write_table(table, temporary)
         elif suffix == ".csv.gz":
-            with gzip.open(temporary, "wb", compresslevel=6) as stream:
-                _write_csv(cast(IO[bytes], stream), table)
+            with gzip.GzipFile(temporary, "wb", 6, mtime=0) as stream:
+                write_csv(cast(IO[bytes], stream), table)
         else:
             with temporary.open("wb") as stream:
-                _write_csv(stream, table)
+                write_csv(stream, table)
 
 
 def check_writable(path: str | Path) -> None:
@@ -128,41 +128,6 @@ def check_writable(path: str | Path) -> None:
     _suffix(Path(path))
     with atomic(path, commit=False):
         pass
-
-
-@contextmanager
-def atomic(path: str | Path, *, commit: bool = True) -> Generator[Path]:
-    """Give the name of a temporary file beside ``path`` that takes its place when all went well.
-
-    Whatever ends the block early, an interrupt included, leaves ``path`` as it was and no trace.
-    Raises UsageError where the file cannot be made.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise UsageError(f"cannot write {path}: it is a directory")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no directory {path.parent}")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise UsageError(f"cannot write {path}: no permission")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        if commit:
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _suffix(path: Path) -> str:
@@ -390,27 +355,3 @@ def _nullable(kind: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:
     if pa.types.is_signed_integer(kind):
         return pd.Int64Dtype()
     return pd.ArrowDtype(kind) if pa.types.is_decimal(kind) else None
-
-
-def _write_csv(stream: IO[bytes], table: pa.Table) -> None:
-    header = [
-        _quoted(pa.array([name], pa.large_string()))[0].as_py() for name in table.column_names
-    ]
-    stream.write((",".join(header) + "\n").encode())
-    for block in table.to_batches(max_chunksize=65_536):
-        fields = [pc.fill_null(_quoted(c), "") for c in block.columns]
-        lines = pc.binary_join_element_wise(*fields, ",")
-        stream.write("".join(f"{line}\n" for line in lines.to_pylist()).encode())
-
-
-def _quoted(array: pa.Array) -> pa.Array:
-    """Return cells as CSV fields: in quotes where they are empty or hold a mark of the format."""
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        array, kind = array.dictionary_decode(), kind.value_type
-    text = array.cast(pa.large_string())
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        return text
-    needs = pc.match_substring_regex(text, '[",\r\n]|^$|^\\s|\\s$')
-    inner = pc.replace_substring(text, '"', '""')
-    return pc.if_else(needs, pc.binary_join_element_wise('"', inner, '"', ""), text)
