@@ -1,0 +1,43 @@
+# Every target sets up what it needs: a virtual environment in .venv with the versions of
+# constraints.txt. PYTHON names the interpreter to build it from.
+
+PYTHON ?= python3
+# Torch comes in a build without CUDA from here, on Linux; where that cannot be reached, pip takes
+# the same version from its usual place.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+demo: $(STAMP)  ## learn a real table, make rows that break none of its rules, report
+	$(BIN)/synthtab demo
+
+test: $(STAMP)  ## run the test suite
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: $(STAMP)  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## check types
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## measure what docs/results.md reports (needs ../shared/data)
+	$(BIN)/python -m bench adult
+
+clean:  ## remove what make made
+	rm -rf $(VENV) demo-out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no '$(PYTHON)'; install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed, '$(PYTHON)' is $$($(PYTHON) -V 2>&1); say make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --retries 0 --extra-index-url $(TORCH_INDEX) --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
