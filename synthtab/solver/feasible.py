@@ -1,7 +1,8 @@
 """Feasible sets of one column for many rows at once, and how token prefixes meet them.
 
 A set is a union of disjoint arithmetic progressions per row: ``lo, lo + stride, ...`` up to ``hi``.
-One representation serves every type, because a token prefix always stands for one interval of codes.
+One representation serves every type, because a token prefix always stands for one interval of
+codes.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ class Feasible:
     """What a column may hold in each of R rows.
 
     ``null`` (R,) bool: may the cell be NULL; ``lo`` and ``hi`` (R, m) int64: m pieces per row, both
-    ends included, ascending and disjoint; an empty piece has ``lo > hi``. Where ``stride`` > 1, piece
-    k holds only ``lo, lo + stride, ...`` and its ``hi`` is the last of them; pieces may then
+    ends included, ascending and disjoint; an empty piece has ``lo > hi``. Where ``stride`` > 1,
+    piece k holds only ``lo, lo + stride, ...`` and its ``hi`` is the last of them; pieces may then
     interleave.
     """
 
@@ -62,3 +63,18 @@ class Feasible:
     def take(self, rows: Codes) -> Feasible:
         """Return the sets of the rows picked by index (with repetition)."""
         return Feasible(self.null[rows], self.lo[rows], self.hi[rows], self.stride)
+
+    def uniform(self, rng: np.random.Generator) -> tuple[Codes, Mask]:
+        """Draw one cell per row, (R,) codes and nulls, uniformly over the codes of its set.
+
+        NULL is drawn only where nothing else is feasible. A row whose set is empty gets code 0.
+        """
+        sizes = np.where(self.lo <= self.hi, (self.hi - self.lo) // self.stride + 1.0, 0.0)
+        total = sizes.sum(axis=1)
+        rows = np.arange(len(self))
+        target = rng.random(len(self)) * total
+        piece = (np.cumsum(sizes, axis=1) > target[:, None]).argmax(axis=1)
+        lo, hi = self.lo[rows, piece], self.hi[rows, piece]
+        steps = rng.integers(0, np.maximum((hi - lo) // self.stride, 0), endpoint=True)
+        some = total > 0
+        return np.where(some, lo + steps * self.stride, 0), ~some & self.null

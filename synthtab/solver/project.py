@@ -1,0 +1,186 @@
+"""Compile row rules into a Plan: an order of columns, and what each may hold given the earlier.
+
+Z3 removes the later columns from the rules one at a time, last first, which leaves for each column
+the formula over it and the earlier ones that says exactly which values can still be completed to a
+row (quantifier elimination as in docs/architecture.md, "the Plan"). Decoding then needs no solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import z3
+
+from synthtab.backends.smt import NULL_SUFFIX, Hidden, SmtBackend, show
+from synthtab.errors import InfeasibleError
+from synthtab.ir import nodes
+from synthtab.schema import TextType
+from synthtab.solver.components import Component, components
+from synthtab.solver.eliminate import (
+    Deadline,
+    Eliminated,
+    eliminate_flag,
+    eliminate_int,
+    flatten,
+    names_in,
+)
+from synthtab.solver.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    NotLinearError,
+    conjoin,
+    fits_int64,
+    from_z3,
+    under_ranges,
+    variables,
+)
+from synthtab.solver.order import column_order
+from synthtab.solver.pieces import solvable
+from synthtab.solver.plan import Plan, Step
+from synthtab.solver.space import Space, all_ranges
+
+DETERMINED_MS = 500
+EXACT_TEXT = "no mask reaches into text"
+
+
+def compile_plan(
+    table: nodes.Table,
+    *,
+    domains: Mapping[str, tuple[int, int]] | None = None,
+    order: Sequence[str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    budget_s: float = 10.0,
+) -> Plan:
+    """Compile the row rules of ``table``.
+
+    ``domains`` narrows columns' ranges (codes, inclusive); ``order`` fixes the order of decoding
+    (all columns, once each), otherwise it is chosen, with ``sizes`` (distinct values per column) if
+    given; ``budget_s`` is the solver's time for each connected component of rules, in seconds.
+
+    Where the solver gives up, the Plan says so for the columns concerned and allows more than the
+    rules do there, never less. Raises InfeasibleError when no row at all satisfies the rules.
+    """
+    backend = SmtBackend(table, dict(domains or {}))
+    parts = components(backend)
+    chosen = tuple(order) if order is not None else column_order(table, backend, sizes)
+    if sorted(chosen) != sorted(table.column_names):
+        raise ValueError(f"order {chosen} is not a permutation of {table.column_names}")
+    steps: dict[str, Step] = {}
+    for component in parts:
+        steps |= _project(table, backend, component, chosen, Deadline(budget_s))
+    ranges = all_ranges(backend)
+    big = any(not fits_int64(s.formula, ranges) for s in steps.values())
+    return Plan(
+        table=table,
+        order=chosen,
+        steps=tuple(steps.get(c, Step(c)) for c in chosen),
+        space=Space(dict(backend.ranges), {h.name: h for h in backend.hidden}, big),
+    )
+
+
+def _project(
+    table: nodes.Table,
+    backend: SmtBackend,
+    component: Component,
+    order: Sequence[str],
+    deadline: Deadline,
+) -> dict[str, Step]:
+    columns = [c for c in order if c in component.columns]
+    ready = {h.name: max(columns.index(c) for c in h.inputs) for h in component.hidden}
+    current = flatten([*component.conjuncts, *component.background(backend)])
+    reason: str | None = None
+    steps: dict[str, Step] = {}
+    for at in range(len(columns) - 1, -1, -1):
+        column = columns[at]
+        known_now = [h for h in component.hidden if ready[h.name] == at]
+        steps[column] = _step(table, backend, column, current, known_now, reason, component.rules)
+        # Latest first: a hidden term may be made of others.
+        for hidden in reversed(known_now):
+            free = not _mentioned_beyond(hidden, current, backend)
+            done = eliminate_int(current, backend.value(hidden.name), deadline)
+            current = done.conjuncts
+            if done.inexact or not (hidden.exact or free):
+                reason = done.inexact or f"{show(hidden.term)} is only bounded before {column}"
+        done = _without(column, current, backend, deadline)
+        current, reason = done.conjuncts, done.inexact or reason
+    if any(z3.is_false(c) for c in current) or FALSE in {s.formula for s in steps.values()}:
+        raise InfeasibleError(
+            f"no row of table {table.name!r} can satisfy its rules; "
+            f"the conflict lies among: {', '.join(component.rules)}"
+        )
+    return steps
+
+
+def _without(
+    column: str, current: Sequence[z3.BoolRef], backend: SmtBackend, deadline: Deadline
+) -> Eliminated:
+    flag = backend.null(column)
+    conjuncts: Sequence[z3.BoolRef] = current
+    if not z3.is_false(flag):
+        conjuncts = eliminate_flag(current, flag).conjuncts
+    return eliminate_int(conjuncts, backend.value(column), deadline)
+
+
+def _mentioned_beyond(hidden: Hidden, current: Iterable[z3.BoolRef], backend: SmtBackend) -> bool:
+    """Say whether a formula besides the term's own axioms and range still speaks of it."""
+    value = backend.value(hidden.name)
+    own = {
+        e.get_id()
+        for e in flatten([value >= hidden.lo, value <= hidden.hi, *backend.axioms(hidden)])
+    }
+    return any(hidden.name in names_in(c) and c.get_id() not in own for c in current)
+
+
+def _step(
+    table: nodes.Table,
+    backend: SmtBackend,
+    column: str,
+    current: Sequence[z3.BoolRef],
+    known_now: Sequence[Hidden],
+    reason: str | None,
+    rules: tuple[str, ...],
+) -> Step:
+    mine = {column, column + NULL_SUFFIX} | {h.name for h in known_now}
+    own_range = {e.get_id() for e in flatten([backend.range_formula(column)])}
+    axioms = {e.get_id() for h in known_now for e in flatten(backend.axioms(h))}
+    ranges = all_ranges(backend)
+    parts: list[Formula] = []
+    for conjunct in current:
+        if mine & names_in(conjunct) and conjunct.get_id() not in own_range | axioms:
+            try:
+                parts.append(from_z3(conjunct))
+            except NotLinearError:
+                reason = reason or "a projection is not linear"
+    formula = under_ranges(conjoin(parts), ranges)
+    hidden = {h.name: h for h in known_now if h.name in variables(formula)}
+    lo, hi = backend.ranges[column]
+    if isinstance(table.column(column).type, TextType):
+        touched = formula != TRUE
+        return Step(column, rules=rules if touched else (), inexact=EXACT_TEXT if touched else None)
+    if not solvable(formula, column, hidden, hi - lo + 1):
+        texts = [show(h.term) for h in hidden.values()]
+        return Step(column, rules=rules, inexact=f"cannot be solved for: {', '.join(texts)}")
+    return Step(
+        column,
+        formula=formula,
+        hidden=tuple(hidden.values()),
+        rules=rules,
+        inexact=reason,
+        determined=formula != TRUE
+        and not table.column(column).optional
+        and _determined(backend, column, current, known_now),
+    )
+
+
+def _determined(
+    backend: SmtBackend, column: str, current: Sequence[z3.BoolRef], known_now: Sequence[Hidden]
+) -> bool:
+    """Say whether the earlier columns leave at most one value (False where undecided)."""
+    if known_now:
+        return False
+    solver = z3.SolverFor("QF_LIA", ctx=backend.context)
+    solver.set("timeout", DETERMINED_MS)
+    value, other = backend.value(column), z3.Int(column + "'", backend.context)
+    solver.add(*current, *(z3.substitute(c, (value, other)) for c in current), value != other)
+    return bool(solver.check() == z3.unsat)
