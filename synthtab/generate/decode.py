@@ -1,0 +1,281 @@
+"""Drawing rows: down the tree of prefixes, with what the automata and the guide allow.
+
+Rows that have begun alike share a node: the network runs once per node, and each row draws its next
+symbol from its node's distribution. Where there are more nodes than fit one batch, the rows are dealt
+out in the order of their prefixes, so that a batch keeps what its rows share; where nearly every row
+has a node of its own, nodes are no longer merged. docs/performance.md says what this gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthtab.batch import Codes, Mask
+from synthtab.generate.automaton import ColumnAutomaton
+from synthtab.generate.guide import Guide
+from synthtab.generate.machine import States
+from synthtab.generate.places import Choice, Symbols
+from synthtab.generate.sampling import choices
+from synthtab.generate.step import Cache, Stepper
+from synthtab.generate.tokenizer import ColumnLayout, Layout
+from synthtab.solver.feasible import Feasible
+
+NODES = 2048
+WAVE = 65_536
+# Merging rows costs a copy of the cache at every position: not worth it above this share of nodes.
+MERGED = 0.8
+
+Strings = NDArray[np.object_]
+RowProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Walked:
+    """Rows of symbols (rows, positions), their log-weights, and which met a dead end."""
+
+    symbols: Symbols
+    log_weight: NDArray[np.float64]
+    dead: Mask
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some of a front's rows after a draw: which (None: all), and the nodes they are at.
+
+    Node k follows the front's node ``parents[k]`` (None: its own number) by symbol ``chosen[k]``.
+    """
+
+    rows: NDArray[np.int64] | None
+    node: NDArray[np.int64]
+    parents: NDArray[np.int64] | None
+    chosen: Symbols
+
+
+@dataclass(frozen=True)
+class _Front:
+    """Rows that have all come to one position, and the nodes they share.
+
+    ``rows`` (n,) are their places in the result, ``node`` (n,) each one's node; the rest is per node.
+    ``states`` and ``feasible`` are those of the column being written, None where nothing masks it;
+    ``known`` and ``texts`` hold the finished columns, for the guide.
+    """
+
+    position: int
+    rows: NDArray[np.int64]
+    node: NDArray[np.int64]
+    cache: Cache
+    symbols: Symbols
+    log_weight: NDArray[np.float64]
+    dead: Mask
+    states: States | None
+    feasible: Feasible | None
+    known: dict[str, tuple[Codes, Mask]]
+    texts: dict[str, Strings]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The network and the layout to draw with, and what masks: immutable, shared by all rows.
+
+    ``automata`` is None at level ``free``, ``guide`` below ``solver``.
+    """
+
+    layout: Layout
+    stepper: Stepper
+    automata: tuple[ColumnAutomaton, ...] | None = None
+    guide: Guide | None = None
+    temperature: float = 1.0
+
+    def draw(self, rows: int, random: torch.Generator, progress: RowProgress | None) -> Walked:
+        """Draw rows; ``progress`` is told how many are done, of how many."""
+        out = Walked(
+            np.empty((rows, self.layout.length), dtype=np.int64),
+            np.zeros(rows),
+            np.zeros(rows, dtype=bool),
+        )
+        done = 0
+        for start in range(0, rows, WAVE):
+            # A stack of fronts still to be made: depth first, so that few caches are held at a time.
+            waiting = [partial(self._root, np.arange(start, min(start + WAVE, rows)))]
+            while waiting:
+                front = waiting.pop()()
+                if front.position < self.layout.length:
+                    waiting.extend(self._step(front, random))
+                    continue
+                out.symbols[front.rows] = front.symbols[front.node]
+                out.log_weight[front.rows] = front.log_weight[front.node]
+                out.dead[front.rows] = front.dead[front.node]
+                done += len(front.rows)
+                if progress is not None:
+                    progress(done, rows)
+        return out
+
+    def _step(self, front: _Front, random: torch.Generator) -> list[Callable[[], _Front]]:
+        """Draw every row's next symbol; return what makes the fronts that follow."""
+        nodes, position = len(front.symbols), front.position
+        number, column, place = self._at(position)
+        states, feasible = front.states, front.feasible
+        if place == 0:
+            states, feasible = self._begin(front, number, column)
+        before = front.symbols[:, position - 1] if position else np.zeros(nodes, dtype=np.int64)
+        logits = self.stepper.logits(position, torch.from_numpy(before), front.cache)
+        prefix = front.symbols[:, column.first : position]
+        allowed = self._allowed(number, place, prefix, states, feasible)
+        options = choices(logits, allowed, self.temperature)
+        drawn = options.draw(torch.from_numpy(front.node), random).numpy()
+        after = replace(
+            front,
+            position=position + 1,
+            log_weight=front.log_weight + options.log_mass,
+            dead=front.dead | options.dead,
+            states=states,
+            feasible=feasible,
+        )
+        parts = _deal(front.node, drawn, nodes, logits.shape[1])
+        return [partial(self._follow, after, part) for part in reversed(parts)]
+
+    def _at(self, position: int) -> tuple[int, ColumnLayout, int]:
+        """Return the number and the layout of the column at a position, and which of its places."""
+        number = self.layout.column_at[position]
+        column = self.layout.columns[number]
+        return number, column, position - column.first
+
+    def _root(self, rows: NDArray[np.int64]) -> _Front:
+        """Return the front where no row has begun: one node."""
+        return _Front(
+            position=0,
+            rows=rows,
+            node=np.zeros(len(rows), dtype=np.int64),
+            cache=Cache.empty(self.stepper, 1),
+            symbols=np.zeros((1, self.layout.length), dtype=np.int64),
+            log_weight=np.zeros(1),
+            dead=np.zeros(1, dtype=bool),
+            states=None,
+            feasible=None,
+            known={},
+            texts={},
+        )
+
+    def _begin(
+        self, front: _Front, number: int, column: ColumnLayout
+    ) -> tuple[States | None, Feasible | None]:
+        """Return the states before a column's first place, and what the guide leaves of it."""
+        nodes, states, feasible = len(front.symbols), None, None
+        # A column of one place has nothing to follow: each of its symbols is a value.
+        if self.automata is not None and not isinstance(column.places, Choice):
+            states = self.automata[number].begin(nodes)
+        name = column.column.name
+        if self.guide is not None and self.guide.constrained(name):
+            known, pool = _pooled(front.known, front.texts)
+            feasible = self.guide.feasible(name, known, pool)
+        return states, feasible
+
+    def _allowed(
+        self,
+        number: int,
+        place: int,
+        prefix: Symbols,
+        states: States | None,
+        feasible: Feasible | None,
+    ) -> Mask | None:
+        """Return which symbols (nodes, symbols) may come next; None for all."""
+        column = self.layout.columns[number]
+        allowed = None
+        if states is not None and self.automata is not None:
+            allowed = self.automata[number].allowed(place, states)
+        if feasible is not None:
+            met = feasible.meets(*column.bounds(place, prefix if place else prefix[:1]))
+            if place == 0 and column.null is not None:
+                met[:, column.null] = feasible.null
+            elif (pad := column.padding(place)) is not None:
+                # Whether a value may end here is the automaton's business.
+                met[:, pad] = True
+            allowed = met if allowed is None else allowed & met
+        return allowed
+
+    def _follow(self, front: _Front, part: _Part) -> _Front:
+        """Return the front of a part, its cache and columns picked from the one before."""
+        last = front.position - 1
+        number, column, place = self._at(last)
+        symbols, states, feasible, known, texts = (
+            front.symbols,
+            front.states,
+            front.feasible,
+            front.known,
+            front.texts,
+        )
+        cache, log_weight, dead, parents = front.cache, front.log_weight, front.dead, part.parents
+        if parents is not None:
+            symbols, log_weight, dead = symbols[parents], log_weight[parents], dead[parents]
+            cache = cache.take(torch.from_numpy(parents), front.position)
+            states = None if states is None else states[parents]
+            feasible = None if feasible is None else feasible.take(parents)
+            known = {name: (c[parents], n[parents]) for name, (c, n) in known.items()}
+            texts = {name: strings[parents] for name, strings in texts.items()}
+        symbols[:, last] = part.chosen
+        if states is not None and self.automata is not None:
+            states = self.automata[number].advance(place, states, part.chosen)
+        if self.guide is not None and place == len(column.sizes) - 1:
+            cells = column.decode(symbols[:, column.first : front.position])
+            known = known | {column.column.name: (cells.codes, cells.nulls)}
+            if cells.texts is not None:
+                texts = texts | {column.column.name: cells.texts}
+        return _Front(
+            position=front.position,
+            rows=front.rows if part.rows is None else front.rows[part.rows],
+            node=part.node,
+            cache=cache,
+            symbols=symbols,
+            log_weight=log_weight,
+            dead=dead,
+            states=states,
+            feasible=feasible,
+            known=known,
+            texts=texts,
+        )
+
+
+def _pooled(
+    known: dict[str, tuple[Codes, Mask]], texts: dict[str, Strings]
+) -> tuple[dict[str, tuple[Codes, Mask]], Strings]:
+    """Return the known columns with text codes that index the pool, and the pool."""
+    if not texts:
+        return known, np.empty(0, dtype=object)
+    pool, codes = np.unique(np.concatenate(list(texts.values())), return_inverse=True)
+    numbered = codes.reshape(len(texts), -1).astype(np.int64)
+    named = {
+        name: (np.where(known[name][1], 0, column), known[name][1])
+        for name, column in zip(texts, numbered, strict=True)
+    }
+    return known | named, pool
+
+
+def _deal(node: NDArray[np.int64], drawn: Symbols, nodes: int, size: int) -> list[_Part]:
+    """Merge rows of one node that drew one symbol, and split what is too much for one batch.
+
+    ``node`` and ``drawn`` (n,) are each row's node, of ``nodes``, and symbol, of ``size``.
+    """
+    rows = len(node)
+    if nodes == rows:
+        return [_Part(None, node, None, drawn)]
+    keys, following = np.unique(node * size + drawn, return_inverse=True)
+    if rows <= NODES and len(keys) > MERGED * rows:
+        return [_Part(None, np.arange(rows), node, drawn)]
+    parents, chosen = np.divmod(keys, size)
+    if len(keys) <= NODES:
+        same = len(keys) == nodes and bool((parents == np.arange(nodes)).all())
+        return [_Part(None, following, None if same else parents, chosen)]
+    order = np.argsort(following, kind="stable")
+    pieces = -(-len(keys) // NODES)
+    edges = np.linspace(0, len(keys), pieces + 1).astype(np.int64)
+    cuts = np.searchsorted(following[order], edges)
+    return [
+        _Part(order[i:j], following[order[i:j]] - a, parents[a:b], chosen[a:b])
+        for a, b, i, j in zip(edges, edges[1:], cuts, cuts[1:], strict=False)
+    ]

@@ -1,0 +1,78 @@
+"""The language model: a small Llama made for one table, with an output layer cut per position.
+
+The weights, their names and the configuration are those of ``transformers``' LlamaForCausalLM with
+tied embeddings, so a saved model opens there too. Only the way to the loss is our own: each position
+of a row has symbols of its own, and the loss needs the logits of those alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from synthtab.generate.tokenizer import BOS, Layout
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of the network; the table decides vocabulary and length."""
+
+    hidden: int = 96
+    layers: int = 3
+    heads: int = 4
+    kv_heads: int = 4
+    feed_forward: int = 256
+    rope_theta: float = 10_000.0
+    norm_eps: float = 1e-5
+
+    def llama(self, layout: Layout) -> LlamaConfig:
+        """Return the configuration for transformers."""
+        return LlamaConfig(
+            vocab_size=layout.vocabulary,
+            hidden_size=self.hidden,
+            intermediate_size=self.feed_forward,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.kv_heads,
+            max_position_embeddings=layout.length + 1,
+            rope_parameters={"rope_type": "default", "rope_theta": self.rope_theta},
+            rms_norm_eps=self.norm_eps,
+            tie_word_embeddings=True,
+            bos_token_id=BOS,
+            eos_token_id=None,
+            pad_token_id=None,
+            attention_bias=False,
+            mlp_bias=False,
+        )
+
+
+def new_network(config: ModelConfig, layout: Layout, seed: int) -> LlamaForCausalLM:
+    """Make a network with random weights that depend on the seed and nothing else."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = LlamaForCausalLM(config.llama(layout))
+    return network.float()
+
+
+def tokens_of(layout: Layout, symbols: Tensor) -> Tensor:
+    """Return token ids (rows, positions) of symbols of the same shape."""
+    return symbols + torch.from_numpy(layout.starts[:-1])
+
+
+def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) -> Tensor:
+    """Return the mean cross-entropy (positions,) in nats of each position given those before."""
+    tokens = tokens_of(layout, symbols)
+    inputs = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
+    hidden = network.model(input_ids=inputs, use_cache=False).last_hidden_state
+    weight = network.get_output_embeddings().weight
+    losses = []
+    for position in range(layout.length):
+        a, b = int(layout.starts[position]), int(layout.starts[position + 1])
+        logits = functional.linear(hidden[:, position], weight[a:b])
+        losses.append(functional.cross_entropy(logits, symbols[:, position]))
+    return torch.stack(losses)

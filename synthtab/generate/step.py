@@ -1,0 +1,153 @@
+"""One more position for many rows: the network's forward pass, made for decoding.
+
+The same function as transformers' forward with a cache (a test holds the two together), arranged for
+rows of a fixed layout on a CPU. Every row of a batch is at the same position, so the rotary
+embedding is one fixed matrix per position and is multiplied into the query and key weights
+beforehand, as are the norms' gains and the attention's scale. The input of the first layer depends on
+one symbol only: its query, key and value are looked up, not computed. The output layer is cut to the
+position's own symbols. Keys and values lie in preallocated, contiguous buffers, row by row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import LlamaForCausalLM
+
+from synthtab.generate.tokenizer import BOS, Layout
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Weights of one layer, transposed for ``x @ w``.
+
+    ``qkv`` holds one matrix (hidden, queries + 2 x keys) per position; in the first layer one
+    (symbols, queries + 2 x keys) of finished rows instead.
+    """
+
+    qkv: tuple[Tensor, ...]
+    out: Tensor
+    gate_up: Tensor
+    down: Tensor
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Keys and values per layer, each (rows, kv heads, positions, head size); filled in place."""
+
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+    @classmethod
+    def empty(cls, stepper: Stepper, rows: int) -> Cache:
+        """Return a cache for rows of which no position is known yet."""
+        shape = (rows, stepper.kv_heads, stepper.positions, stepper.head_size)
+        keys, values = ([torch.empty(shape) for _ in range(stepper.layers)] for _ in range(2))
+        return cls(tuple(keys), tuple(values))
+
+    def take(self, rows: Tensor, filled: int) -> Cache:
+        """Return a new cache of the rows picked by index, of which ``filled`` positions are used."""
+        return Cache(
+            tuple(_picked(k, rows, filled) for k in self.keys),
+            tuple(_picked(v, rows, filled) for v in self.values),
+        )
+
+
+def _picked(source: Tensor, rows: Tensor, filled: int) -> Tensor:
+    out = torch.empty((len(rows), *source.shape[1:]))
+    out[:, :, :filled] = source[:, :, :filled].index_select(0, rows)
+    return out
+
+
+class Stepper:
+    """A network's weights, prepared for decoding rows of one layout. Holds no state of any row."""
+
+    @torch.inference_mode()
+    def __init__(self, network: LlamaForCausalLM, layout: Layout) -> None:
+        config = network.config
+        self.layers = config.num_hidden_layers
+        self.heads = config.num_attention_heads
+        self.kv_heads = config.num_key_value_heads
+        self.hidden = config.hidden_size
+        self.head_size = self.hidden // self.heads
+        self.positions = layout.length
+        self._eps = float(config.rms_norm_eps)
+        self._feed_forward = config.intermediate_size
+        weights = {k: v.detach().float() for k, v in network.state_dict().items()}
+        embedding = weights["model.embed_tokens.weight"]
+        edges = [BOS, *layout.starts.tolist()]
+        # What stands before position p is the start for p = 0, else a symbol of position p - 1.
+        self._inputs = [embedding[edges[p] : edges[p + 1]].clone() for p in range(self.positions)]
+        gain = weights["model.norm.weight"]
+        self._outputs = [
+            (embedding[edges[p + 1] : edges[p + 2]] * gain).T.contiguous()
+            for p in range(self.positions)
+        ]
+        theta = float(config.rope_parameters["rope_theta"])
+        self._blocks = [self._layer(weights, layer, theta) for layer in range(self.layers)]
+
+    def _layer(self, weights: dict[str, Tensor], layer: int, theta: float) -> _Layer:
+        def weight(name: str) -> Tensor:
+            return weights[f"model.layers.{layer}.{name}.weight"]
+
+        gain = weight("input_layernorm")
+        query = weight("self_attn.q_proj") * gain / math.sqrt(self.head_size)
+        key, value = weight("self_attn.k_proj") * gain, weight("self_attn.v_proj") * gain
+        fused = []
+        for position in range(self.positions):
+            turned = [_rotate(w, position, self.head_size, theta) for w in (query, key)]
+            matrix = torch.cat([*turned, value]).T.contiguous()
+            fused.append(self._norm(self._inputs[position]) @ matrix if layer == 0 else matrix)
+        gain = weight("post_attention_layernorm")
+        gate_up = torch.cat([weight("mlp.gate_proj"), weight("mlp.up_proj")]) * gain
+        return _Layer(
+            tuple(fused),
+            weight("self_attn.o_proj").T.contiguous(),
+            gate_up.T.contiguous(),
+            weight("mlp.down_proj").T.contiguous(),
+        )
+
+    def _norm(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.rms_norm(x, (self.hidden,), None, self._eps)
+
+    @torch.inference_mode()
+    def logits(self, position: int, before: Tensor, cache: Cache) -> Tensor:
+        """Return the logits (rows, symbols of the position).
+
+        ``before`` (rows,) int64 is each row's symbol at the position before (all 0 at position 0).
+        ``cache`` holds the positions before and is given this one.
+        """
+        rows, size, width = len(before), self.head_size, self.heads * self.head_size
+        group, keys_width = self.heads // self.kv_heads, self.kv_heads * self.head_size
+        x = self._inputs[position].index_select(0, before)
+        for number, block in enumerate(self._blocks):
+            if number == 0:
+                qkv = block.qkv[position].index_select(0, before)
+            else:
+                qkv = self._norm(x) @ block.qkv[position]
+            query, key, value = qkv.split((width, keys_width, keys_width), dim=1)
+            keys, values = cache.keys[number], cache.values[number]
+            keys[:, :, position] = key.view(rows, self.kv_heads, size)
+            values[:, :, position] = value.view(rows, self.kv_heads, size)
+            known_keys = keys.view(rows * self.kv_heads, -1, size)[:, : position + 1]
+            known_values = values.view(rows * self.kv_heads, -1, size)[:, : position + 1]
+            queries = query.reshape(rows * self.kv_heads, group, size)
+            scores = torch.bmm(queries, known_keys.transpose(1, 2)).softmax(dim=-1)
+            mixed = torch.bmm(scores, known_values).view(rows, width)
+            x = torch.addmm(x, mixed, block.out)
+            gate, up = (self._norm(x) @ block.gate_up).split(self._feed_forward, dim=1)
+            x = torch.addmm(x, torch.nn.functional.silu(gate).mul_(up), block.down)
+        return self._norm(x) @ self._outputs[position]
+
+
+def _rotate(weight: Tensor, position: int, size: int, theta: float) -> Tensor:
+    """Return the weight (heads x size, hidden) with the rotary embedding of a position applied."""
+    frequency = theta ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
+    angle = (position * frequency).repeat(2)[:, None]
+    heads = weight.double().view(-1, size, weight.shape[1])
+    first, second = heads.split(size // 2, dim=1)
+    turned = heads * angle.cos() + torch.cat([-second, first], dim=1) * angle.sin()
+    return turned.view_as(weight).float()
