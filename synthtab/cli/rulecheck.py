@@ -1,0 +1,197 @@
+"""``rulecheck``: everything about rules that needs no generator, and so no torch.
+
+The command line must answer at once, so this module imports little: what needs pandas, Arrow or Z3
+(half a second together) is imported by the command that uses it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthtab.cli import common
+from synthtab.errors import ModelError
+from synthtab.lang.model import Model
+
+app = typer.Typer(
+    name="rulecheck",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Check, compile and apply the rules of a table.\n\n"
+    "Exit codes: 0 fine, 1 rules broken or findings, 2 wrong use or bad input.",
+)
+
+RulesFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .rules file.")]
+DataFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+TableName = Annotated[
+    str | None, typer.Option("--table", help="Which table, where the file declares several.")
+]
+Budget = Annotated[
+    float, typer.Option("--budget", min=0.1, help="Seconds the solver may take for each question.")
+]
+Extra = Annotated[
+    bool, typer.Option("--ignore-extra", help="Let columns be that the rules do not declare.")
+]
+
+
+class Target(StrEnum):
+    """What rules can be compiled to."""
+
+    regex = "regex"
+    json_schema = "json-schema"
+    smt2 = "smt2"
+    sql = "sql"
+
+
+@app.command()
+def check(file: RulesFile, as_json: AsJson = False, budget: Budget = 10.0) -> None:
+    """Find the mistakes in a rules file: syntax, types, and rules that exclude each other.
+
+    Example: [cyan]rulecheck check rules/adult.rules[/]
+    """
+    from synthtab.solver.satisfy import contradictions  # Z3
+
+    try:
+        model = Model.load(file)
+    except ModelError as error:
+        findings = list(error.diagnostics)
+    else:
+        found = contradictions(model.tables, model.source, budget_s=budget)
+        findings = [*model.warnings, *found]
+    errors = sum(f.severity == "error" for f in findings)
+    if as_json:
+        common.print_json({"file": str(file), "findings": [f.to_dict() for f in findings]})
+    else:
+        console = common.stdout()
+        common.print_findings(console, findings)
+        console.print(
+            f"{file}: {_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}",
+            soft_wrap=True,
+        )
+    common.finish(common.FINDINGS if errors else common.FINE)
+
+
+@app.command("compile")
+def compile_(
+    file: RulesFile,
+    to: Annotated[Target, typer.Option("--to", help="The form wanted.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write to this file instead.")
+    ] = None,
+    table: TableName = None,
+) -> None:
+    """Translate rules: to a regex of CSV lines, a JSON schema of rows, SMT-LIB, or SQL.
+
+    Example: [cyan]rulecheck compile rules/adult.rules --to sql -o adult.sql[/]
+    """
+    from synthtab.cli import checks  # pandas, Arrow
+
+    text = checks.compiled(Model.load(file).table(table), to.value)
+    if output is None:
+        common.print_text(text)
+    else:
+        checks.write_text(output, text)
+
+
+@app.command()
+def validate(
+    file: RulesFile,
+    data: DataFile,
+    as_json: AsJson = False,
+    table: TableName = None,
+    ignore_extra: Extra = False,
+) -> None:
+    """Count the rows of a table that break each rule, and show the first of them.
+
+    The data are streamed: a file may be larger than memory.
+
+    Example: [cyan]rulecheck validate rules/adult.rules adult.csv.gz[/]
+    """
+    from synthtab.cli import checks  # pandas, Arrow
+
+    broken = checks.validate(Model.load(file).table(table), data, as_json, ignore_extra)
+    common.finish(common.FINDINGS if broken else common.FINE)
+
+
+@app.command()
+def repair(
+    file: RulesFile,
+    data: DataFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the mended table goes.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="For the same result again.")] = 0,
+    as_json: AsJson = False,
+    table: TableName = None,
+) -> None:
+    """Mend the rows that break rules: few cells changed, drawn from what the other rows hold.
+
+    Nothing is written unless every row is valid afterwards.
+
+    Example: [cyan]rulecheck repair rules/adult.rules adult.csv.gz -o mended.csv --seed 1[/]
+    """
+    from synthtab.cli import checks  # pandas, Arrow, Z3
+
+    left = checks.repair(Model.load(file).table(table), data, output, seed, as_json)
+    common.finish(common.FINDINGS if left else common.FINE)
+
+
+@app.command()
+def plan(
+    file: RulesFile,
+    as_json: AsJson = False,
+    order: Annotated[
+        str | None,
+        typer.Option("--order", help="Decode the columns in this order, separated by commas."),
+    ] = None,
+    table: TableName = None,
+    budget: Budget = 10.0,
+) -> None:
+    """Show how rows are made valid: the order of columns, and what decides each of them.
+
+    Example: [cyan]rulecheck plan rules/adult.rules[/]
+    """
+    from synthtab.cli import checks  # pandas, Arrow, Z3
+
+    exact = checks.plan(Model.load(file).table(table), order, as_json, budget)
+    common.finish(common.FINE if exact else common.FINDINGS)
+
+
+@app.command()
+def infer(
+    data: DataFile,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write to this file instead.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The table's name; else the file's.")
+    ] = None,
+) -> None:
+    """Draft a rules file from data: types, ranges, enums, optional columns. Then review it.
+
+    Example: [cyan]rulecheck infer adult.csv.gz -o adult.rules[/]
+    """
+    from synthtab.cli import checks  # pandas, Arrow
+
+    text = checks.inferred(data, name)
+    if output is None:
+        common.print_text(text)
+    else:
+        checks.write_text(output, text)
+
+
+def main() -> None:
+    """Run the command line."""
+    common.run(app)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+if __name__ == "__main__":
+    main()
