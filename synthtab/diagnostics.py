@@ -6,10 +6,69 @@ carets, then ``help:``. Each code has a page of its own under docs/errors/.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
+
+# Every code there is, with its title: E1xx syntax, E2xx names and types, E3xx what no row can
+# satisfy, Wxxx warnings of the same groups. docs/errors/ has a page for each.
+CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "E100": "the file is not UTF-8 text",
+        "E101": "something unexpected, or missing",
+        "E102": "an operator of another language",
+        "E103": "the wrong kind of quotes",
+        "E104": "not a column type",
+        "E105": "`if`, or `when` and `then` not in pairs",
+        "E106": "a bracket or quote is not closed, or not opened",
+        "E107": "items are not separated by commas or semicolons",
+        "E108": "a malformed list or range",
+        "E109": "a word of the language in capitals",
+        "E110": "a word of the language used as a name",
+        "E111": "not a date or time",
+        "E112": "not supported yet",
+        "E113": "a malformed number",
+        "E114": "a modifier that is wrong or said twice",
+        "E115": "no tables",
+        "E201": "unknown column",
+        "E202": "unknown function",
+        "E203": "two tables of one name",
+        "E204": "two columns of one name",
+        "E205": "two rules of one name",
+        "E206": "not a value of the enum",
+        "E207": "`null` used as a value",
+        "E210": "a comparison of different types",
+        "E211": "an operand of the wrong type",
+        "E212": "a value where a condition is needed",
+        "E213": "a condition where a value is needed",
+        "E214": "division by something that varies",
+        "E215": "a length of time that does not fit",
+        "E216": "not a whole number of units",
+        "E217": "an order where there is none",
+        "E218": "the wrong number of arguments",
+        "E220": "impossible digits of a decimal",
+        "E221": "impossible length of a text",
+        "E222": "an enum value listed twice",
+        "E223": "a range that does not fit its column",
+        "E224": "a malformed pattern",
+        "E225": "a pattern that engines read differently",
+        "E226": "an optional key",
+        "E227": "two keys",
+        "E228": "a key or unique rule with repeated or no columns",
+        "E230": "a constant of no type of the language",
+        "E231": "a table without columns",
+        "E232": "an empty name",
+        "E233": "an unknown resolution of a datetime",
+        "E301": "rules that contradict each other",
+        "E302": "a column that can hold no value",
+        "W201": "a constant finer than its column",
+        "W202": "division by zero",
+        "W203": "a range that says less than it seems",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -21,13 +80,13 @@ class Source:
 
     def line(self, number: int) -> str:
         """Return line ``number`` (1-based) without its line end, or '' past the end."""
-        lines = self.text.splitlines()
+        lines = self.text.split("\n")
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of source: 1-based line and column of the first character, and one past the last."""
+    """A stretch of source: 1-based line and column of its first character and one past its last."""
 
     line: int
     column: int
@@ -56,7 +115,7 @@ class Diagnostic:
     labels: tuple[Label, ...] = ()
 
     def render(self) -> str:
-        """Return the finding as text of several lines, without colour and without a last newline."""
+        """Return the finding as text of several lines, without colour or a last newline."""
         out = [f"{self.severity}[{self.code}]: {self.message}"]
         if self.span is not None and self.source is not None:
             out.append(f"  --> {self.source.name}:{self.span.line}:{self.span.column}")
@@ -71,7 +130,7 @@ class Diagnostic:
 
     def to_dict(self) -> dict[str, object]:
         """Return the finding as plain data for ``--json``."""
-        place = {"file": self.source.name if self.source else None}
+        place: dict[str, object] = {"file": self.source.name if self.source else None}
         if self.span is not None:
             place |= {
                 "line": self.span.line,

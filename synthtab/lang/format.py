@@ -107,8 +107,9 @@ def format_node(node: nodes.Node) -> str:
 
 
 def _attached(table: nodes.Table) -> dict[str, list[str]]:
-    """Say which columns carry `key` or `unique`: for the first rules, as far as they stand in the
-    order in which the parser would make them.
+    """Say which columns carry `key` or `unique`.
+
+    These are the first rules, as far as they stand in the order the parser would make them in.
     """
     words: dict[str, list[str]] = {}
     order = {name: at for at, name in enumerate(table.column_names)}
@@ -177,7 +178,7 @@ def _rule(rule: nodes.Rule) -> str:
 
 
 def _broken(node: nodes.Condition, width: int) -> list[str]:
-    """Return a condition as lines of at most ``width`` characters, where it can be broken at all."""
+    """Return a condition as lines of at most ``width`` characters, where it can be broken."""
     whole = format_node(node)
     if len(whole) <= width:
         return [whole]

@@ -1,8 +1,8 @@
 """``18 years``, before it is known what it is added to.
 
-``x + 3 days`` moves a date, but adds to a number (a length of time is a number of days). Which one
-it is depends on the type of ``x``, so the parser and the builder leave a Measure, and once the columns
-are known :func:`resolve` makes a Shift or a Quantity of it.
+``x + 3 days`` moves a date, but adds to a number (a length of time is a number of days). Which of
+the two depends on the type of ``x``, so the parser and the builder leave a Measure, and once the
+columns are known :func:`resolve` makes a Shift or a Quantity of it.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Place:
     """Where the parser stopped: offsets into ``text``, and what it could have gone on with.
 
     ``token`` and ``item`` are (start, end); ``in_header`` says that the item is a table's first
-    line, ``at_end`` that the text ended too early.
+    line, ``at_end`` that the text ended too early, ``early`` that the item did.
     """
 
     text: str
@@ -59,6 +59,7 @@ class Place:
     expected: frozenset[str]
     in_header: bool
     at_end: bool
+    early: bool
 
 
 def explain(place: Place, source: Source) -> Diagnostic:
@@ -133,7 +134,9 @@ def _at_end(place: Place, source: Source) -> Diagnostic:
 
 
 def _wrong_type(place: Place, before: str, source: Source) -> Diagnostic | None:
-    if "INTEGER" not in place.expected or "BOOLEAN" not in place.expected:
+    if not {"INTEGER", "BOOLEAN"} <= place.expected or not re.search(
+        r"(?:^|\n|\{)\s*(?:\w+|`[^`]*`)[ \t]+\Z", before
+    ):
         return None
     word = re.match(r"\w*", place.text[place.position :])
     shown = word[0] if word and word[0] else place.text[place.position]
@@ -153,6 +156,14 @@ def _wrong_type(place: Place, before: str, source: Source) -> Diagnostic | None:
 
 def _plain(place: Place, source: Source) -> Diagnostic:
     start, end = place.token
+    if place.early:
+        return Diagnostic(
+            "E101",
+            "something is missing here",
+            _span(place.text, start, end),
+            _expectation(place.expected),
+            source,
+        )
     shown = place.text[start:end].strip() or "this"
     word = re.match(r"\w+", place.text[start:])
     if word and len(word[0]) > len(shown):

@@ -25,7 +25,7 @@ _NAME = r"(?:[^\W\d]\w*|`(?:[^`\n]|``)+`)"
 _ITEM = re.compile(
     rf"""^[ \t]*(?P<item>
         (?P<table>table\b(?=[ \t]+{_NAME}[ \t]*(?:\{{|$))) | (?P<close>\}})
-      | rule\b | (?:key|unique)[ \t]*\( | --
+      | rule\b | (?:key|unique)[ \t]*\( | (?P<comment>--|//)
       | (?!(?:and|or|not|when|then|else|iff|case|is|in|between|like|matching)\b)
         {_NAME}[ \t]+(?!(?:and|or|not|then|else|end|iff|is|in|between|like|matching
         |years?|months?|weeks?|days?|hours?|minutes?|seconds?)\b)[^\W\d]\w*
@@ -100,7 +100,7 @@ def _recover(text: str, source: Source) -> tuple[Tree[Token] | None, str, list[D
             if found and finding.span == found[-1].span:
                 return None, work, found
             found.append(finding)
-            start, end = place.token if _is_separator(text, place) else place.item
+            start, end = place.token if finding.code == "E107" else place.item
             if len(found) >= MAX_SYNTAX_ERRORS:
                 return None, work, found
             if place.at_end:
@@ -130,7 +130,9 @@ def _place(text: str, work: str, error: UnexpectedInput) -> Place:
     items = list(_ITEM.finditer(_mask(work)))
     starts = [m for m in items if m.start("item") <= position]
     # An item may always begin where one does: then it is the one before that is not complete.
-    if starts and starts[-1].start("item") == position and len(starts) > 1 and not at_end:
+    last = starts[-1] if len(starts) > 1 and not at_end else None
+    early = last is not None and last.start("item") == position and last["comment"] is None
+    if early:
         starts.pop()
     start = starts[-1].start("item") if starts else 0
     header = bool(starts) and starts[-1]["table"] is not None
@@ -143,12 +145,11 @@ def _place(text: str, work: str, error: UnexpectedInput) -> Place:
         brace = _mask(work).rfind("}", position)
         end = brace if brace > start else end
     token = (position, position + length)
+    if early:
+        end_of_item = len(text[:position].rstrip())
+        token = (end_of_item, end_of_item + 1)
     item = (start, max(start, end))
-    return Place(text, position, token, item, frozenset(expected), header, at_end)
-
-
-def _is_separator(text: str, place: Place) -> bool:
-    return text[place.position : place.position + 1] in (",", ";") and not place.at_end
+    return Place(text, position, token, item, frozenset(expected), header, at_end, early)
 
 
 def _mask(text: str) -> str:

@@ -94,6 +94,9 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("E109", "the words of the language are written in lower case",
             "write `and`, `or`, `not`, `in` ... in lower case", "rule r: a > 1 AND b > 1",
             item=rf"\b({_KEYWORD})\b"),
+    Mistake("E207", "`null` is not a value and equals nothing, not even itself",
+            "write `x is null` or `x is not null`",
+            "rule r: a = null", here=r"null\b", before=r"^rule\b.*"),
     # Quotes.
     Mistake("E103", "a description goes in double quotes", 'write rule name "what it says": ...',
             "rule r 'a is small': a < 9", here="'[^'\n]*'?", before=r"^rule\s+\S+\s*"),
@@ -115,7 +118,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("E113", "digits are not grouped by commas", "write 1_000", "rule r: a > 1,000",
             here=r",\d{3}(?!\d)", before=r"(?<![\w.])(\d{1,3})"),
     Mistake("E113", "numbers have no exponents here", "write the number out, as 1_000_000",
-            "rule r: a > 1e6", here=r"[eE][+-]?\d+", before=r"(\d)"),
+            "rule r: a > 1e6", before=r"(\b\d[\d.]*[eE]\d*)\s*"),
     Mistake("E108", "a range has exactly two dots", "write `in 0 .. 5`", "e integer in 0...5",
             here=r"\.", before=r"(\.\.)"),
     Mistake("E113", "a number needs a digit before the point", "write 0.5", "rule r: a > .5",
@@ -130,7 +133,7 @@ MISTAKES: tuple[Mistake, ...] = (
             "rule r: t > 2014-01-31 10:00:00", here=r"\d{1,2}:\d\d[:\d]*",
             before=r"(\d{4}-\d\d-\d\d\s*)"),
     Mistake("E111", "this is not a time of day", "write 2014-01-31T09:00 or 2014-01-31T09:00:00",
-            "rule r: t > 2014-01-31T9:00", here=r"T[\d:]*", before=r"(\d{4}-\d\d-\d\d)"),
+            "rule r: t > 2014-01-31T9:00", before=r"(\d{4}-\d\d-\d\dT\d*)"),
     # Lists and ranges.
     Mistake("E108", "a list goes in round brackets", "write `x in (1, 2)`",
             "rule r: a not in [1, 2]", here=r"\[[^\]\n]*\]?"),
@@ -161,10 +164,10 @@ MISTAKES: tuple[Mistake, ...] = (
             "e integer default 5", before=r"\b(default)\s*", expects=_TYPE),
     Mistake("E114", "a condition on a column is a rule of its own", "write rule name: ...",
             "e integer check (e > 0)", here=r"\(", before=r"\b(check)\s*"),
-    Mistake("E110", "this is a word of the language", "as a name it goes in backticks: `key`",
-            "optional integer", expects=frozenset(),
-            before=r"\b(key|unique|optional|in|matching|rule|table)\s*",
-            here=r"(?:integer|decimal|date|datetime|boolean|enum|text)\b"),
+    Mistake("E110", "this is a word of the language", "as a name it goes in backticks, as `key`",
+            "optional integer",
+            before=r"^(key|unique|optional|in|matching)\s+"
+                   r"(?:integer|decimal|date|datetime|boolean|enum|text)\b.*"),
     # Types that lack something.
     Mistake("E104", "`text` needs its greatest length", "write text(20)", "e text optional",
             before=r"\b(text)\s*", expects=frozenset({"LPAR"})),
