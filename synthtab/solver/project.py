@@ -40,7 +40,7 @@ from synthtab.solver.pieces import solvable
 from synthtab.solver.plan import Plan, Step
 from synthtab.solver.space import Space, all_ranges
 
-DETERMINED_MS = 500
+CHECK_MS = 500
 EXACT_TEXT = "no mask reaches into text"
 
 
@@ -153,6 +153,8 @@ def _step(
             except NotLinearError:
                 reason = reason or "a projection is not linear"
     formula = under_ranges(conjoin(parts), ranges)
+    if formula != TRUE and _implied(backend, current, mine):
+        formula = TRUE
     hidden = {h.name: h for h in known_now if h.name in variables(formula)}
     lo, hi = backend.ranges[column]
     if isinstance(table.column(column).type, TextType):
@@ -173,6 +175,18 @@ def _step(
     )
 
 
+def _implied(backend: SmtBackend, current: Sequence[z3.BoolRef], mine: set[str]) -> bool:
+    """Say whether what is asked of ``mine`` holds anyway, given the rest (False if undecided)."""
+    own = [c for c in current if mine & names_in(c)]
+    ranges = {e.get_id() for name in backend.ranges for e in flatten([backend.range_formula(name)])}
+    asked = [c for c in own if c.get_id() not in ranges]
+    solver = z3.SolverFor("QF_LIA", ctx=backend.context)
+    solver.set("timeout", CHECK_MS)
+    solver.add(*(c for c in current if c.get_id() not in {a.get_id() for a in asked}))
+    solver.add(z3.Not(z3.And(asked)))
+    return bool(solver.check() == z3.unsat)
+
+
 def _determined(
     backend: SmtBackend, column: str, current: Sequence[z3.BoolRef], known_now: Sequence[Hidden]
 ) -> bool:
@@ -180,7 +194,7 @@ def _determined(
     if known_now:
         return False
     solver = z3.SolverFor("QF_LIA", ctx=backend.context)
-    solver.set("timeout", DETERMINED_MS)
+    solver.set("timeout", CHECK_MS)
     value, other = backend.value(column), z3.Int(column + "'", backend.context)
     solver.add(*current, *(z3.substitute(c, (value, other)) for c in current), value != other)
     return bool(solver.check() == z3.unsat)
