@@ -23,7 +23,7 @@ from typing import Any
 
 from synthtab.ir import nodes
 from synthtab.ir.calendar import add_months, civil_from_days, weekday
-from synthtab.ir.typing import StringT, type_of
+from synthtab.ir.enums import enum_order
 from synthtab.schema import DAY_SECONDS, EPOCH, Value
 
 UNIT_SECONDS = {"weeks": 604_800, "days": DAY_SECONDS, "hours": 3600, "minutes": 60, "seconds": 1}
@@ -96,9 +96,10 @@ def evaluate(node: nodes.Node, row: Mapping[str, Value | None], table: nodes.Tab
             text = of(operand)
             return None if text is None else Fraction(len(_text(text)))
         case nodes.Compare(op, left, right):
-            return _compare(op, of(left), of(right), _positions(table, left, right))
+            order = () if op in ("=", "!=") else enum_order(table, left, right)
+            return _compare(op, of(left), of(right), order)
         case nodes.Between(operand, lo, hi):
-            order = _positions(table, operand, lo, hi)
+            order = enum_order(table, operand, lo, hi)
             inner = of(operand)
             above = _compare(">=", inner, of(lo), order)
             return _and([above, _compare("<=", inner, of(hi), order)])
@@ -123,15 +124,6 @@ def evaluate(node: nodes.Node, row: Mapping[str, Value | None], table: nodes.Tab
             return _or([_not(_truth(of(premise))), _truth(of(conclusion))])
         case nodes.Iff(left, right):
             return _compare("=", of(left), of(right))
-
-
-def _positions(table: nodes.Table, *terms: nodes.Term) -> tuple[str, ...]:
-    """Return the values of the enum that one of the terms is of, in order; () if none is."""
-    for term in terms:
-        kind = type_of(term, table)
-        if isinstance(kind, StringT) and kind.values is not None:
-            return kind.values
-    return ()
 
 
 def _compare(

@@ -174,10 +174,10 @@ def difference(left: Lowered, right: Lowered) -> Number:
     raise TypeError(f"{left!r} - {right!r}")
 
 
-def compare(op: str, left: Lowered, right: Lowered) -> core.Cond:
-    """Return ``left op right``."""
+def compare(op: str, left: Lowered, right: Lowered, order: tuple[str, ...] = ()) -> core.Cond:
+    """Return ``left op right``; ``order`` lists the values of the enum that is compared."""
     if isinstance(left, StringTerm) and isinstance(right, StringTerm):
-        return strings.compare(op, left, right)
+        return strings.compare(op, left, right, order)
     (first, second), _ = _aligned([left, right])
     return fold.compare(op, first, second)
 

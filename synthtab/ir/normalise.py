@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from synthtab.ir import core, fold, lowered, nodes, strings
 from synthtab.ir.constants import UNIT_SECONDS
+from synthtab.ir.enums import enum_order
 from synthtab.ir.lowered import Lowered, Number
 from synthtab.ir.strings import StringTerm
 from synthtab.schema import DAY_SECONDS
@@ -28,6 +29,17 @@ def lower(condition: nodes.Condition, table: nodes.Table) -> core.Cond:
     return _Lowering(table).condition(condition)
 
 
+def constant_number(term: nodes.Term, table: nodes.Table) -> Fraction | None:
+    """Return the value of a checked number that is the same in every row; None for any other term.
+
+    None also for a term that is always NULL, such as ``1 / 0``.
+    """
+    found = _Lowering(table).term(term)
+    if isinstance(found, Number) and isinstance(found.term, core.Const):
+        return Fraction(found.term.value, found.denominator)
+    return None
+
+
 def like_pattern(pattern: str) -> str:
     """Return the regular expression that matches what SQL's ``like`` does."""
     wild = {"_": "(?s:.)", "%": "(?s:.)*"}
@@ -38,6 +50,7 @@ class _Lowering:
     """Lowers the terms and conditions of one table."""
 
     def __init__(self, table: nodes.Table) -> None:
+        self.table = table
         self.columns = {c.name: c for c in table.columns}
 
     # Conditions
@@ -49,11 +62,10 @@ class _Lowering:
             case nodes.ColumnRef(name):
                 return fold.compare("=", core.Var(name), core.Const(1))
             case nodes.Compare(op, left, right):
-                return lowered.compare(op, self.term(left), self.term(right))
+                return self.compare(op, left, right)
             case nodes.Between(operand, lo, hi):
-                inner = self.term(operand)
-                above = lowered.compare(">=", inner, self.term(lo))
-                return fold.conjunction([above, lowered.compare("<=", inner, self.term(hi))])
+                ends = self.compare(">=", operand, lo), self.compare("<=", operand, hi)
+                return fold.conjunction(ends)
             case nodes.In(operand, options):
                 return self.member(operand, options)
             case nodes.IsNull(operand):
@@ -74,6 +86,13 @@ class _Lowering:
                 )
             case nodes.Iff(left, right):
                 return fold.both_or_neither(self.condition(left), self.condition(right))
+
+    def compare(self, op: str, left: nodes.Term, right: nodes.Term) -> core.Cond:
+        first, second = self.term(left), self.term(right)
+        order: tuple[str, ...] = ()
+        if isinstance(first, StringTerm) and op not in ("=", "!="):
+            order = enum_order(self.table, left, right)
+        return lowered.compare(op, first, second, order)
 
     def member(self, operand: nodes.Term, options: Sequence[nodes.Literal]) -> core.Cond:
         term = self.term(operand)

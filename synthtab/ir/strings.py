@@ -109,11 +109,10 @@ def member(term: StringTerm, options: Sequence[str]) -> core.Cond:
     return _each(term, of)
 
 
-def compare(op: str, left: StringTerm, right: StringTerm) -> core.Cond:
-    """Return ``left op right``; the orders need an enum, of whose values both sides are."""
+def compare(op: str, left: StringTerm, right: StringTerm, order: tuple[str, ...] = ()) -> core.Cond:
+    """Return ``left op right``; other than for = and !=, by the places in ``order``."""
     if op == "!=":
         return fold.negation(compare("=", left, right))
-    order = next((w.values for _, w in (*left.cases, *right.cases) if isinstance(w, EnumLeaf)), ())
 
     def of(first: Leaf, second: Leaf) -> core.Cond:
         if op == "=":

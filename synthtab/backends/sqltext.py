@@ -1,0 +1,255 @@
+"""SQL expressions as text with what is needed to combine them: precedence, and exact arithmetic.
+
+DuckDB's numbers are exact as long as nothing becomes a DOUBLE and nothing overflows, so every
+number carries its bounds, and an operand is cast to HUGEINT or DECIMAL(38, s) where the result may
+not fit otherwise. There is no division: a quotient is kept as a numerator and a common denominator,
+and comparisons multiply both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import lcm
+
+from synthtab.errors import UsageError
+from synthtab.schema import Value
+
+OR, AND, NOT, COMPARE, SUM, PRODUCT, ATOM = range(7)
+
+_INT32, _INT64, _INT128, _DECIMAL = range(4)
+_LIMIT = {_INT32: 2**31 - 1, _INT64: 2**63 - 1, _INT128: 2**127 - 1}
+_NAME = {_INT32: "INTEGER", _INT64: "BIGINT", _INT128: "HUGEINT"}
+_SAFE_DIGITS, _MAX_DIGITS = 18, 38
+
+
+class TooWideError(UsageError):
+    """A number of a rule may need more than the 38 digits a database computes with exactly."""
+
+
+@dataclass(frozen=True)
+class Sql:
+    """An expression and how loosely its outermost operator binds."""
+
+    text: str
+    level: int = ATOM
+
+    def at(self, level: int) -> str:
+        """Return the text, in parentheses if it binds more loosely than ``level``."""
+        return self.text if self.level >= level else f"({self.text})"
+
+
+@dataclass(frozen=True)
+class Number(Sql):
+    """An expression whose value is a number times ``denominator``.
+
+    ``scale`` is its digits after the point, ``lo`` and ``hi`` bound the expression itself, and
+    ``width`` tells its integer type, or that it is a DECIMAL; a ``literal`` is a plain constant.
+    """
+
+    denominator: int = 1
+    scale: int = 0
+    lo: Fraction = Fraction(0)
+    hi: Fraction = Fraction(0)
+    width: int = _INT64
+    literal: bool = False
+
+    @property
+    def digits(self) -> int:
+        """Digits that hold every value at this scale."""
+        return len(str(int(max(abs(self.lo), abs(self.hi)) * 10**self.scale)))
+
+
+def identifier(name: str) -> str:
+    """Quote a name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def string(text: str) -> str:
+    """Quote a string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def decimal(text: str, scale: int, lo: Fraction, hi: Fraction) -> Number:
+    """Return a DECIMAL column."""
+    return _checked(Number(text, ATOM, 1, scale, lo, hi, _DECIMAL))
+
+
+def integer(text: str, lo: int, hi: int, level: int = ATOM) -> Number:
+    """Return an expression that gives a BIGINT between bounds."""
+    return Number(text, level, 1, 0, Fraction(lo), Fraction(hi), _INT64)
+
+
+def constant(value: Fraction) -> Number:
+    """Return a constant: an integer or decimal literal, over a denominator where it has none."""
+    scale, rest = _decimal_scale(value.denominator)
+    if scale > _MAX_DIGITS:
+        scale, rest = 0, value.denominator
+    scaled = value * rest
+    if scale == 0:
+        text = str(int(scaled))
+        width = next((w for w in (_INT32, _INT64, _INT128) if abs(scaled) <= _LIMIT[w]), _INT128)
+    else:
+        digits = str(abs(int(scaled * 10**scale))).rjust(scale + 1, "0")
+        text = ("-" if scaled < 0 else "") + f"{digits[:-scale]}.{digits[-scale:]}"
+        width = _DECIMAL
+    level = SUM if scaled < 0 else ATOM
+    return _checked(Number(text, level, rest, scale, scaled, scaled, width, literal=True))
+
+
+def literal(value: Value) -> Sql:
+    """Return a constant of any type."""
+    match value:
+        case bool():
+            return Sql("TRUE" if value else "FALSE")
+        case str():
+            return Sql(string(value))
+        case datetime():
+            return Sql(f"TIMESTAMP '{value.isoformat(sep=' ', timespec='seconds')}'")
+        case date():
+            return Sql(f"DATE '{value.isoformat()}'")
+        case int() | Decimal():
+            return constant(Fraction(value))
+
+
+def null_number() -> Number:
+    """Return NULL."""
+    return Number("CAST(NULL AS INTEGER)", width=_INT32)
+
+
+def _decimal_scale(denominator: int) -> tuple[int, int]:
+    """Split a denominator into a number of decimal places and what no decimal places cover."""
+    twos = fives = 0
+    while denominator % 2 == 0:
+        denominator //= 2
+        twos += 1
+    while denominator % 5 == 0:
+        denominator //= 5
+        fives += 1
+    return max(twos, fives), denominator
+
+
+def _checked(number: Number) -> Number:
+    decimal = number.width == _DECIMAL or number.scale
+    if number.digits > _MAX_DIGITS or (not decimal and _too_large(number, _INT128)):
+        raise TooWideError(
+            f"{number.text} may need {number.digits} digits, and a database computes exactly with"
+            f" {_MAX_DIGITS}; declare narrower ranges for its columns"
+        )
+    return number
+
+
+def _too_large(number: Number, width: int) -> bool:
+    return max(abs(number.lo), abs(number.hi)) > _LIMIT[width]
+
+
+def add(left: Number, right: Number, sign: int = 1) -> Number:
+    """Return ``left + right``, or ``left - right`` for a negative sign."""
+    left, right = same_denominator([left, right])
+    ends = (right.lo, right.hi) if sign > 0 else (-right.hi, -right.lo)
+    result = Number(
+        "",
+        SUM,
+        left.denominator,
+        max(left.scale, right.scale),
+        left.lo + ends[0],
+        left.hi + ends[1],
+        max(left.width, right.width),
+    )
+    left, result = _room(left, right, result)
+    operator = "+" if sign > 0 else "-"
+    text = f"{left.at(SUM)} {operator} {right.at(PRODUCT)}"
+    return _checked(replace(result, text=text))
+
+
+def multiply(left: Number, right: Number) -> Number:
+    """Return ``left * right``."""
+    corners = [a * b for a in (left.lo, left.hi) for b in (right.lo, right.hi)]
+    result = Number(
+        "",
+        PRODUCT,
+        left.denominator * right.denominator,
+        left.scale + right.scale,
+        min(corners),
+        max(corners),
+        max(left.width, right.width),
+    )
+    _checked(replace(result, text=f"{left.text} * {right.text}"))
+    left, result = _room(left, right, result)
+    text = f"{left.at(PRODUCT)} * {right.at(ATOM)}"
+    return replace(result, text=text, literal=False)
+
+
+def times(number: Number, factor: int) -> Number:
+    """Return the expression multiplied by a whole constant; a constant is multiplied at once."""
+    if factor == 1:
+        return number
+    if number.literal:
+        return replace(constant(number.lo * factor), denominator=number.denominator)
+    return replace(multiply(constant(Fraction(factor)), number), denominator=number.denominator)
+
+
+def negate(number: Number) -> Number:
+    """Return ``-number``."""
+    if number.literal:
+        return replace(constant(-number.lo), denominator=number.denominator)
+    result = replace(number, lo=-number.hi, hi=-number.lo, level=SUM)
+    if number.width == _INT32:
+        return replace(result, text=f"-CAST({number.text} AS BIGINT)", width=_INT64)
+    return replace(result, text=f"-{number.at(ATOM)}")
+
+
+def over(number: Number, divisor: Fraction) -> Number:
+    """Return the number divided by a constant that is not 0."""
+    inverse = 1 / divisor
+    scaled = times(number, abs(inverse.numerator))
+    scaled = replace(scaled, denominator=number.denominator * inverse.denominator)
+    return negate(scaled) if divisor < 0 else scaled
+
+
+def same_denominator(numbers: Sequence[Number]) -> list[Number]:
+    """Multiply numbers by what brings them to one denominator."""
+    common = lcm(*(n.denominator for n in numbers))
+    return [replace(times(n, common // n.denominator), denominator=common) for n in numbers]
+
+
+def comparable(numbers: Sequence[Number]) -> list[Number]:
+    """Bring numbers to one denominator, and check that one DECIMAL type holds them all."""
+    aligned = same_denominator(numbers)
+    scale = max(n.scale for n in aligned)
+    for number in aligned:
+        _checked(replace(number, scale=scale))
+    return aligned
+
+
+def _room(left: Number, right: Number, result: Number) -> tuple[Number, Number]:
+    """Cast the left operand where the result may not fit the type it would have."""
+    if result.width == _DECIMAL:
+        if max(result.digits, left.digits, right.digits) < _SAFE_DIGITS:
+            return left, result
+        return cast(left, f"DECIMAL({_MAX_DIGITS}, {left.scale})"), result
+    if not _too_large(result, result.width):
+        return left, result
+    width = next((w for w in (_INT64, _INT128) if not _too_large(result, w)), _INT128)
+    return cast(left, _NAME[width]), replace(result, width=width)
+
+
+def cast(number: Number, kind: str) -> Number:
+    """Return the number cast to a type that holds it."""
+    return replace(number, text=f"CAST({number.text} AS {kind})", level=ATOM)
+
+
+def chosen(text: str, numbers: Sequence[Number]) -> Number:
+    """Return an expression that yields one of several comparable numbers."""
+    return Number(
+        text,
+        ATOM,
+        numbers[0].denominator,
+        max(n.scale for n in numbers),
+        min(n.lo for n in numbers),
+        max(n.hi for n in numbers),
+        max(n.width for n in numbers),
+    )
