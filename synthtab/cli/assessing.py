@@ -1,0 +1,107 @@
+"""The work behind ``synthtab assess``: compliance and fidelity of synthetic rows, as tables."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from synthtab.assess.compliance import Compliance, compliance
+from synthtab.assess.fidelity import Distances, compare, noise_floor
+from synthtab.cli import common
+from synthtab.files import read_batch
+from synthtab.lang.model import Model
+
+
+def assess(rules: Path, real: Path, synth: Path, seed: int, as_json: bool) -> bool:
+    """Print the comparison; return whether synthetic rows break a rule."""
+    table = Model.load(rules).table()
+    with common.progress(as_json) as update:
+        one = read_batch(real, table.columns, progress=partial(update, f"reading {real.name}"))
+        two = read_batch(synth, table.columns, progress=partial(update, f"reading {synth.name}"))
+    kept_real, kept_synth = compliance(table, one), compliance(table, two)
+    distances = compare(table.columns, one, two)
+    floor = noise_floor(table.columns, one, seed)
+    if as_json:
+        common.print_json(
+            {
+                "real": {"file": str(real), "rows": len(one), "valid_share": kept_real.share},
+                "synthetic": {
+                    "file": str(synth),
+                    "rows": len(two),
+                    "valid_share": kept_synth.share,
+                },
+                "rules": _rules(kept_real, kept_synth),
+                "distances": distances.to_dict(),
+                "noise_floor": floor.to_dict(),
+            }
+        )
+    else:
+        console = common.stdout()
+        print_compliance(console, kept_real, kept_synth)
+        print_distances(console, distances, floor)
+    return bool(kept_synth.broken)
+
+
+def print_compliance(console: Console, real: Compliance, synth: Compliance) -> None:
+    """Print, rule by rule, the shares of real and synthetic rows that keep it."""
+    grid = common.grid("Rules kept", "rule", "real", "synthetic", "broken by", right=[1, 2, 3])
+    for row in _rules(real, synth):
+        grid.add_row(
+            escape(str(row["name"])),
+            common.share(_number(row["real_share"])),
+            common.share(_number(row["synthetic_share"])),
+            f"{row['synthetic_violated']:,}",
+        )
+    grid.add_section()
+    lost = synth.rows - synth.valid
+    grid.add_row("all of them", common.share(real.share), common.share(synth.share), f"{lost:,}")
+    console.print(grid)
+
+
+def print_distances(console: Console, distances: Distances, floor: Distances) -> None:
+    """Print the mean distances, then those of each column, each beside its noise floor."""
+    grid = common.grid("\nDistance from the real rows", "", "measured", "noise floor", right=[1, 2])
+    grid.add_row("shape error", f"{distances.shape:.3%}", f"{floor.shape:.3%}")
+    grid.add_row("pair error", f"{distances.pair:.3%}", f"{floor.pair:.3%}")
+    grid.add_row("W1 (standard deviations)", f"{distances.w1:.4f}", f"{floor.w1:.4f}")
+    console.print(grid)
+    columns = common.grid(
+        "\nBy column", "column", "shape", "floor", "W1", "floor", right=[1, 2, 3, 4]
+    )
+    for got, chance in zip(distances.columns, floor.columns, strict=True):
+        columns.add_row(
+            escape(got.name), f"{got.shape:.3%}", f"{chance.shape:.3%}", _w1(got.w1), _w1(chance.w1)
+        )
+    console.print(columns)
+    console.print("\nThe noise floor is the distance between two random halves of the real rows.")
+
+
+def _side(path: Path, kept: Compliance) -> dict[str, object]:
+    return {"file": str(path), "rows": kept.rows, "valid_share": kept.share}
+
+
+def _rules(real: Compliance, synth: Compliance) -> list[dict[str, object]]:
+    """Pair the two sides' rules by name; a declaration that one side alone breaks is shown too."""
+    sides = [{r.name: r for r in side.rules} for side in (real, synth)]
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    return [
+        {
+            "name": name,
+            "real_share": sides[0][name].share if name in sides[0] else 1.0,
+            "synthetic_share": sides[1][name].share if name in sides[1] else 1.0,
+            "synthetic_violated": sides[1][name].violated if name in sides[1] else 0,
+        }
+        for name in names
+    ]
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, float)
+    return value
+
+
+def _w1(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
