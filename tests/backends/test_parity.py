@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from strategies import Backend, Case, Truths, cases, to_frame, to_records
 
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.sqlrules import Translator
@@ -17,7 +18,6 @@ from synthtab.batch import Batch
 from synthtab.ir import nodes as n
 from synthtab.ir.evaluate import evaluate
 from synthtab.ir.normalise import lower
-from tests.strategies import Backend, Case, Truths, cases, to_frame, to_records
 
 SEEDS = range(300)
 
