@@ -11,7 +11,7 @@
         rule("old_enough", when(col("hired").is_not_null()).then(col("age") >= 18)),
     )
 
-Constants are int, Decimal, str, bool, date and datetime; floats are refused, because rules are exact.
+Constants are int, Decimal, str, bool, date and datetime. Floats are refused: rules are exact.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Expr:
         return Expr(nodes.Between(_term(self), _term(lo), _term(hi)))
 
     def isin(self, *options: object) -> Expr:
-        """``x in (a, b, ...)``; the constants are given one by one, or as one list, tuple or set."""
+        """``x in (a, b, ...)``; the constants come one by one, or as one list, tuple or set."""
         if len(options) == 1 and isinstance(options[0], list | tuple | set | frozenset):
             given = options[0]
             options = tuple(
@@ -170,7 +170,7 @@ class Expr:
         return Expr(nodes.Length(_term(self)))
 
     def part(self, part: nodes.Part) -> Expr:
-        """``year(x)`` and the like: year, quarter, month, day, weekday, hour, minute, second, date."""
+        """``year(x)``, ``quarter(x)``, ``month(x)`` and so on: see ``nodes.Part``."""
         return Expr(nodes.DatePart(part, _term(self)))
 
     def _compare(self, op: nodes.CompareOp, other: object) -> Expr:
@@ -204,7 +204,7 @@ def col(name: str) -> Expr:
 
 
 def lit(value: Value) -> Expr:
-    """Return a constant, where Python would not see one (``lit(5) - col("a")`` works without, too)."""
+    """Return a constant, for where Python would not make one: ``lit(1) / 3``."""
     return Expr(_literal(value))
 
 
@@ -326,8 +326,8 @@ def key(*columns: str, name: str | None = None, description: str | None = None) 
 def table(name: str, *items: Declaration | Column | nodes.Rule) -> nodes.Table:
     """Put columns and rules together.
 
-    Raises ModelError where a length of time cannot be what it is used as; everything else is checked
-    by ``Model.of``.
+    Raises ModelError where a length of time cannot be what it is used as; everything else is
+    checked by ``Model.of``.
     """
     columns = tuple(
         i.column if isinstance(i, Declaration) else i

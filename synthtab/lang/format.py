@@ -96,9 +96,18 @@ def format_value(value: Value) -> str:
         case date():
             return value.isoformat()
         case Decimal():
-            return format(value, "f")
+            return _grouped(format(value, "f"))
         case _:
-            return str(value)
+            return _grouped(str(value))
+
+
+def _grouped(digits: str) -> str:
+    """Put `_` between thousands from five digits on; years and the like stay as they are."""
+    sign, number = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
+    whole, point, rest = number.partition(".")
+    if len(whole) >= 5 and whole.isdigit():
+        whole = f"{int(whole):_}"
+    return f"{sign}{whole}{point}{rest}"
 
 
 def format_node(node: nodes.Node) -> str:
@@ -270,7 +279,7 @@ def _bare(node: nodes.Node) -> str:
         case nodes.Literal(value):
             return format_value(value)
         case nodes.Quantity(amount, unit):
-            return f"{amount} {unit}"
+            return f"{format_value(amount)} {unit}"
         case nodes.ColumnRef(name):
             return write_name(name)
         case nodes.Negate(operand):
