@@ -49,7 +49,7 @@ def read_quoted(token: str) -> str:
     """Return what a token in quotes of any kind stands for; a plain name is itself."""
     quote = token[0]
     if quote not in "`'\"":
-        return token
+        return str(token)  # a parser's token is a str that prints otherwise
     return _ESCAPE.sub(_unescaped, token[1:-1].replace(quote * 2, quote))
 
 
