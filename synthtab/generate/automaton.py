@@ -1,10 +1,10 @@
 """What a column's type and range allow, followed for a whole batch at once.
 
 Each column's regular expression is compiled once by outlines_core over the texts of the column's
-symbols and exported to a dense table, state x text. Symbols of different positions may share a text
-(01 is both a group of digits and a month), so every position maps its symbols to texts of its own:
-the table is indexed twice. A state is allowed at a position only if a whole value can be finished in
-the positions that are left; so no row ever gets stuck.
+symbols and exported to a dense table, state x text. Symbols of different positions may share a
+text (01 is both a group of digits and an hour), so every position maps its symbols to texts of its
+own: the table is indexed twice. A state is allowed at a position only if a whole value can be
+finished in the positions that are left; so no row ever gets stuck.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from synthtab.backends.grammar import date_regex, number_regex
 from synthtab.batch import Mask
-from synthtab.generate.machine import DEAD, Machine, States, compile_regex
+from synthtab.generate.machine import DEAD, States, compile_regex
 from synthtab.generate.places import Calendar, Choice, Digits, Symbols
 from synthtab.generate.texts import Texts
 from synthtab.generate.tokenizer import ColumnLayout, Layout

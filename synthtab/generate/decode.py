@@ -1,35 +1,37 @@
 """Drawing rows: down the tree of prefixes, with what the automata and the guide allow.
 
 Rows that have begun alike share a node: the network runs once per node, and each row draws its next
-symbol from its node's distribution. Where there are more nodes than fit one batch, the rows are dealt
-out in the order of their prefixes, so that a batch keeps what its rows share; where nearly every row
-has a node of its own, nodes are no longer merged. docs/performance.md says what this gains.
+symbol from its node's distribution. Where there are more nodes than fit one batch, the rows are
+dealt out in the order of their prefixes, so that a batch keeps what its rows share; where nearly
+every row has a node of its own, nodes are no longer merged. docs/performance.md says what this
+gains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from synthtab.batch import Codes, Mask
 from synthtab.generate.automaton import ColumnAutomaton
+from synthtab.generate.dealing import Part, deal
 from synthtab.generate.guide import Guide
 from synthtab.generate.machine import States
 from synthtab.generate.places import Choice, Symbols
 from synthtab.generate.sampling import choices
 from synthtab.generate.step import Cache, Stepper
+from synthtab.generate.texts import Fingerprints
 from synthtab.generate.tokenizer import ColumnLayout, Layout
 from synthtab.solver.feasible import Feasible
 
-NODES = 2048
 WAVE = 65_536
-# Merging rows costs a copy of the cache at every position: not worth it above this share of nodes.
-MERGED = 0.8
+HEATS = (1.0, 1.0, 1.3, 1.7, 2.2, 3.0)
 
 Strings = NDArray[np.object_]
 RowProgress = Callable[[int, int], None]
@@ -45,25 +47,12 @@ class Walked:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Some of a front's rows after a draw: which (None: all), and the nodes they are at.
-
-    Node k follows the front's node ``parents[k]`` (None: its own number) by symbol ``chosen[k]``.
-    """
-
-    rows: NDArray[np.int64] | None
-    node: NDArray[np.int64]
-    parents: NDArray[np.int64] | None
-    chosen: Symbols
-
-
-@dataclass(frozen=True)
 class _Front:
     """Rows that have all come to one position, and the nodes they share.
 
-    ``rows`` (n,) are their places in the result, ``node`` (n,) each one's node; the rest is per node.
-    ``states`` and ``feasible`` are those of the column being written, None where nothing masks it;
-    ``known`` and ``texts`` hold the finished columns, for the guide.
+    ``rows`` (n,) are their places in the result, ``node`` (n,) each one's node; the rest is per
+    node. ``states`` and ``feasible`` are those of the column being written, None where nothing
+    masks it; ``known`` and ``texts`` hold the finished columns, for the guide.
     """
 
     position: int
@@ -83,7 +72,8 @@ class _Front:
 class Walk:
     """The network and the layout to draw with, and what masks: immutable, shared by all rows.
 
-    ``automata`` is None at level ``free``, ``guide`` below ``solver``.
+    ``automata`` is None at level ``free``, ``guide`` below ``solver``. ``fingerprints`` has those
+    of the text columns whose training texts are not to be written again.
     """
 
     layout: Layout
@@ -91,6 +81,7 @@ class Walk:
     automata: tuple[ColumnAutomaton, ...] | None = None
     guide: Guide | None = None
     temperature: float = 1.0
+    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
 
     def draw(self, rows: int, random: torch.Generator, progress: RowProgress | None) -> Walked:
         """Draw rows; ``progress`` is told how many are done, of how many."""
@@ -101,8 +92,10 @@ class Walk:
         )
         done = 0
         for start in range(0, rows, WAVE):
-            # A stack of fronts still to be made: depth first, so that few caches are held at a time.
-            waiting = [partial(self._root, np.arange(start, min(start + WAVE, rows)))]
+            # A stack of fronts to be made: depth first, so that few caches are held at a time.
+            waiting: list[Callable[[], _Front]] = [
+                partial(self._root, np.arange(start, min(start + WAVE, rows)))
+            ]
             while waiting:
                 front = waiting.pop()()
                 if front.position < self.layout.length:
@@ -123,8 +116,7 @@ class Walk:
         states, feasible = front.states, front.feasible
         if place == 0:
             states, feasible = self._begin(front, number, column)
-        before = front.symbols[:, position - 1] if position else np.zeros(nodes, dtype=np.int64)
-        logits = self.stepper.logits(position, torch.from_numpy(before), front.cache)
+        logits = self._logits(position, front.symbols, front.cache)
         prefix = front.symbols[:, column.first : position]
         allowed = self._allowed(number, place, prefix, states, feasible)
         options = choices(logits, allowed, self.temperature)
@@ -137,8 +129,10 @@ class Walk:
             states=states,
             feasible=feasible,
         )
-        parts = _deal(front.node, drawn, nodes, logits.shape[1])
-        return [partial(self._follow, after, part) for part in reversed(parts)]
+        # Rows that are to be given another text one by one must not share a node.
+        separate = column.column.name in self.fingerprints
+        parts = deal(front.node, drawn, nodes, logits.shape[1], separate)
+        return [partial(self._follow, after, part, random) for part in reversed(parts)]
 
     def _at(self, position: int) -> tuple[int, ColumnLayout, int]:
         """Return the number and the layout of the column at a position, and which of its places."""
@@ -199,7 +193,7 @@ class Walk:
             allowed = met if allowed is None else allowed & met
         return allowed
 
-    def _follow(self, front: _Front, part: _Part) -> _Front:
+    def _follow(self, front: _Front, part: Part, random: torch.Generator) -> _Front:
         """Return the front of a part, its cache and columns picked from the one before."""
         last = front.position - 1
         number, column, place = self._at(last)
@@ -221,7 +215,10 @@ class Walk:
         symbols[:, last] = part.chosen
         if states is not None and self.automata is not None:
             states = self.automata[number].advance(place, states, part.chosen)
-        if self.guide is not None and place == len(column.sizes) - 1:
+        ended = place == len(column.sizes) - 1
+        if ended and column.column.name in self.fingerprints:
+            self._renew(number, cache, symbols, random)
+        if ended and self.guide is not None:
             cells = column.decode(symbols[:, column.first : front.position])
             known = known | {column.column.name: (cells.codes, cells.nulls)}
             if cells.texts is not None:
@@ -240,6 +237,49 @@ class Walk:
             texts=texts,
         )
 
+    def _renew(self, number: int, cache: Cache, symbols: Symbols, random: torch.Generator) -> None:
+        """Write, in place, other texts where a column just finished copies the training data.
+
+        A few tries are made, at rising temperature; what is a copy even then is left as it is.
+        Log-weights stay those of the first try.
+        """
+        column = self.layout.columns[number]
+        start, end = column.first, column.first + len(column.sizes)
+        prints = self.fingerprints[column.column.name]
+        for heat in HEATS:
+            cells = column.decode(symbols[:, start:end])
+            assert cells.texts is not None
+            copies = np.flatnonzero(prints.known(cells.texts) & ~cells.nulls)
+            if not len(copies):
+                return
+            again = torch.from_numpy(copies)
+            own, written = cache.take(again, start), symbols[copies]
+            states = None if self.automata is None else self.automata[number].begin(len(copies))
+            for place in range(end - start):
+                logits = self._logits(start + place, written, own)
+                allowed = self._allowed(
+                    number, place, written[:, start : start + place], states, None
+                )
+                if place == 0 and column.null is not None:
+                    # The share of nulls is to stay what it was.
+                    allowed = np.ones(logits.shape, dtype=bool) if allowed is None else allowed
+                    allowed[:, column.null] = False
+                options = choices(logits, allowed, self.temperature * heat)
+                chosen = options.draw(torch.arange(len(copies)), random).numpy()
+                written[:, start + place] = chosen
+                if states is not None and self.automata is not None:
+                    states = self.automata[number].advance(place, states, chosen)
+            symbols[copies] = written
+            cache.put(again, own, start, end)
+
+    def _logits(self, position: int, symbols: Symbols, cache: Cache) -> Tensor:
+        """Return the network's logits (nodes, symbols) for a position."""
+        if position:
+            before = torch.from_numpy(symbols[:, position - 1])
+        else:
+            before = torch.zeros(len(symbols), dtype=torch.int64)
+        return self.stepper.logits(position, before, cache)
+
 
 def _pooled(
     known: dict[str, tuple[Codes, Mask]], texts: dict[str, Strings]
@@ -254,28 +294,3 @@ def _pooled(
         for name, column in zip(texts, numbered, strict=True)
     }
     return known | named, pool
-
-
-def _deal(node: NDArray[np.int64], drawn: Symbols, nodes: int, size: int) -> list[_Part]:
-    """Merge rows of one node that drew one symbol, and split what is too much for one batch.
-
-    ``node`` and ``drawn`` (n,) are each row's node, of ``nodes``, and symbol, of ``size``.
-    """
-    rows = len(node)
-    if nodes == rows:
-        return [_Part(None, node, None, drawn)]
-    keys, following = np.unique(node * size + drawn, return_inverse=True)
-    if rows <= NODES and len(keys) > MERGED * rows:
-        return [_Part(None, np.arange(rows), node, drawn)]
-    parents, chosen = np.divmod(keys, size)
-    if len(keys) <= NODES:
-        same = len(keys) == nodes and bool((parents == np.arange(nodes)).all())
-        return [_Part(None, following, None if same else parents, chosen)]
-    order = np.argsort(following, kind="stable")
-    pieces = -(-len(keys) // NODES)
-    edges = np.linspace(0, len(keys), pieces + 1).astype(np.int64)
-    cuts = np.searchsorted(following[order], edges)
-    return [
-        _Part(order[i:j], following[order[i:j]] - a, parents[a:b], chosen[a:b])
-        for a, b, i, j in zip(edges, edges[1:], cuts, cuts[1:], strict=False)
-    ]

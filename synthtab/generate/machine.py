@@ -57,13 +57,12 @@ def compile_regex(pattern: str, texts: tuple[str, ...]) -> Machine:
     return Machine(step, final, number[initial])
 
 
-def distances(machine: Machine, usable: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+def distances(machine: Machine) -> NDArray[np.int64]:
     """Return how many texts each state (states,) is from a final one at least; -1 where none is."""
-    step = machine.step if usable is None else machine.step[:, usable]
+    step = machine.step
     out = np.where(machine.final, 0, -1)
     for distance in range(1, len(out) + 1):
-        near = (out[step] == distance - 1).any(axis=1) if step.shape[1] else np.zeros(len(out), bool)
-        new = near & (out < 0)
+        new = (out[step] == distance - 1).any(axis=1) & (out < 0)
         if not new.any():
             break
         out[new] = distance
@@ -82,7 +81,7 @@ def pattern_alphabet(pattern: str) -> frozenset[str]:
     except UsageError:
         return frozenset()
     alive = distances(machine) >= 0
-    used = alive[machine.step].any(axis=0)
+    used = np.asarray(alive[machine.step].any(axis=0)).tolist()
     return frozenset(c for c, is_used in zip(candidates, used, strict=True) if is_used)
 
 

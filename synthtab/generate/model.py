@@ -1,15 +1,15 @@
 """The language model: a small Llama made for one table, with an output layer cut per position.
 
 The weights, their names and the configuration are those of ``transformers``' LlamaForCausalLM with
-tied embeddings, so a saved model opens there too. Only the way to the loss is our own: each position
-of a row has symbols of its own, and the loss needs the logits of those alone.
+tied embeddings, so a saved model opens there too. Only the way to the loss is our own: each
+position of a row has symbols of its own, and the loss needs the logits of those alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -53,10 +53,26 @@ class ModelConfig:
 
 def new_network(config: ModelConfig, layout: Layout, seed: int) -> LlamaForCausalLM:
     """Make a network with random weights that depend on the seed and nothing else."""
+    network = blank_network(config.llama(layout))
+    random = torch.Generator().manual_seed(seed)
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.02, generator=random)
+        else:
+            torch.nn.init.ones_(parameter)
+    return network
+
+
+def blank_network(config: LlamaConfig) -> LlamaForCausalLM:
+    """Make a network whose weights are still to be set; no global random state is used up."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = LlamaForCausalLM(config.llama(layout))
-    return network.float()
+        return LlamaForCausalLM(config)
+
+
+def rope_theta(network: LlamaForCausalLM) -> float:
+    """Return the base of the rotary embedding's frequencies."""
+    parameters: Any = network.config.rope_parameters
+    return float(parameters["rope_theta"])
 
 
 def tokens_of(layout: Layout, symbols: Tensor) -> Tensor:
@@ -69,7 +85,7 @@ def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) 
     tokens = tokens_of(layout, symbols)
     inputs = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
     hidden = network.model(input_ids=inputs, use_cache=False).last_hidden_state
-    weight = network.get_output_embeddings().weight
+    weight = network.lm_head.weight
     losses = []
     for position in range(layout.length):
         a, b = int(layout.starts[position]), int(layout.starts[position + 1])

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from synthtab.batch import Codes, Mask
 from synthtab.schema import (
-    DAY_SECONDS,
     INT64_MAX,
     BooleanType,
     Column,
@@ -35,8 +34,16 @@ Symbols = NDArray[np.int64]
 _GROUP: Codes = np.arange(100)
 
 
-class Places(Protocol):
+class Positional(Protocol):
     """One way to write the codes ``lo`` to ``hi`` of a column."""
+
+    @property
+    def lo(self) -> int:
+        """The least code."""
+
+    @property
+    def hi(self) -> int:
+        """The greatest code."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -59,7 +66,7 @@ class Places(Protocol):
         """Return each symbol's text per position, or None where every symbol is always right."""
 
 
-def places_of(column: Column, lo: int, hi: int) -> Places:
+def places_of(column: Column, lo: int, hi: int) -> Choice | Digits | Calendar:
     """Choose the system for a column that is not text and whose codes lie in ``lo`` .. ``hi``."""
     if hi - lo < SMALL_DOMAIN or isinstance(column.type, EnumType | BooleanType):
         return Choice(lo, hi)
@@ -85,15 +92,15 @@ class Choice:
         return (self.hi - self.lo + 1,)
 
     def encode(self, codes: Codes) -> Symbols:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         return (codes - self.lo)[:, None]
 
     def decode(self, symbols: Symbols) -> tuple[Codes, Mask]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         return symbols[:, 0] + self.lo, np.ones(len(symbols), dtype=bool)
 
     def bounds(self, position: int, prefix: Symbols) -> tuple[Codes, Codes]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         each = np.broadcast_to(np.arange(self.lo, self.hi + 1), (len(prefix), self.sizes[0]))
         return each, each
 
@@ -106,7 +113,7 @@ class Digits:
     """Groups of two decimal digits, most significant first; the first group carries the sign.
 
     Groups that ``lo`` and ``hi`` have in common are left out, and the first position has only the
-    symbols between theirs: -31000 .. 20000 is three groups, the first of them -3, -2, -1, -0, 0, 1, 2.
+    symbols between theirs: -31000 .. 20000 is three groups, the first of them -3 to -0 and 0 to 2.
     """
 
     lo: int
@@ -123,7 +130,7 @@ class Digits:
 
     @cached_property
     def _leads(self) -> tuple[tuple[bool, int], ...]:
-        """Each first symbol's sign (negative?) and magnitude, in the order of what they stand for."""
+        """Each first symbol's sign (negative?) and magnitude, in the order of their values."""
         unit = self._powers[0]
         out = []
         if self.lo < 0:
@@ -145,11 +152,11 @@ class Digits:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         return (len(self._leads),) + (100,) * (len(self._powers) - 1)
 
     def encode(self, codes: Codes) -> Symbols:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         out = np.empty((len(codes), len(self._powers)), dtype=np.int64)
         magnitude, negative = np.abs(codes), codes < 0
         lead, rest = np.divmod(magnitude, self._powers[0])
@@ -161,14 +168,14 @@ class Digits:
         return out
 
     def decode(self, symbols: Symbols) -> tuple[Codes, Mask]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         lo, hi = self.bounds(len(self._powers) - 1, symbols[:, :-1])
         rows = np.arange(len(symbols))
         code, fits = lo[rows, symbols[:, -1]], (lo <= hi)[rows, symbols[:, -1]]
         return np.where(fits, code, 0), fits
 
     def bounds(self, position: int, prefix: Symbols) -> tuple[Codes, Codes]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         negatives, magnitudes = self._lead_arrays
         unit = self._powers[position]
         limit = INT64_MAX // unit
@@ -192,7 +199,7 @@ class Digits:
         return np.where(fits, out_lo, EMPTY_LO), np.where(fits, out_hi, EMPTY_HI)
 
     def spellings(self) -> list[list[str]]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         digits = len(str(max(m for _, m in self._leads)))
         first = [f"{'-' if negative else ''}{m:0{digits}d}" for negative, m in self._leads]
         return [first] + [[f"{m:02d}" for m in range(100)]] * (len(self._powers) - 1)
@@ -220,9 +227,9 @@ class Calendar:
 
     @cached_property
     def _years(self) -> tuple[int, int]:
-        first, last = (
-            np.array([self.lo, self.hi]) // self.per_day
-        ).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+        first, last = (np.array([self.lo, self.hi]) // self.per_day).astype("datetime64[D]").astype(
+            "datetime64[Y]"
+        ).astype(np.int64) + 1970
         return int(first), int(last)
 
     @property
@@ -236,13 +243,13 @@ class Calendar:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         first, last = self._years
         years = (last // 100 - first // 100 + 1, 100) if self._split else (last - first + 1,)
         return (*years, 12, 31, *self.clock)
 
     def encode(self, codes: Codes) -> Symbols:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         days, ticks = np.divmod(codes, self.per_day)
         months = days.astype("datetime64[D]").astype("datetime64[M]")
         day = days - months.astype("datetime64[D]").astype(np.int64)
@@ -256,14 +263,14 @@ class Calendar:
         return np.stack(parts, axis=1)
 
     def decode(self, symbols: Symbols) -> tuple[Codes, Mask]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         lo, hi = self.bounds(len(self.sizes) - 1, symbols[:, :-1])
         rows = np.arange(len(symbols))
         code, fits = lo[rows, symbols[:, -1]], (lo <= hi)[rows, symbols[:, -1]]
         return np.where(fits, code, 0), fits
 
     def bounds(self, position: int, prefix: Symbols) -> tuple[Codes, Codes]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         rows, head = len(prefix), self._year_places
         here = np.broadcast_to(np.arange(self.sizes[position]), (rows, self.sizes[position]))
         known = [prefix[:, k, None] for k in range(position)] + [here]
@@ -304,14 +311,20 @@ class Calendar:
         return np.where(fits, lo, EMPTY_LO), np.where(fits, hi, EMPTY_HI)
 
     def spellings(self) -> list[list[str]]:
-        """See :class:`Places`."""
+        """See :class:`Positional`."""
         first, last = self._years
         if self._split:
             years = [[f"{c:02d}" for c in range(first // 100, last // 100 + 1)], _two(0, 99)]
         else:
             years = [[f"{y:04d}" for y in range(first, last + 1)]]
-        clock = [[f"{mark}{t}" for t in _two(0, n - 1)] for mark, n in zip("T::", self.clock)]
+        clock = [
+            [f"{mark}{t}" for t in _two(0, n - 1)]
+            for mark, n in zip("T::", self.clock, strict=False)
+        ]
         return [*years, [f"-{m}" for m in _two(1, 12)], [f"-{d}" for d in _two(1, 31)], *clock]
+
+
+Places = Choice | Digits | Calendar
 
 
 def _two(first: int, last: int) -> list[str]:
@@ -321,4 +334,3 @@ def _two(first: int, last: int) -> list[str]:
 def _month_start(month: Codes) -> Codes:
     """Return the day number of the first of a month counted from year 0."""
     return (month - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-

@@ -43,10 +43,9 @@ def choices(logits: Tensor, allowed: Mask | None, temperature: float) -> Choices
     log_mass = np.zeros(nodes)
     dead = np.zeros(nodes, dtype=bool)
     if allowed is not None and not allowed.all():
-        dead = ~allowed.any(axis=1)
-        if dead.any():
-            allowed = allowed | dead[:, None]
-        masked = logits.masked_fill(torch.from_numpy(~allowed), float("-inf"))
+        dead = np.asarray(~allowed.any(axis=1))
+        banned = torch.from_numpy(~(allowed | dead[:, None]))
+        masked = logits.masked_fill(banned, float("-inf"))
         mass = masked.logsumexp(dim=1) - logits.logsumexp(dim=1)
         log_mass = np.minimum(mass.double().numpy(), 0.0)
         logits = masked

@@ -1,11 +1,11 @@
 """One more position for many rows: the network's forward pass, made for decoding.
 
-The same function as transformers' forward with a cache (a test holds the two together), arranged for
-rows of a fixed layout on a CPU. Every row of a batch is at the same position, so the rotary
+The same function as transformers' forward with a cache (a test holds the two together), arranged
+for rows of a fixed layout on a CPU. Every row of a batch is at the same position, so the rotary
 embedding is one fixed matrix per position and is multiplied into the query and key weights
-beforehand, as are the norms' gains and the attention's scale. The input of the first layer depends on
-one symbol only: its query, key and value are looked up, not computed. The output layer is cut to the
-position's own symbols. Keys and values lie in preallocated, contiguous buffers, row by row.
+beforehand, as are the norms' gains and the attention's scale. The input of the first layer depends
+on one symbol only: its query, key and value are looked up, not computed. The output layer is cut to
+the position's own symbols. Keys and values lie in preallocated, contiguous buffers, row by row.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
+from synthtab.generate.model import rope_theta
 from synthtab.generate.tokenizer import BOS, Layout
 
 
@@ -49,11 +50,16 @@ class Cache:
         return cls(tuple(keys), tuple(values))
 
     def take(self, rows: Tensor, filled: int) -> Cache:
-        """Return a new cache of the rows picked by index, of which ``filled`` positions are used."""
+        """Return a new cache of the rows picked by index; ``filled`` positions are in use."""
         return Cache(
             tuple(_picked(k, rows, filled) for k in self.keys),
             tuple(_picked(v, rows, filled) for v in self.values),
         )
+
+    def put(self, rows: Tensor, other: Cache, start: int, end: int) -> None:
+        """Take over positions ``start`` to ``end`` (without it) of the rows of another cache."""
+        for own, given in zip(self.keys + self.values, other.keys + other.values, strict=True):
+            own[rows, :, start:end] = given[:, :, start:end]
 
 
 def _picked(source: Tensor, rows: Tensor, filled: int) -> Tensor:
@@ -68,14 +74,14 @@ class Stepper:
     @torch.inference_mode()
     def __init__(self, network: LlamaForCausalLM, layout: Layout) -> None:
         config = network.config
-        self.layers = config.num_hidden_layers
-        self.heads = config.num_attention_heads
-        self.kv_heads = config.num_key_value_heads
-        self.hidden = config.hidden_size
+        self.layers = int(config.num_hidden_layers)
+        self.heads = int(config.num_attention_heads)
+        self.kv_heads = int(config.num_key_value_heads or config.num_attention_heads)
+        self.hidden = int(config.hidden_size)
         self.head_size = self.hidden // self.heads
         self.positions = layout.length
         self._eps = float(config.rms_norm_eps)
-        self._feed_forward = config.intermediate_size
+        self._feed_forward = int(config.intermediate_size)
         weights = {k: v.detach().float() for k, v in network.state_dict().items()}
         embedding = weights["model.embed_tokens.weight"]
         edges = [BOS, *layout.starts.tolist()]
@@ -86,7 +92,7 @@ class Stepper:
             (embedding[edges[p + 1] : edges[p + 2]] * gain).T.contiguous()
             for p in range(self.positions)
         ]
-        theta = float(config.rope_parameters["rope_theta"])
+        theta = rope_theta(network)
         self._blocks = [self._layer(weights, layer, theta) for layer in range(self.layers)]
 
     def _layer(self, weights: dict[str, Tensor], layer: int, theta: float) -> _Layer:
@@ -128,7 +134,7 @@ class Stepper:
                 qkv = block.qkv[position].index_select(0, before)
             else:
                 qkv = self._norm(x) @ block.qkv[position]
-            query, key, value = qkv.split((width, keys_width, keys_width), dim=1)
+            query, key, value = torch.split(qkv, [width, keys_width, keys_width], dim=1)
             keys, values = cache.keys[number], cache.values[number]
             keys[:, :, position] = key.view(rows, self.kv_heads, size)
             values[:, :, position] = value.view(rows, self.kv_heads, size)
@@ -138,9 +144,9 @@ class Stepper:
             scores = torch.bmm(queries, known_keys.transpose(1, 2)).softmax(dim=-1)
             mixed = torch.bmm(scores, known_values).view(rows, width)
             x = torch.addmm(x, mixed, block.out)
-            gate, up = (self._norm(x) @ block.gate_up).split(self._feed_forward, dim=1)
+            gate, up = torch.split(self._norm(x) @ block.gate_up, self._feed_forward, dim=1)
             x = torch.addmm(x, torch.nn.functional.silu(gate).mul_(up), block.down)
-        return self._norm(x) @ self._outputs[position]
+        return torch.mm(self._norm(x), self._outputs[position])
 
 
 def _rotate(weight: Tensor, position: int, size: int, theta: float) -> Tensor:
@@ -148,6 +154,6 @@ def _rotate(weight: Tensor, position: int, size: int, theta: float) -> Tensor:
     frequency = theta ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     angle = (position * frequency).repeat(2)[:, None]
     heads = weight.double().view(-1, size, weight.shape[1])
-    first, second = heads.split(size // 2, dim=1)
+    first, second = torch.split(heads, size // 2, dim=1)
     turned = heads * angle.cos() + torch.cat([-second, first], dim=1) * angle.sin()
-    return turned.view_as(weight).float()
+    return turned.reshape(weight.shape).float()

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.batch import Mask
-from synthtab.generate.places import Symbols
 from synthtab.generate.machine import pattern_alphabet, shortest_match
+from synthtab.generate.places import Symbols
 from synthtab.schema import TextType
 
 LONGEST = 48
@@ -101,7 +101,5 @@ class Fingerprints:
 
 
 def _hashes(texts: Iterable[str], salt: bytes) -> NDArray[np.int64]:
-    out = [
-        hashlib.sha256(salt + t.encode("utf-8", "surrogatepass")).digest()[:8] for t in texts
-    ]
+    out = [hashlib.sha256(salt + t.encode("utf-8", "surrogatepass")).digest()[:8] for t in texts]
     return np.frombuffer(b"".join(out), dtype="<i8").astype(np.int64)

@@ -70,6 +70,11 @@ class ColumnLayout:
             return self.places.end
         return self.places.sizes[position] if self.column.optional and position else None
 
+    @cached_property
+    def empty(self) -> tuple[int | None, ...]:
+        """NULL and the padding after it; None where the column is not optional."""
+        return (self.null, *(self.padding(k) for k in range(1, len(self.sizes))))
+
     def encode(self, codes: Codes, nulls: Mask, pool: NDArray[np.object_]) -> Symbols:
         """Return the symbols (rows, positions) of a column of a batch.
 
@@ -78,7 +83,8 @@ class ColumnLayout:
         """
         if nulls.any() and not self.column.optional:
             raise DataError(
-                f"column {self.column.name!r} is not optional, but row {int(nulls.argmax())} is null"
+                f"column {self.column.name!r} is not optional, "
+                f"but row {int(nulls.argmax())} is null"
             )
         if isinstance(self.places, Texts):
             strings = np.where(nulls, "", pool[np.where(nulls, 0, codes)] if len(pool) else "")
@@ -89,13 +95,12 @@ class ColumnLayout:
             if outside.any():
                 row = int(outside.argmax())
                 raise DataError(
-                    f"column {self.column.name!r}: code {int(codes[row])} in row {row} lies outside "
-                    f"{lo} .. {hi}, the range the generator is made for"
+                    f"column {self.column.name!r}: code {int(codes[row])} in row {row} lies "
+                    f"outside {lo} .. {hi}, the range the generator is made for"
                 )
             out = self.places.encode(np.where(nulls, lo, codes))
         if nulls.any():
-            empty = [self.padding(k) for k in range(out.shape[1])]
-            out[nulls] = [self.null, *empty[1:]]
+            out[nulls] = [special for special in self.empty if special is not None]
         return out
 
     def decode(self, symbols: Symbols) -> Cells:
@@ -148,7 +153,7 @@ class Layout:
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """The token of each position's symbol 0; one more entry gives the size of the vocabulary."""
+        """The token of each position's symbol 0, and as a last entry the size of the vocabulary."""
         return np.cumsum([BOS + 1, *self.sizes], dtype=np.int64)
 
     @property
@@ -173,9 +178,7 @@ class Layout:
 
     def decode(self, symbols: Symbols) -> tuple[Cells, ...]:
         """Return the cells of each column, in the layout's order."""
-        return tuple(
-            c.decode(symbols[:, c.first : c.first + len(c.sizes)]) for c in self.columns
-        )
+        return tuple(c.decode(symbols[:, c.first : c.first + len(c.sizes)]) for c in self.columns)
 
 
 def make_layout(
@@ -201,7 +204,7 @@ def make_layout(
         else:
             lo, hi = domains[name]
             if lo > hi:
-                raise DataError(f"column {name!r} can hold no value: its range {lo} .. {hi} is empty")
+                raise DataError(f"column {name!r} can hold no value: {lo} .. {hi} is empty")
             places = places_of(column, lo, hi)
         out.append(ColumnLayout(column, places, first))
         first += len(places.sizes)

@@ -39,13 +39,16 @@ ProgressHook = Callable[[Progress], None]
 class TrainConfig:
     """How to train.
 
-    ``rows_seen`` is how many rows, with repetition, are gone through if ``max_epochs`` allows.
+    ``symbols_seen`` is how many symbols (rows x positions, with repetition) are gone through, at
+    most ``max_epochs`` times the table; a table that is larger than that is seen once, up to
+    ``large_factor`` times as many symbols.
     ``patience`` counts evaluations (two an epoch at most) without a better held-out loss.
     What is evaluated and kept is a running average of the weights over about ``averaged_epochs``:
     single steps at a high rate fit the last batches, and the columns' shares wander with them.
     """
 
-    rows_seen: int = 220_000
+    symbols_seen: int = 3_400_000
+    large_factor: float = 3.0
     max_epochs: int = 200
     batch_size: int = 256
     learning_rate: float = 4e-3
@@ -90,8 +93,7 @@ def train(
 
     size = min(config.batch_size, max(8, 2 ** round(math.log2(max(len(train_rows) / 16, 1)))))
     per_epoch = math.ceil(len(train_rows) / size)
-    epochs = max(1, min(config.max_epochs, round(config.rows_seen / len(train_rows))))
-    total = per_epoch * epochs
+    total = min(_steps(config, len(train_rows), layout.length, size), per_epoch * config.max_epochs)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
@@ -108,9 +110,9 @@ def train(
     check_every = max(per_epoch // 2, total // 40, 1)
     network.train()
     started, step, recent = time.monotonic(), 0, float("nan")
-    for _ in range(epochs):
+    while step < total:
         order = torch.randperm(len(train_rows), generator=random)
-        for at in range(0, len(order), size):
+        for at in range(0, min(len(order), (total - step) * size), size):
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _one_cycle(step / total, config.warm_up)
             loss = position_losses(network, layout, train_rows[order[at : at + size]]).sum()
@@ -130,6 +132,14 @@ def train(
     return watch.restore(step)
 
 
+def _steps(config: TrainConfig, rows: int, positions: int, size: int) -> int:
+    """Return how many batches of ``size`` rows the budget of symbols pays for, at least one."""
+    budget = config.symbols_seen / positions
+    if rows > budget:
+        budget = min(rows, budget * config.large_factor)
+    return max(1, round(budget / size))
+
+
 def _one_cycle(done: float, warm_up: float) -> float:
     """Return the share of the peak learning rate: a linear rise, then a cosine down to 1%."""
     if done < warm_up:
@@ -138,7 +148,7 @@ def _one_cycle(done: float, warm_up: float) -> float:
 
 
 class _Best:
-    """Keeps a running average of the weights, and the average that did best on the held-out rows."""
+    """A running average of the weights, and the one that did best on the held-out rows."""
 
     def __init__(
         self,
@@ -177,7 +187,7 @@ class _Best:
         assert self._losses is not None, "look() comes before restore()"
         for live, best in zip(self._live, self._best, strict=True):
             live.data.copy_(best)
-        self._network.eval()
+        self._network.train(False)
         return Trained(steps, float(self._losses.sum()), tuple(self._losses.tolist()))
 
 
@@ -196,10 +206,10 @@ def _weights(live: list[torch.nn.Parameter], other: list[Tensor]) -> Iterator[No
 
 def evaluate(network: LlamaForCausalLM, layout: Layout, rows: Tensor) -> Tensor:
     """Return the mean loss (positions,) in nats over rows of symbols, without training."""
-    network.eval()
+    network.train(False)
     sums = torch.zeros(layout.length)
     with torch.inference_mode():
-        for part in rows.split(1024):
+        for part in torch.split(rows, 1024):
             sums += position_losses(network, layout, part) * len(part)
     network.train()
     return sums / len(rows)

@@ -1,0 +1,194 @@
+"""The row generator: a table's columns, written in symbols, learned and drawn by a small Llama."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import LlamaForCausalLM
+
+from synthtab.batch import Batch, Mask
+from synthtab.errors import DataError, UsageError
+from synthtab.generate.automaton import ColumnAutomaton, automata
+from synthtab.generate.decode import RowProgress, Walk, Walked
+from synthtab.generate.guide import LEVELS, Guide, Level
+from synthtab.generate.model import ModelConfig, new_network
+from synthtab.generate.step import Stepper
+from synthtab.generate.storage import (
+    read_fingerprints,
+    read_layout,
+    read_network,
+    write_fingerprints,
+    write_layout,
+    write_network,
+)
+from synthtab.generate.texts import Fingerprints, Texts
+from synthtab.generate.tokenizer import Layout, make_layout
+from synthtab.generate.train import ProgressHook, TrainConfig, Trained, train
+from synthtab.schema import Column
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """The network's shape and how it is trained."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Generated rows, and what is to be known about each (rows,).
+
+    ``log_weight``: logarithm of the share of probability that masks left, over all steps: with it
+    as an importance weight, rows follow what the network would write if it were asked again until
+    it obeyed. ``malformed``: a cell is no value of its type (30 February), or a mask left nothing
+    to write. ``dead``: the latter alone. ``copied``: a text is one of the training texts.
+    """
+
+    batch: Batch
+    log_weight: NDArray[np.float64]
+    malformed: Mask
+    dead: Mask
+    copied: Mask
+
+
+@dataclass(frozen=True)
+class RowGenerator:
+    """A fitted generator of the rows of one table.
+
+    ``columns`` are the table's, in its order; ``layout`` has them in the order they are written;
+    ``fingerprints`` serve to recognise copies of training texts, per text column.
+    """
+
+    columns: tuple[Column, ...]
+    layout: Layout
+    network: LlamaForCausalLM
+    fingerprints: Mapping[str, Fingerprints]
+    trained: Trained | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        columns: Sequence[Column],
+        order: Sequence[str],
+        domains: Mapping[str, tuple[int, int]],
+        batch: Batch,
+        config: GeneratorConfig | None = None,
+        seed: int = 0,
+        progress: ProgressHook | None = None,
+    ) -> RowGenerator:
+        """Learn the rows of a batch, which has the columns ``order`` names.
+
+        ``domains`` gives the least and greatest code that may be written, of every column but text.
+        Raises DataError where there are no rows or a code lies outside its domain.
+        """
+        if not len(batch):
+            raise DataError("there are no rows to learn from; at least one is needed")
+        config = config or GeneratorConfig()
+        layout = make_layout(columns, order, domains, batch)
+        symbols = layout.encode(batch)
+        network = new_network(config.model, layout, seed)
+        trained = train(network, layout, symbols, config.train, seed, progress)
+        return cls(tuple(columns), layout, network, _fingerprints(layout, batch), trained)
+
+    def draw(
+        self,
+        rows: int,
+        *,
+        level: Level = "free",
+        guide: Guide | None = None,
+        seed: int | torch.Generator = 0,
+        temperature: float = 1.0,
+        progress: RowProgress | None = None,
+    ) -> Drawn:
+        """Draw rows: the same seed gives the same rows, on one machine.
+
+        ``free`` masks nothing, ``grammar`` what no value of the column looks like, ``solver`` also
+        what ``guide`` forbids. A ``temperature`` below 1 makes likely values likelier. ``progress``
+        is told how many rows are done, of how many. Raises UsageError for arguments out of range.
+        """
+        if rows < 1:
+            raise UsageError(f"{rows} rows were asked for; at least 1 can be drawn")
+        if level not in LEVELS:
+            raise UsageError(f"the level {level!r} is none of {', '.join(LEVELS)}")
+        if level == "solver" and guide is None:
+            raise UsageError("the level 'solver' needs a guide, such as a compiled plan")
+        if not temperature > 0:
+            raise UsageError(f"the temperature {temperature} is not above 0")
+        random = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+        walk = Walk(
+            self.layout,
+            self._stepper,
+            None if level == "free" else self._automata,
+            guide if level == "solver" else None,
+            temperature,
+            self.fingerprints,
+        )
+        with torch.inference_mode():
+            return self._assemble(walk.draw(rows, random, progress))
+
+    def save(self, directory: Path) -> None:
+        """Write the generator's files into an existing directory."""
+        write_network(directory, self.network)
+        write_layout(directory, self.columns, self.layout)
+        write_fingerprints(directory, self.fingerprints)
+
+    @classmethod
+    def load(cls, directory: Path) -> RowGenerator:
+        """Read a saved generator. Raises SavedModelError where files are missing or damaged."""
+        columns, layout = read_layout(directory)
+        return cls(
+            columns, layout, read_network(directory, layout), read_fingerprints(directory, layout)
+        )
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        return Stepper(self.network, self.layout)
+
+    @cached_property
+    def _automata(self) -> tuple[ColumnAutomaton, ...]:
+        return automata(self.layout)
+
+    def _assemble(self, walked: Walked) -> Drawn:
+        """Put symbols together to a batch in the table's order of columns, with one pool."""
+        cells = {
+            column.column.name: decoded
+            for column, decoded in zip(
+                self.layout.columns, self.layout.decode(walked.symbols), strict=True
+            )
+        }
+        rows = len(walked.symbols)
+        texts = {name: c.texts for name, c in cells.items() if c.texts is not None}
+        joined = np.concatenate(list(texts.values())) if texts else np.empty(0, dtype=object)
+        pool, numbers = np.unique(joined, return_inverse=True)
+        text_codes = dict(zip(texts, numbers.reshape(-1, rows).astype(np.int64), strict=True))
+        names = tuple(c.name for c in self.columns)
+        nulls = np.stack([cells[name].nulls for name in names], axis=1)
+        codes = np.stack([text_codes.get(name, cells[name].codes) for name in names], axis=1)
+        malformed, copied = walked.dead.copy(), np.zeros(rows, dtype=bool)
+        for name, decoded in cells.items():
+            malformed |= decoded.malformed
+            if name in texts:
+                copied |= ~decoded.nulls & self.fingerprints[name].known(texts[name])
+        batch = Batch(names, np.where(nulls, 0, codes), nulls, pool)
+        return Drawn(batch, walked.log_weight, malformed, walked.dead, copied)
+
+
+def _fingerprints(layout: Layout, batch: Batch) -> dict[str, Fingerprints]:
+    """Hash the distinct texts of each text column, each with its own salt; '' gives nobody away."""
+    out = {}
+    for column in layout.columns:
+        if isinstance(column.places, Texts):
+            codes, nulls = batch.column(column.column.name)
+            seen = batch.pool[np.unique(codes[~nulls])]
+            out[column.column.name] = Fingerprints.of(
+                (text for text in seen if text), secrets.token_bytes(16)
+            )
+    return out

@@ -1,0 +1,193 @@
+"""A generator's files: the network as transformers names it, and the layout as JSON.
+
+``config.json`` and ``model.safetensors`` open with transformers' own loader; ``layout.json`` holds
+the columns and how they are written; ``fingerprints.safetensors`` the hashes of training texts.
+Nothing is unpickled, and whatever does not fit together is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from synthtab.errors import SavedModelError
+from synthtab.generate.model import blank_network
+from synthtab.generate.places import places_of
+from synthtab.generate.texts import Fingerprints, Texts
+from synthtab.generate.tokenizer import ColumnLayout, Layout
+from synthtab.schema import (
+    BooleanType,
+    Column,
+    ColumnType,
+    DatetimeType,
+    DateType,
+    DecimalType,
+    EnumType,
+    IntegerType,
+    TextType,
+)
+
+FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+LAYOUT, FINGERPRINTS = "layout.json", "fingerprints.safetensors"
+_TIED = "lm_head.weight"
+_TYPES: Mapping[str, type[ColumnType]] = {
+    "integer": IntegerType,
+    "decimal": DecimalType,
+    "date": DateType,
+    "datetime": DatetimeType,
+    "boolean": BooleanType,
+    "enum": EnumType,
+    "text": TextType,
+}
+_NAMES = {kind: name for name, kind in _TYPES.items()}
+
+
+def write_network(directory: Path, network: LlamaForCausalLM) -> None:
+    """Write configuration and weights; the output layer is the embedding, stored once."""
+    config = network.config.to_dict() | {"architectures": ["LlamaForCausalLM"]}
+    _write_json(directory / CONFIG, config)
+    weights = {k: v.contiguous() for k, v in network.state_dict().items() if k != _TIED}
+    save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
+
+
+def read_network(directory: Path, layout: Layout) -> LlamaForCausalLM:
+    """Read a network made for ``layout``. Raises SavedModelError where it is not, or is damaged."""
+    config = _read_json(directory / CONFIG)
+    try:
+        network = blank_network(LlamaConfig.from_dict(config))
+    except (TypeError, ValueError, KeyError, AttributeError) as problem:
+        raise _damaged(directory / CONFIG, f"is not a network's configuration: {problem}") from None
+    if network.config.vocab_size != layout.vocabulary:
+        raise _damaged(
+            directory / CONFIG,
+            f"is of a network with {network.config.vocab_size} tokens, "
+            f"but the layout has {layout.vocabulary}",
+        )
+    path = directory / WEIGHTS
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError, ValueError) as problem:
+        raise _damaged(path, f"cannot be read: {problem}") from None
+    wanted = {k: tuple(v.shape) for k, v in network.state_dict().items() if k != _TIED}
+    found = {k: tuple(v.shape) for k, v in weights.items()}
+    if wanted != found:
+        wrong = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+        raise _damaged(path, f"does not hold the network's weights: {', '.join(wrong[:3])} differ")
+    network.load_state_dict(weights, strict=False)
+    network.tie_weights()
+    network.train(False)
+    return network
+
+
+def write_layout(directory: Path, columns: tuple[Column, ...], layout: Layout) -> None:
+    """Write the columns, in the table's order, and the layout."""
+    written = {c.column.name: c.places for c in layout.columns}
+    records = []
+    for column in columns:
+        places = written[column.name]
+        record: dict[str, Any] = {
+            "name": column.name,
+            "type": {"kind": _NAMES[type(column.type)], **vars(column.type)},
+            "optional": column.optional,
+            "range": [column.lo, column.hi],
+        }
+        if isinstance(places, Texts):
+            record["alphabet"], record["length"] = "".join(places.alphabet), places.length
+        else:
+            record["domain"] = [places.lo, places.hi]
+        records.append(record)
+    order = [c.column.name for c in layout.columns]
+    _write_json(directory / LAYOUT, {"format": FORMAT, "columns": records, "order": order})
+
+
+def read_layout(directory: Path) -> tuple[tuple[Column, ...], Layout]:
+    """Read what :func:`write_layout` wrote. Raises SavedModelError where that is not what it is."""
+    path = directory / LAYOUT
+    data = _read_json(path)
+    if data.get("format") != FORMAT:
+        raise _damaged(path, f"has format {data.get('format')!r}; this version reads {FORMAT}")
+    try:
+        records = {record["name"]: record for record in data["columns"]}
+        columns = {name: _column(record) for name, record in records.items()}
+        layouts: list[ColumnLayout] = []
+        first = 0
+        for name in data["order"]:
+            column, record = columns[name], records[name]
+            if isinstance(column.type, TextType):
+                alphabet = tuple(record["alphabet"])
+                made = ColumnLayout(
+                    column, Texts(alphabet, int(record["length"]), column.type.pattern), first
+                )
+            else:
+                lo, hi = (int(code) for code in record["domain"])
+                made = ColumnLayout(column, places_of(column, lo, hi), first)
+            layouts.append(made)
+            first += len(made.sizes)
+        if len(layouts) != len(columns):
+            raise ValueError("the order does not name every column once")
+    except (KeyError, TypeError, ValueError) as problem:
+        raise _damaged(path, f"is not a layout: {problem}") from None
+    return tuple(columns.values()), Layout(tuple(layouts))
+
+
+def write_fingerprints(directory: Path, prints: Mapping[str, Fingerprints]) -> None:
+    """Write salts and hashes, two arrays a column, named by the column's number."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, (_, one) in enumerate(sorted(prints.items())):
+        arrays[f"{number}.salt"] = np.frombuffer(one.salt, dtype=np.uint8)
+        arrays[f"{number}.hashes"] = one.hashes
+    save_arrays(arrays, directory / FINGERPRINTS)
+
+
+def read_fingerprints(directory: Path, layout: Layout) -> dict[str, Fingerprints]:
+    """Read the fingerprints of the layout's text columns. Raises SavedModelError."""
+    path = directory / FINGERPRINTS
+    names = sorted(c.column.name for c in layout.columns if isinstance(c.places, Texts))
+    try:
+        arrays = load_arrays(path)
+        return {
+            name: Fingerprints(arrays[f"{k}.salt"].tobytes(), arrays[f"{k}.hashes"])
+            for k, name in enumerate(names)
+        }
+    except (SafetensorError, OSError, ValueError, KeyError) as problem:
+        raise _damaged(path, f"cannot be read: {problem}") from None
+
+
+def _column(record: Mapping[str, Any]) -> Column:
+    fields = dict(record["type"])
+    kind = _TYPES[fields.pop("kind")]
+    if "values" in fields:
+        fields["values"] = tuple(fields["values"])
+    lo, hi = record["range"]
+    return Column(str(record["name"]), kind(**fields), bool(record["optional"]), lo, hi)
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _damaged(path, "is missing") from None
+    except (OSError, ValueError) as problem:
+        raise _damaged(path, f"cannot be read: {problem}") from None
+    if not isinstance(data, dict):
+        raise _damaged(path, "does not hold an object")
+    return data
+
+
+def _damaged(path: Path, what: str) -> SavedModelError:
+    return SavedModelError(f"the saved model's file {path} {what}; fit and save the model again")
