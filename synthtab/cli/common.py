@@ -7,7 +7,6 @@ to standard error, and nothing is said there when it is no terminal or ``--json`
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -35,13 +34,8 @@ def run(app: typer.Typer) -> NoReturn:
         stderr().print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         broken = isinstance(error, RuleViolationError | InfeasibleError)
         sys.exit(FINDINGS if broken else WRONG_USE)
-    except KeyboardInterrupt:
-        stderr().print("interrupted; nothing was written")
+    except KeyboardInterrupt:  # while modules are imported; later, Typer sees to it
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away (| head); Python would complain once more while closing the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FINE)
     sys.exit(FINE)
 
 
@@ -121,5 +115,9 @@ def progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
             tasks[stage] = bars.add_task(stage, total=1.0)
         bars.update(tasks[stage], completed=done)  # type: ignore[arg-type]
 
-    with bars:
-        yield update
+    try:
+        with bars:
+            yield update
+    except KeyboardInterrupt:
+        console.print("interrupted: nothing was written")
+        raise
