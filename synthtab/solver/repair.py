@@ -23,6 +23,8 @@ from synthtab.schema import TextType, domain
 from synthtab.solver.cells import ComponentRules, component_rules
 from synthtab.solver.feasible import Feasible
 from synthtab.solver.greedy import mend_row
+from synthtab.solver.plan import Plan
+from synthtab.solver.project import compile_plan
 
 Progress = Callable[[int, int], None]
 CANDIDATES = 48
@@ -76,8 +78,13 @@ def repair(
         rows = np.flatnonzero(outside[:, at])
         if len(rows):
             codes[rows, at], nulls[rows, at] = donor.anything(column, len(rows))
-    for component in component_rules(table, domains):
+    unmended = [
         _mend_component(component, current, broken, cost, donor, rng, progress)
+        for component in component_rules(table, domains)
+    ]
+    hard = np.unique(np.concatenate([np.empty(0, np.int64), *unmended]))
+    if len(hard):
+        _rewrite(compile_plan(table, domains=domains), current, hard, donor)
     changed = (codes != batch.codes) | (nulls != batch.nulls)
     failed = np.zeros(len(batch), bool)
     again = current.take(broken)
@@ -93,11 +100,14 @@ def _mend_component(
     donor: _Donor,
     rng: np.random.Generator,
     progress: Progress | None,
-) -> None:
-    """Mend in place, in those of ``rows`` that break this component's rules, cells of theirs."""
+) -> NDArray[np.int64]:
+    """Mend cells in place in those of ``rows`` that break this component's rules.
+
+    Returns the rows that could not be mended.
+    """
     bad = rows[~component.satisfied(_known(component, batch, rows), batch.pool)]
     if len(bad) == 0:
-        return
+        return bad
     known = _known(component, batch, bad)
     options = {c: component.alone(c, known, batch.pool) for c in component.movable}
     columns = list(options)
@@ -115,19 +125,43 @@ def _mend_component(
             drawn = donor.inside(column, options[column].take(mine))
             batch.codes[bad[mine], index], batch.nulls[bad[mine], index] = drawn
     hard = bad[~single]
+    mended = np.zeros(len(hard), bool)
     for done, row in enumerate(hard):
-        mend_row(component, batch, int(row), cost, donor.some, donor.inside)
+        mended[done] = mend_row(component, batch, int(row), cost, donor.some, donor.inside)
         if progress is not None:
             progress(done + 1, len(hard))
+    failed: NDArray[np.int64] = hard[~mended]
+    return failed
+
+
+def _rewrite(plan: Plan, batch: Batch, rows: NDArray[np.int64], donor: _Donor) -> None:
+    """Go through the columns in the Plan's order, keeping every cell that the ones before allow.
+
+    The last resort: it ends with valid rows wherever the Plan is exact, and changes more cells than
+    need be.
+    """
+    known = {c: _cells(batch, c, rows) for c in plan.order}
+    for column in plan.order:
+        if plan.constrained(column):
+            allowed = plan.feasible(column, known, batch.pool)
+            wrong = np.flatnonzero(~allowed.contains(*known[column]) & allowed.any())
+            if len(wrong):
+                codes, nulls = known[column]
+                codes[wrong], nulls[wrong] = donor.inside(column, allowed.take(wrong))
+                at = batch.index(column)
+                batch.codes[rows, at], batch.nulls[rows, at] = codes, nulls
 
 
 def _known(
     component: ComponentRules, batch: Batch, rows: NDArray[np.int64]
 ) -> dict[str, tuple[Codes, Mask]]:
-    return {
-        c: (batch.codes[rows, batch.index(c)], batch.nulls[rows, batch.index(c)])
-        for c in component.columns
-    }
+    return {c: _cells(batch, c, rows) for c in component.columns}
+
+
+def _cells(batch: Batch, column: str, rows: NDArray[np.int64]) -> tuple[Codes, Mask]:
+    """Return a copy of one column's codes and nulls in the given rows."""
+    codes, nulls = batch.column(column)
+    return codes[rows], nulls[rows]
 
 
 def _in_key(table: nodes.Table, column: str) -> bool:

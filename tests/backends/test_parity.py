@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from smt_truth import smt
 from strategies import Backend, Case, Truths, cases, to_frame, to_records
 
 from synthtab.backends.sql import SqlBackend
@@ -62,7 +63,7 @@ def _fits(table: n.Table, rule: n.RowRule) -> bool:
     return True
 
 
-BACKENDS: dict[str, Backend] = {"vector": vector, "duckdb": duck}
+BACKENDS: dict[str, Backend] = {"vector": vector, "duckdb": duck, "smt": smt}
 
 
 @pytest.fixture(scope="module")

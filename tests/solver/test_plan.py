@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+
 from synthtab.backends.vector import truth
 from synthtab.errors import InfeasibleError
 from synthtab.ir import nodes
