@@ -79,7 +79,7 @@ def repair(
         if len(rows):
             codes[rows, at], nulls[rows, at] = donor.anything(column, len(rows))
     unmended = [
-        _mend_component(component, current, broken, cost, donor, rng, progress)
+        _mend_component(component, current, broken, outside, cost, donor, rng, progress)
         for component in component_rules(table, domains)
     ]
     hard = np.unique(np.concatenate([np.empty(0, np.int64), *unmended]))
@@ -96,6 +96,7 @@ def _mend_component(
     component: ComponentRules,
     batch: Batch,
     rows: NDArray[np.int64],
+    replaced: Mask,
     cost: Mapping[str, float],
     donor: _Donor,
     rng: np.random.Generator,
@@ -103,7 +104,8 @@ def _mend_component(
 ) -> NDArray[np.int64]:
     """Mend cells in place in those of ``rows`` that break this component's rules.
 
-    Returns the rows that could not be mended.
+    ``replaced`` (rows, columns) marks cells that had to change anyway: they are free to change
+    again. Returns the rows that could not be mended.
     """
     bad = rows[~component.satisfied(_known(component, batch, rows), batch.pool)]
     if len(bad) == 0:
@@ -113,7 +115,8 @@ def _mend_component(
     columns = list(options)
     price = np.full((len(bad), len(columns)), np.inf)
     for at, column in enumerate(columns):
-        price[:, at] = np.where(options[column].any(), cost[column], np.inf)
+        own = np.where(replaced[bad, batch.index(column)], 0.0, cost[column])
+        price[:, at] = np.where(options[column].any(), own, np.inf)
     # Among equally dear columns one is chosen at random: always the first would bias the repair.
     price += rng.random(price.shape) * 1e-6
     choice = price.argmin(axis=1) if columns else np.zeros(len(bad), int)
