@@ -1,0 +1,1 @@
+"""Measurements behind docs/results.md: ``python -m bench {adult,plans,repair,validate}``."""

@@ -1,0 +1,102 @@
+"""Figures as Markdown, with what is needed to repeat them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+VERSIONS = ("torch", "transformers", "outlines_core", "z3-solver", "numpy", "pandas", "duckdb")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured thing; ``target`` is what was asked of it, ``met`` whether it was reached."""
+
+    what: str
+    measured: str
+    target: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of figures under a heading, with the command that gives them."""
+
+    title: str
+    command: str
+    seed: int | None
+    figures: Sequence[Figure]
+    note: str = ""
+
+
+def at_least(what: str, value: float, least: float, show: Callable[[float], str]) -> Figure:
+    """Return a figure whose value should not be below ``least``."""
+    return Figure(what, show(value), f"at least {show(least)}", value >= least)
+
+
+def at_most(what: str, value: float, most: float, show: Callable[[float], str]) -> Figure:
+    """Return a figure whose value should not be above ``most``."""
+    return Figure(what, show(value), f"at most {show(most)}", value <= most)
+
+
+def markdown(section: Section) -> str:
+    """Return a section as Markdown."""
+    verdict = {None: "", True: "yes", False: "**no**"}
+    rows = [f"| {f.what} | {f.measured} | {f.target} | {verdict[f.met]} |" for f in section.figures]
+    seed = "" if section.seed is None else f", seed {section.seed}"
+    lines = [
+        f"## {section.title}",
+        "",
+        f"`{section.command}`{seed}, {dt.date.today().isoformat()}. {machine()}",
+        "",
+        "| what | measured | asked for | met |",
+        "|---|---:|---:|---|",
+        *rows,
+        "",
+    ]
+    return "\n".join([*lines, section.note, ""] if section.note else lines)
+
+
+def machine() -> str:
+    """Return the machine and the versions in one sentence."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, "
+        f"{cores} cores; {versions}."
+    )
+
+
+def percent(value: float) -> str:
+    """Return a share with two digits after the point."""
+    return f"{value:.2%}"
+
+
+def number(value: float) -> str:
+    """Return a large number, grouped."""
+    return f"{value:,.0f}"
+
+
+def seconds(value: float) -> str:
+    """Return a time in seconds."""
+    return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.3g} ms"
+
+
+def data_directory() -> Path:
+    """Return where the public data sets lie; SystemExit saying so where they do not."""
+    path = Path(__file__).parents[2] / "shared" / "data"
+    if not path.is_dir():
+        raise SystemExit(f"bench: the data sets are expected in {path}")
+    return path
+
+
+def rules_file(name: str) -> Path:
+    """Return the .rules file of a data set, shipped or published."""
+    root = Path(__file__).parents[1]
+    shipped = root / "rules" / f"{name}.rules"
+    return shipped if shipped.exists() else root / "bench" / "published" / f"{name}.rules"
