@@ -210,7 +210,17 @@ def _scan(path: Path, columns: Sequence[Column]) -> tuple[str, dict[str, str]]:
     )
     kinds = ", ".join(f"'f{k}': 'VARCHAR'" for k in range(len(header)))
     scan = f"read_csv({quoted}, {options}, columns = {{{kinds}}})"
-    return scan, {c.name: f"f{header.index(c.name)}" for c in columns}
+    return scan, {c.name: _csv_cell(c, f"f{header.index(c.name)}") for c in columns}
+
+
+def _csv_cell(column: Column, name: str) -> str:
+    """Return a cell; an empty one in quotes is NULL too where the column has no empty string."""
+    match column.type:
+        case TextType():
+            return name
+        case EnumType(values) if "" in values:
+            return name
+    return f"NULLIF({name}, '')"
 
 
 def _to_arrow(column: Column, frame: pd.DataFrame) -> pa.Array:

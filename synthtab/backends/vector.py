@@ -63,7 +63,7 @@ class VectorBackend:
         places = [batch.index(name) for name in rule.columns]
         repeated = np.zeros(len(batch), dtype=bool)
         whole = np.flatnonzero(~batch.nulls[:, places].any(axis=1))
-        keys = batch.codes[np.ix_(whole, places)]
+        keys = batch.codes[whole][:, places]
         order = np.lexsort(keys.T[::-1])  # stable: of equal keys the earliest row comes first
         ordered = keys[order]
         same = (ordered[1:] == ordered[:-1]).all(axis=1)
