@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.backends.grammar import date_regex, number_regex
+from synthtab.backends.ranges import date_regex, datetime_regex, number_regex
 from synthtab.batch import Mask
 from synthtab.generate.machine import DEAD, States, compile_regex
 from synthtab.generate.places import Calendar, Choice, Digits, Symbols
 from synthtab.generate.texts import Texts
 from synthtab.generate.tokenizer import ColumnLayout, Layout
+from synthtab.schema import DAY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,11 @@ def layout_regex(layout: ColumnLayout) -> str:
         case Choice(lo, hi):
             return f"[{chr(_PRIVATE)}-{chr(_PRIVATE + hi - lo)}]"
         case Digits(lo, hi) as digits:
-            parts = []
-            if lo < 0:
-                parts.append("-" + number_regex(max(1, -hi), -lo, width=digits.width))
-            if hi >= 0:
-                parts.append(number_regex(max(0, lo), hi, width=digits.width))
-            return "|".join(f"(?:{part})" for part in parts)
-        case Calendar() as calendar:
-            return _calendar_regex(calendar)
+            return number_regex(lo, hi, width=digits.width)
+        case Calendar(lo, hi, ()):
+            return date_regex(lo, hi)
+        case Calendar(lo, hi, _) as calendar:
+            return datetime_regex(lo, hi, DAY_SECONDS // calendar.per_day, mark="T")
         case Texts(_, _, pattern):
             return "(?s:.)*" if pattern is None else pattern
 
@@ -119,43 +117,3 @@ def _spellings(layout: ColumnLayout) -> Sequence[Sequence[str]]:
             return [places.alphabet] * places.length
         case Digits() | Calendar() as places:
             return places.spellings()
-
-
-def _calendar_regex(calendar: Calendar) -> str:
-    """Return the regular expression of ISO dates, or dates and times, from ``lo`` to ``hi``."""
-    per_day = calendar.per_day
-    (first, from_tick), (last, to_tick) = divmod(calendar.lo, per_day), divmod(calendar.hi, per_day)
-    if not calendar.clock:
-        return date_regex(first, last)
-    if first == last:
-        return date_regex(first, first) + _clock_regex(calendar.clock, from_tick, to_tick)
-    parts = [
-        date_regex(first, first) + _clock_regex(calendar.clock, from_tick, per_day - 1),
-        date_regex(last, last) + _clock_regex(calendar.clock, 0, to_tick),
-    ]
-    if last - first > 1:
-        parts.append(
-            f"(?:{date_regex(first + 1, last - 1)}){_clock_regex(calendar.clock, 0, per_day - 1)}"
-        )
-    return "|".join(f"(?:{part})" for part in parts)
-
-
-def _clock_regex(clock: tuple[int, ...], lo: int, hi: int, mark: str = "T") -> str:
-    """Return the regular expression of times of day between two ticks, as ``T14:05:00``."""
-    worth = int(np.prod(clock[1:], dtype=np.int64))
-    (first, rest_lo), (last, rest_hi) = divmod(lo, worth), divmod(hi, worth)
-    if len(clock) == 1:
-        return mark + number_regex(first, last, width=2)
-    if first == last:
-        return f"{mark}{first:02d}" + _clock_regex(clock[1:], rest_lo, rest_hi, ":")
-    parts = []
-    if rest_lo:
-        parts.append(f"{first:02d}" + _clock_regex(clock[1:], rest_lo, worth - 1, ":"))
-        first += 1
-    if rest_hi < worth - 1:
-        parts.append(f"{last:02d}" + _clock_regex(clock[1:], 0, rest_hi, ":"))
-        last -= 1
-    if first <= last:
-        whole = _clock_regex(clock[1:], 0, worth - 1, ":")
-        parts.append(f"(?:{number_regex(first, last, width=2)}){whole}")
-    return mark + "(?:" + "|".join(f"(?:{part})" for part in parts) + ")"

@@ -33,11 +33,12 @@ def deal(
 ) -> list[Part]:
     """Merge rows of one node that drew one symbol, and split what is too much for one batch.
 
-    ``node`` and ``drawn`` (n,) are each row's node, of ``nodes``, and symbol, of ``size``. Where
-    ``separate``, every row gets a node of its own.
+    ``node`` and ``drawn`` (n,) are each row's node, of ``nodes``, and symbol, of ``size``; every
+    node has a row. Where ``separate``, every row gets a node of its own.
     """
     rows = len(node)
     if nodes == rows:
+        drawn = drawn[np.argsort(node)]
         return [Part(None, node, None, drawn)]
     keys, following = np.unique(node * size + drawn, return_inverse=True)
     if rows <= NODES and (separate or len(keys) > MERGED * rows):

@@ -14,6 +14,7 @@ from synthtab.errors import UsageError
 
 States = NDArray[np.int32]
 DEAD = 0
+_END = "\U0010ffff"
 
 
 @dataclass(frozen=True)
@@ -36,25 +37,48 @@ def compile_regex(pattern: str, texts: tuple[str, ...]) -> Machine:
     Raises UsageError where the pattern is not of the dialect (no look-around, no back-references),
     or nothing written with these texts matches it.
     """
-    vocabulary = Vocabulary(len(texts), {t.encode(): [k] for k, t in enumerate(texts)})
+    # An end of our own makes no state final before it: the index loses the transitions that lead
+    # from a final state to one that is not (outlines_core 0.2.14 on (ab)+, for instance).
+    ending = len(texts)
+    ids = {text.encode(): [k] for k, text in enumerate((*texts, _END))}
     try:
-        index = Index(pattern, vocabulary)
+        index = Index(f"(?:{pattern}){_END}", Vocabulary(ending + 1, ids))
     except ValueError as problem:
         raise UsageError(f"the pattern /{pattern}/ cannot be followed: {problem}") from None
     found = index.get_transitions()
-    finals = index.get_final_states()
     initial = index.get_initial_state()
-    names = {initial, *found, *finals}
+    ended = set(index.get_final_states())
+    names = {initial, *found}
     names.update(to for row in found.values() for to in row.values())
     number = {name: k for k, name in enumerate(sorted(names), DEAD + 1)}
-    step = np.full((len(number) + 1, len(texts)), DEAD, dtype=np.int32)
+    step = np.full((len(number) + 1, ending), DEAD, dtype=np.int32)
+    final = np.zeros(len(number) + 1, dtype=bool)
     for name, row in found.items():
         for text, to in row.items():
-            if text < len(texts):
+            if text < ending:
                 step[number[name], text] = number[to]
-    final = np.zeros(len(number) + 1, dtype=bool)
-    final[[number[name] for name in finals]] = True
-    return Machine(step, final, number[initial])
+            elif text == ending:
+                final[number[name]] = to in ended
+    return _pruned(step, final, number[initial])
+
+
+def _pruned(step: States, final: NDArray[np.bool_], start: int) -> Machine:
+    """Drop the states that cannot be reached or cannot finish."""
+    finishing = distances(Machine(step, final, start)) >= 0
+    if not finishing[start]:
+        raise UsageError("a pattern that nothing matches cannot be followed")
+    reached = np.zeros(len(step), dtype=bool)
+    frontier = np.array([start])
+    while len(frontier):
+        reached[frontier] = True
+        following = np.unique(step[frontier])
+        frontier = following[finishing[following] & ~reached[following]]
+    kept = np.flatnonzero(reached)
+    number = np.full(len(step), DEAD, dtype=np.int32)
+    number[kept] = np.arange(1, len(kept) + 1)
+    dead = np.full((1, step.shape[1]), DEAD, dtype=np.int32)
+    new = np.vstack([dead, number[step[kept]]])
+    return Machine(new, np.append(False, final[kept]), int(number[start]))
 
 
 def distances(machine: Machine) -> NDArray[np.int64]:

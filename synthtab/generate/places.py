@@ -148,7 +148,7 @@ class Digits:
     @property
     def width(self) -> int:
         """How many digits a value is spelled with, sign apart."""
-        return len(str(max(m for _, m in self._leads))) + 2 * (len(self._powers) - 1)
+        return max(len(str(max(m for _, m in self._leads))), 2) + 2 * (len(self._powers) - 1)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -200,7 +200,8 @@ class Digits:
 
     def spellings(self) -> list[list[str]]:
         """See :class:`Positional`."""
-        digits = len(str(max(m for _, m in self._leads)))
+        # A lone digit is padded: texts of one length cannot be taken apart in two ways.
+        digits = self.width - 2 * (len(self._powers) - 1)
         first = [f"{'-' if negative else ''}{m:0{digits}d}" for negative, m in self._leads]
         return [first] + [[f"{m:02d}" for m in range(100)]] * (len(self._powers) - 1)
 
@@ -321,6 +322,9 @@ class Calendar:
             [f"{mark}{t}" for t in _two(0, n - 1)]
             for mark, n in zip("T::", self.clock, strict=False)
         ]
+        if clock:
+            # Times are always spelled to the second.
+            clock[-1] = [t + ":00" * (3 - len(clock)) for t in clock[-1]]
         return [*years, [f"-{m}" for m in _two(1, 12)], [f"-{d}" for d in _two(1, 31)], *clock]
 
 

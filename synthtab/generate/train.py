@@ -1,7 +1,9 @@
-"""Training from scratch: AdamW, a one-cycle learning rate, best weights on held-out rows kept.
+"""Training from scratch: AdamW at a steady rate, then a cool-down to nothing.
 
-The number of steps follows from the number of rows, not from the clock, so that a seed gives one
-model on any machine of the same kind. Small tables are gone through more often, large ones less.
+The rate cools down when the held-out loss stops falling, or for the last part of the budget. A run
+is never just broken off: weights from the middle of a run fit its last batches, and the columns'
+shares are then off by percents, though the loss hardly tells. The number of steps follows from the
+number of rows, not from the clock, so that a seed gives one model on any machine of the same kind.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,23 +44,22 @@ class TrainConfig:
     ``symbols_seen`` is how many symbols (rows x positions, with repetition) are gone through, at
     most ``max_epochs`` times the table; a table that is larger than that is seen once, up to
     ``large_factor`` times as many symbols.
-    ``patience`` counts evaluations (two an epoch at most) without a better held-out loss.
-    What is evaluated and kept is a running average of the weights over about ``averaged_epochs``:
-    single steps at a high rate fit the last batches, and the columns' shares wander with them.
+    ``warm_up`` and ``cool_down`` are shares of the steps. ``patience`` counts evaluations (two an
+    epoch at most) of the weights' running average that bring no better held-out loss.
     """
 
     symbols_seen: int = 3_400_000
     large_factor: float = 3.0
     max_epochs: int = 200
     batch_size: int = 256
-    learning_rate: float = 4e-3
+    learning_rate: float = 3e-3
     warm_up: float = 0.1
+    cool_down: float = 0.4
     weight_decay: float = 0.05
     held_out: float = 0.05
     max_held_out: int = 4_000
-    patience: int = 6
+    patience: int = 3
     clip: float = 1.0
-    averaged_epochs: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -105,31 +106,69 @@ def train(
         betas=(0.9, 0.98),
         fused=True,
     )
-    horizon = max(config.averaged_epochs * per_epoch, 10.0)
-    watch = _Best(network, layout, held_rows, config.patience, horizon)
     check_every = max(per_epoch // 2, total // 40, 1)
+    watch = _Watch(network, layout, held_rows, horizon=max(check_every, 10))
+    course = _Course(config, total)
     network.train()
     started, step, recent = time.monotonic(), 0, float("nan")
-    while step < total:
+    while step < course.end:
         order = torch.randperm(len(train_rows), generator=random)
-        for at in range(0, min(len(order), (total - step) * size), size):
+        for batch in torch.split(order, size):
             for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * _one_cycle(step / total, config.warm_up)
-            loss = position_losses(network, layout, train_rows[order[at : at + size]]).sum()
+                group["lr"] = course.rate(step)
+            loss = position_losses(network, layout, train_rows[batch]).sum()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
             optimizer.step()
             step += 1
-            watch.average(step)
             value = float(loss.detach())
             recent = value if math.isnan(recent) else 0.95 * recent + 0.05 * value
             if progress is not None:
                 spent = time.monotonic() - started
-                progress(Progress(step, total, recent, spent / step * (total - step)))
-            if (step % check_every == 0 or step == total) and watch.look():
-                return watch.restore(step)
-    return watch.restore(step)
+                progress(Progress(step, course.end, recent, spent / step * (course.end - step)))
+            watch.average(step)
+            if step % check_every == 0 and step < course.cooling:
+                watch.look(step)
+                if watch.waited >= config.patience:
+                    watch.go_back()
+                    course = course.cooled(step, max(watch.best_step, check_every))
+            elif step == course.end or (step > course.cooling and course.quarter(step)):
+                watch.look(step, averaged=False)
+            if step == course.end:
+                break
+    return watch.finish(step)
+
+
+@dataclass(frozen=True)
+class _Course:
+    """The learning rate over the steps: up, level, and from ``cooling`` to ``end`` down."""
+
+    config: TrainConfig
+    end: int
+    cooling_at: int | None = None
+
+    @property
+    def cooling(self) -> int:
+        """The step from which the rate falls."""
+        if self.cooling_at is not None:
+            return self.cooling_at
+        return round(self.end * (1 - self.config.cool_down))
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        rise = (step + 1) / (self.config.warm_up * self.end + 1)
+        fall = (self.end - step) / max(self.end - self.cooling, 1)
+        return self.config.learning_rate * min(rise, 1.0, fall)
+
+    def cooled(self, step: int, good: int) -> _Course:
+        """Return the course that cools down from now on, in proportion to ``good`` steps so far."""
+        share = self.config.cool_down / (1 - self.config.cool_down)
+        return replace(self, end=min(step + max(round(share * good), 1), self.end), cooling_at=step)
+
+    def quarter(self, step: int) -> bool:
+        """Say whether another quarter of the cool-down is done."""
+        return (step - self.cooling) % max((self.end - self.cooling) // 4, 1) == 0
 
 
 def _steps(config: TrainConfig, rows: int, positions: int, size: int) -> int:
@@ -140,53 +179,44 @@ def _steps(config: TrainConfig, rows: int, positions: int, size: int) -> int:
     return max(1, round(budget / size))
 
 
-def _one_cycle(done: float, warm_up: float) -> float:
-    """Return the share of the peak learning rate: a linear rise, then a cosine down to 1%."""
-    if done < warm_up:
-        return (done + 1e-3) / (warm_up + 1e-3)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
-
-
-class _Best:
-    """A running average of the weights, and the one that did best on the held-out rows."""
+class _Watch:
+    """A running average of the weights, and the weights that did best on the held-out rows."""
 
     def __init__(
-        self,
-        network: LlamaForCausalLM,
-        layout: Layout,
-        rows: Tensor,
-        patience: int,
-        horizon: float,
+        self, network: LlamaForCausalLM, layout: Layout, rows: Tensor, horizon: int
     ) -> None:
-        self._network, self._layout, self._rows = network, layout, rows
-        self._patience, self._horizon = patience, horizon
+        self._network, self._layout, self._rows, self._horizon = network, layout, rows, horizon
         self._live = list(network.parameters())
         self._mean = [p.detach().clone() for p in self._live]
         self._best = self._mean
         self._losses: Tensor | None = None
-        self._waited = 0
+        self.best_step = self.waited = 0
 
     def average(self, step: int) -> None:
         """Take the network's weights into the average."""
         share = max(1 / self._horizon, 1 / (1 + step / 4))
         torch._foreach_lerp_(self._mean, [p.detach() for p in self._live], share)
 
-    def look(self) -> bool:
-        """Evaluate the average; return whether it is time to stop."""
-        with _weights(self._live, self._mean):
+    def look(self, step: int, averaged: bool = True) -> None:
+        """Evaluate the average, or the weights themselves; keep the best so far."""
+        weights = self._mean if averaged else [p.detach() for p in self._live]
+        with _weights(self._live, weights):
             losses = evaluate(self._network, self._layout, self._rows)
         if self._losses is None or losses.sum() < self._losses.sum():
-            self._losses, self._waited = losses, 0
-            self._best = [m.clone() for m in self._mean]
+            self._losses, self.best_step, self.waited = losses, step, 0
+            self._best = [w.clone() for w in weights]
         else:
-            self._waited += 1
-        return self._waited >= self._patience
+            self.waited += 1
 
-    def restore(self, steps: int) -> Trained:
-        """Put the best average into the network."""
-        assert self._losses is not None, "look() comes before restore()"
+    def go_back(self) -> None:
+        """Put the best weights into the network."""
         for live, best in zip(self._live, self._best, strict=True):
             live.data.copy_(best)
+
+    def finish(self, steps: int) -> Trained:
+        """Put the best weights into the network and say how good they are."""
+        assert self._losses is not None, "look() comes before finish()"
+        self.go_back()
         self._network.train(False)
         return Trained(steps, float(self._losses.sum()), tuple(self._losses.tolist()))
 

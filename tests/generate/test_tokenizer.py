@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_refused(row, message):
 
 def test_an_empty_domain_is_refused():
     batch = make_batch([(1, 0, 0, 0, 0, 0)], ["x"])
-    with pytest.raises(DataError, match="'age' can hold no value: 5 .. 4 is empty"):
+    with pytest.raises(DataError, match=r"'age' can hold no value: 5 \.\. 4 is empty"):
         make_layout(COLUMNS, ORDER, {**DOMAINS, "age": (5, 4)}, batch)
 
 
