@@ -16,6 +16,7 @@ from synthtab.backends.ranges import (
     escape,
     number_regex,
 )
+from synthtab.backends.support import Unsupported, answers
 from synthtab.ir.nodes import Table
 from synthtab.schema import (
     BooleanType,
@@ -30,6 +31,7 @@ from synthtab.schema import (
 )
 
 __all__ = [
+    "SUPPORTS",
     "column_regex",
     "date_regex",
     "datetime_regex",
@@ -38,6 +40,10 @@ __all__ = [
     "number_regex",
     "row_regex",
 ]
+
+SUPPORTS = answers(
+    Unsupported("a regular expression says what one column may hold; rules are left to the Plan")
+)
 
 # A range of at most this many integers is listed in a JSON schema, because Outlines ignores
 # ``minimum`` and ``maximum``.
@@ -69,11 +75,11 @@ def column_regex(column: Column, width: int | None = None) -> str:
 
 
 def row_regex(table: Table) -> str:
-    """Return the regular expression of a CSV line, without its line end.
+    r"""Return the regular expression of a CSV line, without its line end.
 
     Fields are in quotes where they must be. NULL is an empty field, and an empty string is ``""``.
     A pattern of a text column is taken as it is, so it should match nothing that needs quotes.
-    Outlines needs an end after it (``row_regex(table) + "\\n"``): its index loses what goes on from
+    Outlines needs an end after it (``row_regex(table) + "\n"``): its index loses what goes on from
     a complete match over an incomplete one, as a quote that turns out to be the first of two does.
     """
     return ",".join(_field_regex(c) for c in table.columns)

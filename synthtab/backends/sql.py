@@ -6,7 +6,7 @@ import csv
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import duckdb
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from synthtab.backends import sqltext
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import TooWideError
+from synthtab.backends.support import Exact, Supports, answers
 from synthtab.batch import Mask
 from synthtab.errors import DataError, UsageError
 from synthtab.ir import nodes
@@ -38,7 +39,13 @@ if TYPE_CHECKING:
 
 
 class SqlBackend:
-    """One table's rules for DuckDB, under the names its columns really have."""
+    """One table's rules for DuckDB, under the names its columns really have.
+
+    Every construct is exact; a number that may need more than the 38 digits DuckDB computes with is
+    refused (:class:`TooWideError`), never rounded.
+    """
+
+    supports: ClassVar[Supports] = answers(Exact())
 
     def __init__(self, table: nodes.Table, dialect: Literal["duckdb"] = "duckdb") -> None:
         if dialect != "duckdb":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.backends.arrays import Env, Evaluator, TextPool, truth
+from synthtab.backends.support import Exact, Supports, answers
 from synthtab.batch import Batch, Mask
 from synthtab.ir import core, nodes
 from synthtab.ir.normalise import lower
@@ -21,6 +23,8 @@ _CHUNK = 16_384
 
 class VectorBackend:
     """One table's rules, lowered once, for any number of batches with the table's columns."""
+
+    supports: ClassVar[Supports] = answers(Exact())
 
     def __init__(self, table: nodes.Table) -> None:
         self.table = table

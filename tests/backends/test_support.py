@@ -1,0 +1,36 @@
+"""Every backend answers for every construct of the language."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from synthtab.backends import grammar
+from synthtab.backends.sql import SqlBackend
+from synthtab.backends.support import NODE_CLASSES, Exact, Relaxed, Supports, Unsupported
+from synthtab.backends.vector import VectorBackend
+from synthtab.ir import nodes
+
+ALL: dict[str, Supports] = {
+    "vector": VectorBackend.supports,
+    "sql": SqlBackend.supports,
+    "grammar": grammar.SUPPORTS,
+}
+
+
+def test_the_list_of_constructs_is_complete() -> None:
+    declared = {
+        kind
+        for _, kind in inspect.getmembers(nodes, inspect.isclass)
+        if kind.__module__ == nodes.__name__ and kind is not nodes.Table
+    }
+    assert set(NODE_CLASSES) == declared
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_construct_is_answered(name: str) -> None:
+    assert set(ALL[name]) == set(NODE_CLASSES)
+    for answer in ALL[name].values():
+        assert isinstance(answer, Exact) or answer.reason
+        assert isinstance(answer, Exact | Relaxed | Unsupported)
