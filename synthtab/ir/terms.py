@@ -153,8 +153,10 @@ class TermChecker(ABC):
 
     def _numbers(self, word: str, *operands: nodes.Term) -> TermType | None:
         kinds = [self.term(o) for o in operands]
+        wrong = False
         for operand, kind in zip(operands, kinds, strict=True):
             if kind is not None and not isinstance(kind, NumberT):
+                wrong = True
                 dated = isinstance(kind, DateT | DatetimeT)
                 self.report(
                     "E211",
@@ -164,7 +166,7 @@ class TermChecker(ABC):
                     if dated
                     else None,
                 )
-        return NumberT()
+        return None if wrong else NumberT()
 
     def _subtract(self, left: nodes.Term, right: nodes.Term, span: Span | None) -> TermType | None:
         a, b = self.term(left), self.term(right)

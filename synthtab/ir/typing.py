@@ -202,6 +202,9 @@ class _Checker(TermChecker):
                     return "write `true` or `false` without quotes"
             if isinstance(kind, BooleanT) and isinstance(other, nodes.Literal):
                 return "write `true` or `false`"
+        dated = isinstance(a, DateT | DatetimeT) or isinstance(b, DateT | DatetimeT)
+        if dated and (isinstance(left, nodes.Divide) or isinstance(right, nodes.Divide)):
+            return "a date is written with hyphens: 2014-01-31"
         if {type(a), type(b)} == {DateT, DatetimeT}:
             return "`date(...)` takes the date of a datetime"
         if isinstance(a, StringT) or isinstance(b, StringT):

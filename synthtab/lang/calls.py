@@ -49,9 +49,8 @@ def call_node(
         report("E202", f"there is no function `{name}`", span, _help(name))
     elif len(args) != 1:
         report("E218", f"`{name}` takes one value, not {len(args)}", span, f"write `{name}(x)`")
-    if not known or len(args) != 1:
-        # Absolute of a number never adds a second finding.
-        return args[0] if known and args else nodes.Literal(0, span=span)
+    if not known or not args:
+        return nodes.Literal(0, span=span)
     if name == "abs":
         return nodes.Absolute(args[0], span=span)
     if name == "length":

@@ -25,7 +25,9 @@ _NAME = r"(?:[^\W\d]\w*|`(?:[^`\n]|``)+`)"
 _ITEM = re.compile(
     rf"""^[ \t]*(?P<item>
         (?P<table>table\b(?=[ \t]+{_NAME}[ \t]*(?:\{{|$))) | (?P<close>\}})
-      | rule\b | (?:key|unique)[ \t]*\( | (?P<comment>--|//)
+      | rule\b | (?:key|unique)[ \t]*\( | (?P<wrong>--|//
+        |(?:and|or|not|when|then|else|iff|case|is|between|like|null|true|false)[ \t]+
+        (?:integer|decimal|datetime|date|boolean|enum|text)\b)
       | (?!(?:and|or|not|when|then|else|iff|case|is|in|between|like|matching)\b)
         {_NAME}[ \t]+(?!(?:and|or|not|then|else|end|iff|is|in|between|like|matching
         |years?|months?|weeks?|days?|hours?|minutes?|seconds?)\b)[^\W\d]\w*
@@ -131,7 +133,7 @@ def _place(text: str, work: str, error: UnexpectedInput) -> Place:
     starts = [m for m in items if m.start("item") <= position]
     # An item may always begin where one does: then it is the one before that is not complete.
     last = starts[-1] if len(starts) > 1 and not at_end else None
-    early = last is not None and last.start("item") == position and last["comment"] is None
+    early = last is not None and last.start("item") == position and last["wrong"] is None
     if early:
         starts.pop()
     start = starts[-1].start("item") if starts else 0

@@ -83,6 +83,10 @@ MISTAKES: tuple[Mistake, ...] = (
             item=r"\b(determines)\b"),
     Mistake("E112", "`forbid pair` is not supported yet", "a rule is about one row",
             "rule r: forbid pair (p, q): p.a > q.a", item=r"\b(forbid)\b"),
+    Mistake("E110", "this is a word of the language", "as a name it goes in backticks, as `when`",
+            "when date",
+            here=r"(?:and|or|not|when|then|else|iff|case|is|between|like|null|true|false)"
+                 r"(?=\s+(?:integer|decimal|date|datetime|boolean|enum|text)\b)"),
     # `if`, `when` without `then`.
     Mistake("E105", "`if` does not begin a condition", "write `when ... then ...`",
             "rule r: if a > 1 then b > 1", item=r":\s*(if)\b"),

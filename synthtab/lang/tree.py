@@ -124,6 +124,13 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
                     span,
                     "leave it out, or declare the column text(n)",
                 )
+        if isinstance(kind, TextType | BooleanType) and "range" in seen:
+            self._report(
+                "E223",
+                f"`{name}` is {type_name(kind)}, which has no range",
+                span,
+                "leave `in ...` out, or say it with a rule",
+            )
         lo, hi = (self._code(name, kind, end) for end in (modifiers.lo, modifiers.hi))
         column = Column(name, kind, modifiers.optional, lo, hi, span)
         return _Declared(column, tuple(modifiers.rules))
@@ -153,15 +160,8 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
                 modifiers.hi = tree.children[0]
 
     def _code(self, name: str, kind: ColumnType, end: nodes.Literal | None) -> int | None:
-        if end is None or (isinstance(kind, DecimalType) and not 0 <= kind.scale <= kind.precision):
-            return None
-        if isinstance(kind, TextType | BooleanType):
-            self._report(
-                "E223",
-                f"`{name}` is {type_name(kind)}, which has no range",
-                end.span,
-                "leave `in ...` out, or say it with a rule",
-            )
+        malformed = isinstance(kind, DecimalType) and not 0 <= kind.scale <= kind.precision
+        if end is None or malformed or isinstance(kind, TextType | BooleanType):
             return None
         value = end.value
         if isinstance(kind, IntegerType) and isinstance(value, Decimal):
@@ -170,9 +170,11 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
         try:
             return encode_value(kind, value)
         except ValueError as error:
+            shown = value.isoformat() if isinstance(value, dt.date) else str(value)
             self._report(
                 "E223",
-                f"the range of `{name}` does not fit its type: {error}",
+                f"the range of `{name}` does not fit its type: "
+                f"{str(error).replace(repr(value), shown)}",
                 end.span,
                 f"`{name}` is {type_name(kind)}",
             )
