@@ -67,15 +67,13 @@ class EnumType:
 
 @dataclass(frozen=True)
 class TextType:
-    """Strings of at most ``max_length`` characters that match ``pattern`` whole, if there is one."""
+    """Strings of at most ``max_length`` characters; ``pattern``, if any, matches them whole."""
 
     max_length: int
     pattern: str | None = None
 
 
-ColumnType = (
-    IntegerType | DecimalType | DateType | DatetimeType | BooleanType | EnumType | TextType
-)
+ColumnType = IntegerType | DecimalType | DateType | DatetimeType | BooleanType | EnumType | TextType
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Part = OneOf["year", "quarter", "month", "day", "weekday", "hour", "minute", "se
 
 
 def _span() -> Span | None:
-    return field(default=None, compare=False, repr=False, kw_only=True)  # type: ignore[no-any-return]
+    return field(default=None, compare=False, repr=False, kw_only=True)
 
 
 # Terms: what has a value.

@@ -1,0 +1,252 @@
+"""The decoding modes: how rows are drawn, checked, thrown away or mended until enough are there."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from synthtab.backends.vector import VectorBackend
+from synthtab.batch import Batch, Mask, concat
+from synthtab.errors import InfeasibleError, UsageError
+from synthtab.generate.generator import Drawn, RowGenerator
+from synthtab.generate.guide import Level
+from synthtab.ir import nodes
+from synthtab.schema import TextType
+from synthtab.solver.plan import Plan
+from synthtab.solver.repair import repair
+
+Mode = Literal["free", "reject", "repair", "grammar", "grammar+repair", "solver", "solver+weighted"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+RowProgress = Callable[[int, int], None]
+
+# Where rows get lost a round draws a little more than is missing, so that few are needed.
+SPARE = 1.02
+# Rounds in a row that may bring nothing before the sampler gives up and says why.
+PATIENCE = 5
+# Drawing stops when fewer than this share of all rows drawn could be used.
+LEAST_YIELD = 1e-4
+
+
+@dataclass(frozen=True)
+class Method:
+    """A mode taken apart.
+
+    ``level`` is how rows are decoded; ``broken`` what is done about those that break rules: nothing
+    (``keep``), ``redraw`` or ``mend`` them; ``weighted`` whether importance weights thin them out.
+    """
+
+    level: Level
+    broken: Literal["keep", "redraw", "mend"]
+    weighted: bool = False
+
+
+METHODS: dict[Mode, Method] = {
+    "free": Method("free", "keep"),
+    "reject": Method("free", "redraw"),
+    "repair": Method("free", "mend"),
+    "grammar": Method("grammar", "keep"),
+    "grammar+repair": Method("grammar", "mend"),
+    "solver": Method("solver", "mend"),
+    "solver+weighted": Method("solver", "mend", weighted=True),
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of every row drawn.
+
+    ``drawn`` = ``returned`` + ``malformed`` (a cell that is no value of its type, or a dead end) + ``copied`` (a free text equal to a real one) + ``broken`` (thrown away for breaking a
+    rule) + ``duplicates`` (a unique rule) + ``thinned`` (taken out by importance weights) +
+    ``surplus``. ``mended`` rows are among those returned. ``clipped`` is the share of weights above
+    the bound they were divided by: 0 means that the rows follow P(row | rules) exactly.
+    """
+
+    asked: int
+    returned: int
+    drawn: int
+    malformed: int
+    copied: int
+    broken: int
+    duplicates: int
+    thinned: int
+    surplus: int
+    mended: int
+    clipped: float
+    seconds: float
+
+
+def draw_rows(
+    table: nodes.Table,
+    generator: RowGenerator,
+    plan: Plan,
+    n: int,
+    *,
+    mode: Mode,
+    seed: int,
+    progress: RowProgress | None = None,
+) -> tuple[Batch, Counts]:
+    """Draw ``n`` rows of the generator's columns.
+
+    In every mode but ``free`` and ``grammar`` no row breaks a row rule or a unique rule over those
+    columns. Raises InfeasibleError, naming the rules in the way, where so many rows cannot be had;
+    UsageError for an unknown mode or n < 1.
+    """
+    if mode not in METHODS:
+        raise UsageError(f"unknown mode {mode!r}; the modes are {', '.join(MODES)}")
+    if n < 1:
+        raise UsageError(f"cannot sample {n} rows; ask for at least 1")
+    loop = _Loop(table, generator, plan, METHODS[mode], n, seed)
+    started = time.perf_counter()
+    while loop.missing:
+        loop.round()
+        if progress is not None:
+            progress(n - loop.missing, n)
+    return loop.result(time.perf_counter() - started)
+
+
+class _Loop:
+    """Rows gathered so far, and the tally of those that were not."""
+
+    def __init__(
+        self,
+        table: nodes.Table,
+        generator: RowGenerator,
+        plan: Plan,
+        method: Method,
+        n: int,
+        seed: int,
+    ) -> None:
+        columns = {c.name for c in generator.columns}
+        self._table = nodes.Table(
+            table.name,
+            tuple(c for c in table.columns if c.name in columns),
+            tuple(
+                r for r in table.rules if isinstance(r, nodes.RowRule) or set(r.columns) <= columns
+            ),
+        )
+        self._generator, self._plan, self._method, self._n = generator, plan, method, n
+        self._backend = VectorBackend(self._table)
+        self._seeds = np.random.SeedSequence(seed)
+        self._rng = np.random.default_rng(self._seeds.spawn(1)[0])
+        self._kept: list[Batch] = []
+        self._have = 0
+        self._tally = dict.fromkeys(
+            ("drawn", "malformed", "copied", "broken", "duplicates", "thinned", "mended"), 0
+        )
+        self._blame = dict.fromkeys((r.name for r in self._table.rules), 0)
+        self._barren = 0
+        self._bound: float | None = None
+        self._clipped = 0
+
+    @property
+    def missing(self) -> int:
+        return max(0, self._n - self._have)
+
+    def round(self) -> None:
+        """Draw about as many rows as are missing, and keep the good ones."""
+        useful = self._have / self._tally["drawn"] if self._have else 1.0
+        spare = SPARE if useful < 1 else 1.0
+        want = math.ceil(min(self.missing / max(useful, 0.02) * spare, 4 * self._n + 64))
+        seed = int(self._seeds.spawn(1)[0].generate_state(1)[0])
+        drawn = self._generator.draw(want, level=self._method.level, guide=self._plan, seed=seed)
+        self._tally["drawn"] += want
+        batch = self._clean(drawn)
+        if self._method.broken != "keep":
+            batch = self._distinct(self._lawful(batch))
+        self._barren = 0 if len(batch) else self._barren + 1
+        self._kept.append(batch)
+        self._have += len(batch)
+        if self.missing and (
+            self._barren >= PATIENCE
+            or (self._tally["drawn"] > 100_000 and self._have < LEAST_YIELD * self._tally["drawn"])
+        ):
+            raise InfeasibleError(self._why())
+
+    def _clean(self, drawn: Drawn) -> Batch:
+        """Take out rows that cannot be used whatever the rules say, then thin by weight."""
+        copied = drawn.copied & ~drawn.malformed
+        self._tally["malformed"] += int(drawn.malformed.sum())
+        self._tally["copied"] += int(copied.sum())
+        usable = ~(drawn.malformed | copied)
+        if self._method.weighted:
+            accepted = self._accept(drawn, usable)
+            self._tally["thinned"] += int((usable & ~accepted).sum())
+            usable &= accepted
+        return drawn.batch.take(usable)
+
+    def _accept(self, drawn: Drawn, usable: Mask) -> Mask:
+        """Keep a row with probability weight / bound (rejection by importance weight).
+
+        Masking draws a row with probability q(row) = P(row) / weight, so that rows kept with
+        probability proportional to their weight follow P(row | rules). The bound is 1, the largest
+        weight there can be, where that is affordable; else the largest weight of the first round.
+        """
+        weight = np.exp(drawn.log_weight)
+        if self._bound is None:
+            own = weight[usable]
+            affordable = len(own) == 0 or own.mean() >= 0.25
+            self._bound = 1.0 if affordable else float(own.max())
+        self._clipped += int((weight[usable] > self._bound).sum())
+        return self._rng.random(len(weight)) * self._bound < weight
+
+    def _lawful(self, batch: Batch) -> Batch:
+        violated = self._backend.violated(batch)
+        outside = self._backend.out_of_domain(batch)
+        bad = np.asarray(violated.any(axis=1) | outside.any(axis=1))
+        if not bad.any():
+            return batch
+        for rule, count in zip(self._table.row_rules, violated.sum(axis=0), strict=True):
+            self._blame[rule.name] += int(count)
+        if self._method.broken == "redraw":
+            self._tally["broken"] += int(bad.sum())
+            return batch.take(~bad)
+        mended = repair(self._table, batch, rng=self._rng, domains=self._plan.domains)
+        self._tally["broken"] += int(mended.failed.sum())
+        self._tally["mended"] += int((bad & ~mended.failed).sum())
+        return mended.batch.take(~mended.failed)
+
+    def _distinct(self, batch: Batch) -> Batch:
+        """Drop rows whose key was drawn before, in this round or an earlier one."""
+        for rule in self._table.unique_rules:
+            pile = self._pile([*self._kept, batch])
+            repeated = self._backend.duplicates(pile, rule)[len(pile) - len(batch) :]
+            self._tally["duplicates"] += int(repeated.sum())
+            self._blame[rule.name] += int(repeated.sum())
+            batch = batch.take(~repeated)
+        return batch
+
+    def _pile(self, batches: Sequence[Batch]) -> Batch:
+        return concat(
+            batches, [c.name for c in self._table.columns if isinstance(c.type, TextType)]
+        )
+
+    def _why(self) -> str:
+        blamed = sorted(((c, r) for r, c in self._blame.items() if c), reverse=True)
+        rules = ", ".join(f"{name} ({count:,} rows)" for count, name in blamed[:5])
+        tally = ", ".join(f"{v:,} {k}" for k, v in self._tally.items() if v and k != "mended")
+        return (
+            f"asked for {self._n:,} rows of table {self._table.name!r} and found only "
+            f"{self._have:,} ({tally})"
+            + (f"; rules in the way: {rules}" if rules else "")
+            + "; ask for fewer rows, loosen the rules, or widen the domains of their columns"
+        )
+
+    def result(self, seconds: float) -> tuple[Batch, Counts]:
+        rows = self._pile(self._kept)
+        surplus = len(rows) - self._n
+        # Rows come sorted by what they begin with: taking the first ones would favour some.
+        rows = rows.take(self._rng.permutation(len(rows))[: self._n])
+        weighed = self._tally["drawn"] - self._tally["malformed"] - self._tally["copied"]
+        return rows, Counts(
+            asked=self._n,
+            returned=len(rows),
+            surplus=surplus,
+            clipped=self._clipped / max(1, weighed),
+            seconds=seconds,
+            **self._tally,
+        )

@@ -1,0 +1,291 @@
+"""The Synthesizer: fit on a real table, sample synthetic rows that break no rule. Wiring only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from synthtab.assess.compliance import Compliance, compliance, valid_rows
+from synthtab.batch import Batch
+from synthtab.draw import Counts, Mode, RowProgress, draw_rows
+from synthtab.errors import DataError, RuleViolationError, SavedModelError, UsageError
+from synthtab.files import read_batch
+from synthtab.frames import decode_frame, encode_frame
+from synthtab.generate.generator import GeneratorConfig, RowGenerator
+from synthtab.generate.train import ProgressHook, Trained
+from synthtab.ir import nodes
+from synthtab.keys import Sequence, surrogate_keys
+from synthtab.lang.model import Model
+from synthtab.schema import BooleanType, EnumType, TextType, domain
+from synthtab.solver.plan import Plan
+from synthtab.solver.project import compile_plan
+from synthtab.solver.repair import repair
+from synthtab.store import read_manifest, save_directory
+
+Violations = Literal["error", "drop", "repair"]
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What fitting met: rows read and used, rows that break each rule, cells repaired, training."""
+
+    rows_read: int
+    rows_used: int
+    violated: Mapping[str, int]
+    violations: str
+    cells_repaired: int
+    seed: int
+    trained: Trained | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Sampled rows and what became of every row drawn for them."""
+
+    frame: pd.DataFrame
+    mode: Mode
+    seed: int
+    counts: Counts
+
+
+class Synthesizer:
+    """Learns one table and writes rows like it that satisfy its rules.
+
+    synthesizer = Synthesizer(Model.load("adult.rules")).fit("adult.csv.gz", violations="drop")
+    rows = synthesizer.sample(50_000, seed=1)
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        config: GeneratorConfig | None = None,
+        solver_budget_s: float = 10.0,
+    ) -> None:
+        self.model = model
+        self.table = model.table()
+        self._config = config or GeneratorConfig()
+        self._budget = solver_budget_s
+        self._generator: RowGenerator | None = None
+        self._plan: Plan | None = None
+        self._sequences: tuple[Sequence, ...] = ()
+        self.report: FitReport | None = None
+
+    # Fitting.
+
+    def fit(
+        self,
+        data: pd.DataFrame | str | Path,
+        *,
+        violations: Violations = "error",
+        seed: int = 0,
+        progress: ProgressHook | None = None,
+    ) -> Synthesizer:
+        """Learn from a DataFrame, or a CSV or Parquet file; return self.
+
+        Real rows that break rules are an error, are dropped, or are repaired first, as
+        ``violations`` says; :attr:`report` counts them by rule. ``progress`` is told how far
+        training is.
+
+        Raises DataError where the data do not fit the columns, RuleViolationError as above, and
+        InfeasibleError where the rules contradict each other.
+        """
+        if violations not in ("error", "drop", "repair"):
+            raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
+        columns = self.table.columns
+        whole = (
+            encode_frame(columns, data)
+            if isinstance(data, pd.DataFrame)
+            else read_batch(data, columns)
+        )
+        if len(whole) == 0:
+            raise DataError(f"there are no rows to learn table {self.table.name!r} from")
+        batch, broken, cells = self._lawful(whole, violations, seed)
+        sequences = surrogate_keys(self.table, batch)
+        learned = [c for c in columns if c.name not in {s.column for s in sequences}]
+        domains, sizes = _seen(self.table, batch)
+        plan = compile_plan(self.table, domains=domains, sizes=sizes, budget_s=self._budget)
+        names = {c.name for c in learned}
+        generator = RowGenerator.fit(
+            learned,
+            [c for c in plan.order if c in names],
+            {c: plan.domains[c] for c in names},
+            batch.select([c.name for c in learned]),
+            config=self._config,
+            seed=seed,
+            progress=progress,
+        )
+        self._generator, self._plan, self._sequences = generator, plan, sequences
+        self.report = FitReport(
+            len(whole), len(batch), broken, violations, cells, seed, generator.trained
+        )
+        return self
+
+    def _lawful(
+        self, batch: Batch, violations: Violations, seed: int
+    ) -> tuple[Batch, dict[str, int], int]:
+        """Return rows that break nothing, how many broke each rule, how many cells were mended."""
+        found = compliance(self.table, batch)
+        broken = {r.name: r.violated for r in found.broken}
+        if not broken:
+            return batch, {}, 0
+        if violations == "error":
+            raise RuleViolationError(_complain(self.table, found))
+        cells = 0
+        if violations == "repair":
+            mended = repair(self.table, batch, rng=np.random.default_rng(seed))
+            cells, batch = int(mended.changed.sum()), mended.batch
+        batch = batch.take(valid_rows(self.table, batch))
+        if len(batch) == 0:
+            raise RuleViolationError(
+                f"no row is left: all rows of the data break {', '.join(broken)}; "
+                "check the rules against the data with 'rulecheck validate'"
+            )
+        return batch, broken, cells
+
+    # Sampling.
+
+    def sample(
+        self,
+        n: int,
+        *,
+        mode: Mode = "solver+weighted",
+        seed: int | None = None,
+        progress: RowProgress | None = None,
+    ) -> pd.DataFrame:
+        """Return ``n`` synthetic rows; see :meth:`sample_report` for what became of rows drawn.
+
+        Without a ``seed`` every call gives other rows. In every mode but ``free`` and ``grammar``
+        no row breaks a rule. Raises InfeasibleError, naming the rules, where ``n`` rows cannot be
+        had.
+        """
+        return self.sample_report(n, mode=mode, seed=seed, progress=progress).frame
+
+    def sample_report(
+        self,
+        n: int,
+        *,
+        mode: Mode = "solver+weighted",
+        seed: int | None = None,
+        progress: RowProgress | None = None,
+    ) -> Sample:
+        """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
+        generator, plan = self._fitted()
+        chosen = secrets.randbits(32) if seed is None else seed
+        numbered = {s.column: s.codes(n) for s in self._sequences} if n > 0 else {}
+        batch, counts = draw_rows(
+            self.table, generator, plan, n, mode=mode, seed=chosen, progress=progress
+        )
+        whole = _with_columns(self.table, batch, numbered)
+        return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled rules the model decodes under."""
+        return self._fitted()[1]
+
+    def with_model(self, model: Model) -> Synthesizer:
+        """Return a copy that decodes under other rules over the same columns: no new training."""
+        generator, plan = self._fitted()
+        table = model.table()
+        if table.columns != self.table.columns:
+            raise UsageError(
+                "the columns of the new rules differ from those the model was trained on; "
+                "rules may change after training, columns may not"
+            )
+        copy = Synthesizer(model, config=self._config, solver_budget_s=self._budget)
+        copy._generator, copy.report = generator, self.report
+        copy._sequences = self._sequences
+        copy._plan = compile_plan(
+            table, domains=plan.domains, order=plan.order, budget_s=self._budget
+        )
+        return copy
+
+    # Saving.
+
+    def save(self, path: str | Path) -> None:
+        """Save to a directory (JSON and safetensors), replacing a model that is there."""
+        generator, plan = self._fitted()
+
+        def write(folder: Path) -> None:
+            (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
+            generator.save(folder)
+
+        facts = {
+            "order": list(plan.order),
+            "domains": {c: list(v) for c, v in plan.domains.items()},
+            "sequences": [asdict(s) for s in self._sequences],
+            "report": asdict(self.report) if self.report else None,
+        }
+        save_directory(path, facts, write)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Synthesizer:
+        """Load a saved model; SavedModelError says what is wrong where it cannot be."""
+        facts = read_manifest(path)
+        folder = Path(path)
+        loaded = cls(Model.load(folder / "model.rules"))
+        try:
+            loaded._sequences = tuple(Sequence(**s) for s in facts["sequences"])
+            loaded._plan = compile_plan(
+                loaded.table,
+                domains={c: (lo, hi) for c, (lo, hi) in facts["domains"].items()},
+                order=facts["order"],
+            )
+            loaded.report = FitReport(**facts["report"]) if facts["report"] else None
+        except (KeyError, TypeError, ValueError) as error:
+            raise SavedModelError(f"{folder}: the manifest lacks or garbles {error}") from error
+        loaded._generator = RowGenerator.load(folder)
+        return loaded
+
+    def _fitted(self) -> tuple[RowGenerator, Plan]:
+        if self._generator is None or self._plan is None:
+            raise UsageError("this Synthesizer has learned nothing yet: call fit() or load()")
+        return self._generator, self._plan
+
+
+def _complain(table: nodes.Table, found: Compliance) -> str:
+    lines = [
+        f"{found.rows - found.valid:,} of {found.rows:,} real rows of table {table.name!r} "
+        "break its rules:"
+    ]
+    for rule in found.broken:
+        rows = ", ".join(map(str, rule.examples))
+        more = ", ..." if rule.violated > len(rule.examples) else ""
+        lines.append(f"  {rule.name}: {rule.violated:,} rows ({rows}{more})")
+    lines.append("drop them (violations='drop'), repair them ('repair'), or correct the rules")
+    return "\n".join(lines)
+
+
+def _seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
+    """Return, per column, the range of codes to decode within and the number of distinct ones.
+
+    Enums and booleans keep all they declare; what is ordered keeps to what was seen.
+    """
+    domains, sizes = {}, {}
+    for column in table.columns:
+        codes, nulls = batch.column(column.name)
+        present = np.unique(codes[~nulls])
+        sizes[column.name] = len(present) + bool(nulls.any())
+        lo, hi = domain(column)
+        if not isinstance(column.type, EnumType | BooleanType | TextType):
+            lo, hi = (int(present[0]), int(present[-1])) if len(present) else (lo, lo)
+        domains[column.name] = (lo, hi)
+    return domains, sizes
+
+
+def _with_columns(table: nodes.Table, batch: Batch, numbered: Mapping[str, np.ndarray]) -> Batch:
+    codes = np.zeros((len(batch), len(table.columns)), dtype=np.int64)
+    nulls = np.zeros(codes.shape, dtype=bool)
+    for at, name in enumerate(table.column_names):
+        if name in numbered:
+            codes[:, at] = numbered[name]
+        else:
+            codes[:, at], nulls[:, at] = batch.column(name)
+    return Batch(table.column_names, codes, nulls, batch.pool)

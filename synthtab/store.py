@@ -1,0 +1,109 @@
+"""Saved models: a directory of JSON and safetensors that appears whole or not at all.
+
+``manifest.json`` names the format, its version and every file with its SHA-256, so that a truncated
+or altered directory is told from a good one before anything is read from it. No pickle anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from synthtab.errors import SavedModelError, UsageError
+
+FORMAT = "synthtab-model"
+VERSION = 1
+MANIFEST = "manifest.json"
+
+
+def save_directory(path: str | Path, facts: dict[str, Any], write: Callable[[Path], None]) -> None:
+    """Save a model at ``path``: ``write(folder)`` writes files, ``facts`` go into the manifest.
+
+    Everything is written beside the target under a temporary name and then renamed; a model that
+    was there is replaced. Raises UsageError where ``path`` holds something that is no saved model,
+    or cannot be written.
+    """
+    target = check_target(path)
+    try:
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
+    try:
+        folder = work / "new"
+        folder.mkdir()
+        write(folder)
+        files = {str(f.relative_to(folder)): _digest(f) for f in _files(folder)}
+        manifest = {"format": FORMAT, "version": VERSION, **facts, "files": files}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        if target.exists():
+            os.replace(target, work / "old")
+        os.replace(folder, target)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        if (work / "old").exists() and not target.exists():
+            os.replace(work / "old", target)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def check_target(path: str | Path) -> Path:
+    """Return the absolute path of a save that may go there; raise UsageError if it may not."""
+    target = Path(path).absolute()
+    if not target.parent.is_dir():
+        raise UsageError(f"cannot write {target}: there is no directory {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise UsageError(f"cannot write {target}: no permission to write in {target.parent}")
+    if target.is_file():
+        raise UsageError(f"cannot save a model at {target}: a file of that name is there")
+    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+        raise UsageError(
+            f"cannot save a model at {target}: the directory holds something else; "
+            "give a new name or an empty directory"
+        )
+    return target
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Return the manifest of a saved model once every file it names is there unaltered.
+
+    Raises SavedModelError that says what is missing, altered, or of another version.
+    """
+    folder = Path(path)
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise SavedModelError(f"{folder} is no saved model: it has no {MANIFEST}")
+    try:
+        facts = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SavedModelError(f"{manifest} cannot be read: {error}") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise SavedModelError(f"{manifest} does not describe a saved model")
+    if facts.get("version") != VERSION:
+        raise SavedModelError(
+            f"{folder} was saved in format version {facts.get('version')!r}; this SynthTab reads "
+            f"version {VERSION}: fit the model again, or use the SynthTab that saved it"
+        )
+    for name, digest in facts.get("files", {}).items():
+        file = folder / name
+        if not file.is_file():
+            raise SavedModelError(f"{folder} is incomplete: {name} is missing")
+        if _digest(file) != digest:
+            raise SavedModelError(
+                f"{folder} is damaged: {name} is truncated or was altered since it was saved"
+            )
+    return facts
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.rglob("*") if f.is_file())
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
