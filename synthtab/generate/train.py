@@ -236,10 +236,11 @@ def _weights(live: list[torch.nn.Parameter], other: list[Tensor]) -> Iterator[No
 
 def evaluate(network: LlamaForCausalLM, layout: Layout, rows: Tensor) -> Tensor:
     """Return the mean loss (positions,) in nats over rows of symbols, without training."""
+    training = network.training
     network.train(False)
     sums = torch.zeros(layout.length)
     with torch.inference_mode():
         for part in torch.split(rows, 1024):
             sums += position_losses(network, layout, part) * len(part)
-    network.train()
+    network.train(training)
     return sums / len(rows)
