@@ -47,7 +47,7 @@ def assess(rules: Path, real: Path, synth: Path, seed: int, as_json: bool) -> bo
 
 def print_compliance(console: Console, real: Compliance, synth: Compliance) -> None:
     """Print, rule by rule, the shares of real and synthetic rows that keep it."""
-    grid = common.grid("Rules kept", "rule", "real", "synthetic", "broken by", right=[1, 2, 3])
+    grid = common.grid("rule", "real", "synthetic", "broken by", right=[1, 2, 3])
     for row in _rules(real, synth):
         grid.add_row(
             escape(str(row["name"])),
@@ -58,24 +58,22 @@ def print_compliance(console: Console, real: Compliance, synth: Compliance) -> N
     grid.add_section()
     lost = synth.rows - synth.valid
     grid.add_row("all of them", common.share(real.share), common.share(synth.share), f"{lost:,}")
-    console.print(grid)
+    common.print_grid(console, "Rules kept", grid)
 
 
 def print_distances(console: Console, distances: Distances, floor: Distances) -> None:
     """Print the mean distances, then those of each column, each beside its noise floor."""
-    grid = common.grid("\nDistance from the real rows", "", "measured", "noise floor", right=[1, 2])
+    grid = common.grid("", "measured", "noise floor", right=[1, 2])
     grid.add_row("shape error", f"{distances.shape:.3%}", f"{floor.shape:.3%}")
     grid.add_row("pair error", f"{distances.pair:.3%}", f"{floor.pair:.3%}")
     grid.add_row("W1 (standard deviations)", f"{distances.w1:.4f}", f"{floor.w1:.4f}")
-    console.print(grid)
-    columns = common.grid(
-        "\nBy column", "column", "shape", "floor", "W1", "floor", right=[1, 2, 3, 4]
-    )
+    common.print_grid(console, "Distance from the real rows", grid)
+    columns = common.grid("column", "shape", "floor", "W1", "floor", right=[1, 2, 3, 4])
     for got, chance in zip(distances.columns, floor.columns, strict=True):
         columns.add_row(
             escape(got.name), f"{got.shape:.3%}", f"{chance.shape:.3%}", _w1(got.w1), _w1(chance.w1)
         )
-    console.print(columns)
+    common.print_grid(console, "By column", columns)
     console.print("\nThe noise floor is the distance between two random halves of the real rows.")
 
 

@@ -115,18 +115,16 @@ def repair(table: Table, data: Path, output: Path, seed: int, as_json: bool) -> 
     return bool(left)
 
 
-def plan(table: Table, order: str | None, as_json: bool, budget: float) -> bool:
-    """Print a table's Plan; return whether all of it is exact."""
+def plan(table: Table, order: str | None, as_json: bool, budget: float) -> None:
+    """Print a table's Plan."""
     columns = _order(table, order) if order is not None else None
     made = compile_plan(table, order=columns, budget_s=budget)
     steps = made.describe()
     if as_json:
         common.print_json({"table": table.name, "exact": made.exact, "steps": steps})
-        return made.exact
+        return
     console = common.stdout()
-    grid = common.grid(
-        f"Plan of {table.name}", "", "column", "how", "given", "may hold", "rules", right=[0]
-    )
+    grid = common.grid("", "column", "how", "given", "may hold", "rules", right=[0])
     for step in steps:
         note = "" if step["exact"] else f"\nnot exact: {step['reason']}"
         allowed = str(step["allowed"]) if step["how"] != "free" else "what its type and range allow"
@@ -141,7 +139,7 @@ def plan(table: Table, order: str | None, as_json: bool, budget: float) -> bool:
             escape(allowed + note),
             escape(", ".join(rules)),
         )
-    console.print(grid)
+    common.print_grid(console, f"Plan of {table.name}", grid)
     inexact = sum(not step["exact"] for step in steps)
     console.print(
         "\nExact: every row decoded in this order satisfies all row rules."
@@ -149,7 +147,6 @@ def plan(table: Table, order: str | None, as_json: bool, budget: float) -> bool:
         else f"\n{inexact} of {len(steps)} columns are not exact: their rows are checked, "
         "and repaired where they break a rule."
     )
-    return made.exact
 
 
 def _order(table: Table, text: str) -> tuple[str, ...]:
@@ -196,13 +193,11 @@ def _records(frame: pd.DataFrame | None) -> list[dict[str, object]]:
 
 def _print_compliance(title: str, result: Compliance) -> None:
     console = common.stdout()
-    grid = common.grid(
-        escape(f"{title}: {result.rows:,} rows, {result.valid:,} of them break nothing"),
-        "rule", "broken by", "kept by", "first rows", right=[1, 2],
-    )  # fmt: skip
+    grid = common.grid("rule", "broken by", "kept by", "first rows", right=[1, 2])
     for rule in result.rules:
         grid.add_row(*(escape(cell) for cell in _rule_cells(rule)))
-    console.print(grid)
+    heading = f"{title}: {result.rows:,} rows, {result.valid:,} of them break nothing"
+    common.print_grid(console, heading, grid)
 
 
 def _rule_cells(rule: RuleCompliance) -> tuple[str, str, str, str]:
@@ -214,7 +209,7 @@ def _rule_cells(rule: RuleCompliance) -> tuple[str, str, str, str]:
 def _print_rows(frame: pd.DataFrame, result: Compliance) -> None:
     """Show the first offending rows: what they break, and the cells concerned."""
     console = common.stdout()
-    grid = common.grid("\nThe first of them", "row", "breaks", "where", right=[0])
+    grid = common.grid("row", "breaks", "where", right=[0])
     for number, cells in frame.iterrows():
         broken = [r for r in result.broken if number in r.examples]
         names = dict.fromkeys(name for rule in broken for name in rule.columns)
@@ -224,7 +219,7 @@ def _print_rows(frame: pd.DataFrame, result: Compliance) -> None:
         )
         if broken:
             grid.add_row(str(number), escape(titles), escape(where))
-    console.print(grid)
+    common.print_grid(console, "The first of them", grid)
 
 
 def _title(rule: RuleCompliance) -> str:

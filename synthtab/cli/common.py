@@ -76,9 +76,9 @@ def print_findings(console: Console, findings: Iterable[Diagnostic]) -> None:
         console.print()
 
 
-def grid(title: str, *columns: str, right: Iterable[int] = ()) -> Grid:
+def grid(*columns: str, right: Iterable[int] = ()) -> Grid:
     """Return an empty table with these headings; ``right`` says which columns hold numbers."""
-    table = Grid(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None)
+    table = Grid(pad_edge=False, box=None)
     numbers = set(right)
     for at, name in enumerate(columns):
         is_number = at in numbers
@@ -86,6 +86,12 @@ def grid(title: str, *columns: str, right: Iterable[int] = ()) -> Grid:
             name, justify="right" if is_number else "left", no_wrap=is_number, header_style="dim"
         )
     return table
+
+
+def print_grid(console: Console, title: str, table: Grid) -> None:
+    """Print a table under a title, which may be wider than it."""
+    console.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
+    console.print(table)
 
 
 def share(value: float) -> str:

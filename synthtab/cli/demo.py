@@ -107,28 +107,25 @@ def shipped_rules(name: str) -> Path:
 
 def print_report(console: Console, outcomes: dict[str, Outcome], floor: Distances) -> None:
     """Print the modes side by side, then the rules that free rows break, then the distances."""
-    grid = common.grid("\nRows", "", *outcomes, right=range(1, 1 + len(outcomes)))
+    grid = common.grid("", *outcomes, right=range(1, 1 + len(outcomes)))
     some = list(outcomes.values())
     grid.add_row("asked", *(f"{o.sample.counts.asked:,}" for o in some))
     grid.add_row("returned", *(f"{o.sample.counts.returned:,}" for o in some))
     grid.add_row("valid", *(common.share(o.kept.share) for o in some))
     grid.add_row("rows per second", *(f"{o.rate:,.0f}" for o in some))
-    console.print(grid)
-    broken = common.grid("\nRows that break", "rule", *outcomes, right=range(1, 1 + len(outcomes)))
+    common.print_grid(console, "Rows", grid)
+    broken = common.grid("rule", *outcomes, right=range(1, 1 + len(outcomes)))
     counts = [{r.name: r.violated for r in o.kept.rules} for o in some]
     for name in dict.fromkeys(name for side in counts for name in side):
         if any(side.get(name) for side in counts):
             broken.add_row(name, *(f"{side.get(name, 0):,}" for side in counts))
     if broken.row_count:
-        console.print(broken)
-    near = common.grid(
-        "\nDistance from the real rows", "", *outcomes, "noise floor",
-        right=range(1, 2 + len(outcomes)),
-    )  # fmt: skip
+        common.print_grid(console, "Rows that break", broken)
+    near = common.grid("", *outcomes, "noise floor", right=range(1, 2 + len(outcomes)))
     near.add_row("shape error", *(f"{o.distances.shape:.2%}" for o in some), f"{floor.shape:.2%}")
     near.add_row("pair error", *(f"{o.distances.pair:.2%}" for o in some), f"{floor.pair:.2%}")
     near.add_row("W1", *(f"{o.distances.w1:.4f}" for o in some), f"{floor.w1:.4f}")
-    console.print(near)
+    common.print_grid(console, "Distance from the real rows", near)
     console.print("The noise floor is the distance between two random halves of the real rows.")
 
 
