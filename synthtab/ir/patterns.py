@@ -191,7 +191,7 @@ class _Reader:
             raise self.malformed("an empty character class", "write \\] for the character itself")
         while self.peek() != "]":
             low = self.class_member(start)
-            if self.peek() == "-" and self.pattern[self.at + 1 : self.at + 2] not in ("]", ""):
+            if self.peek() == "-" and self.pattern[self.at + 1 : self.at + 2] not in ("]", "", "-"):
                 self.at += 1
                 high = self.class_member(start)
                 if low > high:

@@ -77,9 +77,9 @@ def infer_column(name: str, values: pa.Array) -> Column:
     filled = values.drop_null()
     if len(filled) == 0:
         return Column(name, _empty_type(values.type), optional)
-    counts = pc.value_counts(filled)
-    distinct = counts.field("values")
-    kind, points = _classify(values.type, distinct, len(filled))
+    if pa.types.is_nested(values.type):
+        raise ValueError(f"{values.type} is nested; spread it over columns, or turn it into strings")
+    kind, points = _classify(values.type, filled.unique(), len(filled))
     if points is None:
         return Column(name, kind, optional)
     return Column(
