@@ -59,7 +59,11 @@ class SqlBackend:
         Numbers are exact; where a sum or product of columns may need more digits than DuckDB
         computes with, given the columns' declared ranges, TooWideError says so.
         """
-        return Translator(self.table, self._names, declared=True).condition(rule.condition).text
+        try:
+            translator = Translator(self.table, self._names, declared=True)
+            return translator.condition(rule.condition).text
+        except TooWideError as error:
+            raise TooWideError(f"rule {rule.name!r}: {error}") from None
 
     def create_table(self) -> str:
         """Return a CREATE TABLE statement with a named constraint for each range, rule and key."""
@@ -164,7 +168,7 @@ def _range_checks(column: Column, name: str) -> list[tuple[str, str]]:
             checks.append(("length", f"length({name}) <= {length}"))
             if pattern is not None:
                 checks.append(("pattern", f"regexp_full_match({name}, {sqltext.string(pattern)})"))
-        case DatetimeType(resolution) if resolution > 1:
+        case DatetimeType(resolution):
             checks.append(("resolution", f"epoch_us({name}) % {resolution * 1_000_000} = 0"))
     ends = [None if e is None else _sql_value(column.type, e) for e in (column.lo, column.hi)]
     if ends[0] is not None and ends[1] is not None:

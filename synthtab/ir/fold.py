@@ -136,12 +136,22 @@ def compare(op: str, left: core.Term, right: core.Term) -> core.Cond:
         return negation(compare("=", left, right))
     if op in (">", ">="):
         return compare("<" if op == ">" else "<=", right, left)
+    (left_guard, left), (right_guard, right) = _unguarded(left), _unguarded(right)
     merged, constant = _merge([(1, left), (-1, right)], 0)
     if NULL in merged:
         return UNKNOWN
     kept = [(c, t) for t, c in merged.items() if c]
     lost = _any_null(t for t, c in merged.items() if not c)
-    return unless(lost, _against_zero(op, kept, constant))
+    guard = disjunction([left_guard, right_guard, lost])
+    return unless(guard, _against_zero(op, kept, constant))
+
+
+def _unguarded(term: core.Term) -> tuple[core.Cond, core.Term]:
+    """Split ``case when guard then NULL else term end``, the form that ``0 * x`` has."""
+    match term:
+        case core.Ite(((guard, core.Null()),), otherwise):
+            return is_true(guard), otherwise
+    return FALSE, term
 
 
 def _against_zero(op: str, parts: list[tuple[int, core.Term]], constant: int) -> core.Cond:
