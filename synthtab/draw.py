@@ -26,8 +26,10 @@ RowProgress = Callable[[int, int], None]
 
 # Where rows get lost a round draws a little more than is missing, so that few are needed.
 SPARE = 1.02
-# Rounds in a row that may bring nothing before the sampler gives up and says why.
-PATIENCE = 5
+# Rows drawn in a row that may bring nothing before the sampler gives up and says why.
+PATIENCE = 10_000
+# Rows in a round at most.
+ROUND = 200_000
 # Drawing stops when fewer than this share of all rows drawn could be used.
 LEAST_YIELD = 1e-4
 
@@ -60,10 +62,11 @@ METHODS: dict[Mode, Method] = {
 class Counts:
     """What became of every row drawn.
 
-    ``drawn`` = ``returned`` + ``malformed`` (a cell that is no value of its type, or a dead end) + ``copied`` (a free text equal to a real one) + ``broken`` (thrown away for breaking a
-    rule) + ``duplicates`` (a unique rule) + ``thinned`` (taken out by importance weights) +
-    ``surplus``. ``mended`` rows are among those returned. ``clipped`` is the share of weights above
-    the bound they were divided by: 0 means that the rows follow P(row | rules) exactly.
+    ``drawn`` = ``returned`` + ``malformed`` (a cell that is no value of its type, or a dead end)
+    + ``copied`` (a free text equal to a real one) + ``broken`` (thrown away for breaking a rule)
+    + ``duplicates`` (a unique rule) + ``thinned`` (taken out by importance weights) + ``surplus``.
+    ``mended`` rows are among those returned. ``clipped`` is the share of weights above the bound
+    they were divided by: 0 means that the rows follow P(row | rules) exactly.
     """
 
     asked: int
@@ -151,14 +154,15 @@ class _Loop:
         """Draw about as many rows as are missing, and keep the good ones."""
         useful = self._have / self._tally["drawn"] if self._have else 1.0
         spare = SPARE if useful < 1 else 1.0
-        want = math.ceil(min(self.missing / max(useful, 0.02) * spare, 4 * self._n + 64))
+        most = max(4 * self._n + 64, 2 * self._barren)
+        want = min(math.ceil(self.missing / max(useful, LEAST_YIELD) * spare), most, ROUND)
         seed = int(self._seeds.spawn(1)[0].generate_state(1)[0])
         drawn = self._generator.draw(want, level=self._method.level, guide=self._plan, seed=seed)
         self._tally["drawn"] += want
         batch = self._clean(drawn)
         if self._method.broken != "keep":
             batch = self._distinct(self._lawful(batch))
-        self._barren = 0 if len(batch) else self._barren + 1
+        self._barren = 0 if len(batch) else self._barren + want
         self._kept.append(batch)
         self._have += len(batch)
         if self.missing and (

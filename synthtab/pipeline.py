@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,14 @@ class FitReport:
     cells_repaired: int
     seed: int
     trained: Trained | None = None
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> FitReport:
+        """Return the report that ``dataclasses.asdict`` and JSON made ``facts`` of."""
+        trained = facts["trained"]
+        if trained is not None:
+            trained = Trained(**{**trained, "position_loss": tuple(trained["position_loss"])})
+        return cls(**{**facts, "trained": trained})
 
 
 @dataclass(frozen=True)
@@ -212,6 +220,7 @@ class Synthesizer:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
+        assert self.report is not None  # made together with the generator
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
@@ -221,7 +230,7 @@ class Synthesizer:
             "order": list(plan.order),
             "domains": {c: list(v) for c, v in plan.domains.items()},
             "sequences": [asdict(s) for s in self._sequences],
-            "report": asdict(self.report) if self.report else None,
+            "report": asdict(self.report),
         }
         save_directory(path, facts, write)
 
@@ -238,7 +247,7 @@ class Synthesizer:
                 domains={c: (lo, hi) for c, (lo, hi) in facts["domains"].items()},
                 order=facts["order"],
             )
-            loaded.report = FitReport(**facts["report"]) if facts["report"] else None
+            loaded.report = FitReport.from_json(facts["report"])
         except (KeyError, TypeError, ValueError) as error:
             raise SavedModelError(f"{folder}: the manifest lacks or garbles {error}") from error
         loaded._generator = RowGenerator.load(folder)
