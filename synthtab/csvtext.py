@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import IO
 
 import pyarrow as pa
@@ -30,9 +31,20 @@ def _fields(array: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(kind):
         array, kind = array.dictionary_decode(), kind.value_type
     text = array.cast(pa.large_string())
+    if pa.types.is_decimal(kind):
+        return _plain(text)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return text
     needs = pc.match_substring_regex(text, '[",\r\n]|^$|^\\s|\\s$')
     quote, nothing = pa.scalar('"', pa.large_string()), pa.scalar("", pa.large_string())
     inner = pc.replace_substring(text, '"', '""')
     return pc.if_else(needs, pc.binary_join_element_wise(quote, inner, quote, nothing), text)
+
+
+def _plain(numerals: pa.Array) -> pa.Array:
+    """Write out decimals that Arrow prints with an exponent (0E-7): not every reader knows it."""
+    odd = pc.fill_null(pc.match_substring(numerals, "E"), False)
+    if not pc.any(odd).as_py():
+        return numerals
+    plain = [f"{Decimal(text):f}" for text in numerals.filter(odd).to_pylist()]
+    return pc.replace_with_mask(numerals, odd, pa.array(plain, pa.large_string()))

@@ -33,6 +33,7 @@ from synthtab.schema import Column, DateType, TextType
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 BLOCK_BYTES = 8 << 20
 RAGGED_SHOWN = 5
+MAX_DIGITS = 18
 Progress = Callable[[float], None]
 """Is told the share of the input read so far, between 0 and 1."""
 
@@ -81,7 +82,8 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     """Read a file without knowing its columns, for a schema to be inferred.
 
     A CSV column is Int64 where every cell is a whole number written plainly (no leading zeros),
-    an exact Arrow decimal where every cell is a number, else str. Raises DataError.
+    an exact Arrow decimal where every cell is a number of at most 18 digits, float where every
+    cell is a number of another kind, else str. Raises DataError.
     """
     path = Path(path)
     if _suffix(path) == ".parquet":
@@ -334,7 +336,7 @@ def _read_strings(path: Path) -> tuple[list[str], list[pa.ChunkedArray]]:
 
 
 def _guess(array: pa.ChunkedArray) -> pd.Series:
-    """Return a column of strings as Int64, as an exact decimal, or as str."""
+    """Return a column of strings as Int64, as an exact decimal, as floats, or as str."""
     values = pc.drop_null(array.combine_chunks().unique())
 
     def all_match(pattern: str) -> bool:
@@ -342,11 +344,17 @@ def _guess(array: pa.ChunkedArray) -> pd.Series:
 
     if all_match(r"^-?(?:0|[1-9][0-9]{0,17})$"):
         return pd.Series(array.cast(pa.int64()), dtype="Int64")
-    if all_match(r"^-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?$"):
+    if all_match(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"):
         fractions = pc.replace_substring_regex(values, r"^[^.]*\.?", "")
         scale = int(pc.max(pc.utf8_length(fractions)).as_py())
-        exact = array.combine_chunks().cast(pa.decimal128(18, scale))
-        return pd.Series(pd.arrays.ArrowExtensionArray(exact))
+        whole = int(
+            pc.max(pc.utf8_length(pc.replace_substring_regex(values, r"\..*$", ""))).as_py()
+        )
+        if whole + scale <= MAX_DIGITS:
+            exact = array.combine_chunks().cast(pa.decimal128(MAX_DIGITS, scale))
+            return pd.Series(pd.arrays.ArrowExtensionArray(exact))
+    if all_match(r"^-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"):
+        return pd.Series(array.combine_chunks().cast(pa.float64()))
     return pd.Series(array.combine_chunks().cast(pa.large_string()), dtype="str")
 
 

@@ -215,12 +215,23 @@ def test_dates_are_written_without_a_time_and_decimals_with_their_scale(tmp_path
     )
 
 
+def test_small_decimals_are_written_without_an_exponent(tmp_path: Path) -> None:
+    columns = [Column("x", DecimalType(12, 9), True)]
+    source = put(tmp_path, "x\n0\n1e-9\n\n-2.5\n")
+    write_frame(tmp_path / "out.csv", decode_frame(columns, read_batch(source, columns)), columns)
+    assert (tmp_path / "out.csv").read_text() == "x\n0.000000000\n0.000000001\n\n-2.500000000\n"
+
+
 def test_inference_keeps_leading_zeros_and_exact_decimals(tmp_path: Path) -> None:
     frame = read_frame(
         put(tmp_path, "zip,price,count,when\n01234,0.10,7,2020-01-01\n99999,88,,x\n")
     )
     assert [str(t) for t in frame.dtypes] == ["str", "decimal128(18, 2)[pyarrow]", "Int64", "str"]
     assert frame["price"].tolist() == [Decimal("0.10"), Decimal("88.00")]
+    frame = read_frame(put(tmp_path, "long,tiny,code\n0.22077922100000005,1e-7,007\n1.5,2,12\n"))
+    assert [str(t) for t in frame.dtypes] == ["decimal128(18, 17)[pyarrow]", "float64", "str"]
+    frame = read_frame(put(tmp_path, "long\n0.1234567890123456789\n12\n"))
+    assert str(frame.dtypes["long"]) == "float64"
     with pytest.raises(DataError, match="more than once: 'a'"):
         read_frame(put(tmp_path, "a,a\n1,2\n"))
 
