@@ -67,6 +67,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "W201": "a constant finer than its column",
         "W202": "division by zero",
         "W203": "a range that says less than it seems",
+        "W303": "not decided whether the rules contradict each other",
     }
 )
 

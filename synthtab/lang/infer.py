@@ -78,7 +78,7 @@ def infer_column(name: str, values: pa.Array) -> Column:
     if len(filled) == 0:
         return Column(name, _empty_type(values.type), optional)
     if pa.types.is_nested(values.type):
-        raise ValueError(f"{values.type} is nested; spread it over columns, or turn it into strings")
+        raise ValueError(f"{values.type} is nested; spread it over columns or make strings of it")
     kind, points = _classify(values.type, filled.unique(), len(filled))
     if points is None:
         return Column(name, kind, optional)
