@@ -1,0 +1,34 @@
+"""Running a command line in this process: its exit code, its output, its errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Ran]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a function that runs ``main`` with arguments, as the console script does."""
+
+    def run(main: Callable[[], None], *args: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["program", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
