@@ -25,7 +25,7 @@ class Step:
     """What is known at compile time about one column.
 
     ``formula`` is over the column, earlier ones, NULL flags and hidden terms; ``hidden`` are the
-    terms that become known with this column; ``rules`` are those of its component; ``inexact`` says
+    terms that become known with this column; ``rules`` are those that name it; ``inexact`` says
     why the formula allows more than the rules do (None: it is exact); ``determined``: one value at
     most is left by the earlier columns.
     """
@@ -86,7 +86,7 @@ class Plan:
 
         ``how`` is ``free`` (its own domain only), ``masked`` (narrowed by rules) or ``computed``
         (one value is left); ``given`` the earlier columns that decide it; ``allowed`` the condition
-        in words; ``exact`` with ``reason`` where it is not; ``rules`` those it stems from.
+        in words; ``exact`` with ``reason`` where it is not; ``rules`` those that name it.
         """
         return [
             {

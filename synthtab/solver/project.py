@@ -14,6 +14,7 @@ import z3
 from synthtab.backends.smt import NULL_SUFFIX, Hidden, SmtBackend, show
 from synthtab.errors import InfeasibleError
 from synthtab.ir import nodes
+from synthtab.ir.walk import columns_of
 from synthtab.schema import TextType
 from synthtab.solver.components import Component, components
 from synthtab.solver.eliminate import (
@@ -94,7 +95,7 @@ def _project(
     for at in range(len(columns) - 1, -1, -1):
         column = columns[at]
         known_now = [h for h in component.hidden if ready[h.name] == at]
-        steps[column] = _step(table, backend, column, current, known_now, reason, component.rules)
+        steps[column] = _step(table, backend, column, current, known_now, reason)
         # Latest first: a hidden term may be made of others.
         for hidden in reversed(known_now):
             free = not _mentioned_beyond(hidden, current, backend)
@@ -139,8 +140,8 @@ def _step(
     current: Sequence[z3.BoolRef],
     known_now: Sequence[Hidden],
     reason: str | None,
-    rules: tuple[str, ...],
 ) -> Step:
+    rules = tuple(r.name for r in table.row_rules if column in columns_of(r.condition))
     mine = {column, column + NULL_SUFFIX} | {h.name for h in known_now}
     own_range = {e.get_id() for e in flatten([backend.range_formula(column)])}
     axioms = {e.get_id() for h in known_now for e in flatten(backend.axioms(h))}
@@ -167,7 +168,7 @@ def _step(
         column,
         formula=formula,
         hidden=tuple(hidden.values()),
-        rules=rules,
+        rules=rules if formula != TRUE else (),
         inexact=reason,
         determined=formula != TRUE
         and not table.column(column).optional

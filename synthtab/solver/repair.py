@@ -198,7 +198,8 @@ class _Donor:
             return codes, nulls
         declared = self._table.column(column)
         if declared.optional or isinstance(declared.type, TextType):
-            return np.zeros(count, np.int64), np.full(count, declared.optional)
+            # No text can be made up here: a NULL where none may be leaves the row marked as failed.
+            return np.zeros(count, np.int64), np.ones(count, bool)
         lo, hi = self._range(column)
         return self._rng.integers(lo, hi, count, endpoint=True), np.zeros(count, bool)
 
