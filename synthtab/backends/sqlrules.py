@@ -282,7 +282,7 @@ class Translator:
         numbers = [m for m in made if isinstance(m, Number)]
         if not numbers:
             return Sql(build([m.at(SUM) for m in made]))
-        aligned = sqltext.comparable(numbers)
+        aligned = sqltext.one_type(numbers)
         return sqltext.chosen(build([n.at(SUM) for n in aligned]), aligned)
 
     def _shift(self, base: nodes.Term, amount: nodes.Term, unit: str) -> Sql:

@@ -225,6 +225,22 @@ def comparable(numbers: Sequence[Number]) -> list[Number]:
     return aligned
 
 
+def one_type(numbers: Sequence[Number]) -> list[Number]:
+    """Bring numbers that one expression chooses between to one denominator and one type.
+
+    DuckDB gives ``coalesce(x, y)`` and the like the scale of the wider DECIMAL, and rounds the
+    other to it without a word; so those of smaller scale are cast.
+    """
+    aligned = comparable(numbers)
+    scale = max(n.scale for n in aligned)
+    return [
+        replace(cast(n, f"DECIMAL({_MAX_DIGITS}, {scale})"), scale=scale)
+        if n.width == _DECIMAL and n.scale < scale and not n.literal
+        else n
+        for n in aligned
+    ]
+
+
 def _room(left: Number, right: Number, result: Number) -> tuple[Number, Number]:
     """Cast the left operand where the result may not fit the type it would have."""
     if result.width == _DECIMAL:

@@ -230,6 +230,18 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
         SqlBackend(small, "oracle")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "chosen", ["coalesce(a, b * c)", "max(a, b * c)", "case when true then a else b * c end"]
+)
+def test_a_choice_between_decimals_is_not_rounded(chosen: str) -> None:
+    table = Model.parse(
+        "table t {\n a decimal(6,2)\n b decimal(18,0)\n c decimal(18,0)\n"
+        f" rule r: {chosen} = 0.25\n}}"
+    ).table()
+    frame = pd.DataFrame({"a": [Decimal("0.25")], "b": [Decimal(-1)], "c": [Decimal(1)]})
+    assert not SqlBackend(table).violated(frame).any()
+
+
 def test_what_needs_more_digits_than_there_are_is_refused() -> None:
     text = "table t {{\n a integer{0}\n b integer{0}\n rule r: a * b * a * b > 1\n}}"
     wide = SqlBackend(Model.parse(text.format("")).table())
