@@ -69,12 +69,15 @@ class Feasible:
 
         NULL is drawn only where nothing else is feasible. A row whose set is empty gets code 0.
         """
-        sizes = np.where(self.lo <= self.hi, (self.hi - self.lo) // self.stride + 1.0, 0.0)
+        # Counted in floats: a range may hold more codes than an int64 can count.
+        span = self.hi.astype(float) - self.lo
+        sizes = np.where(self.lo <= self.hi, span // self.stride + 1.0, 0.0)
         total = sizes.sum(axis=1)
         rows = np.arange(len(self))
         target = rng.random(len(self)) * total
         piece = (np.cumsum(sizes, axis=1) > target[:, None]).argmax(axis=1)
         lo, hi = self.lo[rows, piece], self.hi[rows, piece]
-        steps = rng.integers(0, np.maximum((hi - lo) // self.stride, 0), endpoint=True)
+        code = rng.integers(lo, np.maximum(lo, hi) + (self.stride - 1), endpoint=True)
+        code -= (code - lo) % self.stride
         some = total > 0
-        return np.where(some, lo + steps * self.stride, 0), ~some & self.null
+        return np.where(some, code, 0), ~some & self.null

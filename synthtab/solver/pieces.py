@@ -160,7 +160,8 @@ def solve(
         lo, hi = _runs(lo, hi, ok)
     else:
         lo, hi = np.where(ok, lo, EMPTY_LO), np.where(ok, hi, EMPTY_HI)
-        keep = ok.any(axis=0)
+        keep = np.asarray(ok.any(axis=0))
+        keep[0] = True  # a set has one piece at least, be it empty
         lo, hi = lo[:, keep], hi[:, keep]
     return Feasible(np.zeros(rows, bool), lo.astype(np.int64), hi.astype(np.int64), stride)
 
