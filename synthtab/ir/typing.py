@@ -33,6 +33,8 @@ __all__ = [
     "StringT",
     "TermType",
     "check",
+    "infer",
+    "too_deep",
     "type_of",
 ]
 
@@ -56,9 +58,18 @@ def check(tables: Sequence[nodes.Table], source: Source | None = None) -> list[D
             found.append(Diagnostic(code, message, place, help_, source, severity))  # type: ignore[arg-type]
 
         for rule in table.row_rules:
-            _Checker(table, report).condition(rule.condition)
+            try:
+                _Checker(table, report).condition(rule.condition)
+            except RecursionError:
+                found.append(too_deep(rule.span, source))
     found.sort(key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
     return list(dict.fromkeys(found))
+
+
+def too_deep(span: Span | None, source: Source | None) -> Diagnostic:
+    """Return the finding about a condition that is nested deeper than Python's stack."""
+    help_ = "break it into several rules, or into sums of parts in parentheses"
+    return Diagnostic("E116", "a condition is nested too deeply", span, help_, source)
 
 
 def type_of(term: nodes.Term, table: nodes.Table) -> TermType:

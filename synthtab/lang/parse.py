@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.exceptions import VisitError
 
 from synthtab.diagnostics import Diagnostic, Source
 from synthtab.ir import nodes
-from synthtab.ir.typing import check
+from synthtab.ir.typing import check, too_deep
 from synthtab.lang.mistakes import Place, explain
 from synthtab.lang.resources import grammar_text
 from synthtab.lang.tree import ToNodes
@@ -73,7 +74,12 @@ def parse(text: str, name: str = "<text>") -> Parsed:
     if tree is None:
         return Parsed((), tuple(found), source)
     maker = ToNodes(source)
-    tables = maker.transform(tree)
+    try:
+        tables = maker.transform(tree)
+    except (RecursionError, VisitError) as error:
+        if isinstance(error, VisitError) and not isinstance(error.orig_exc, RecursionError):
+            raise
+        return Parsed((), (*found, too_deep(None, source)), source)
     found += maker.found
     # A finding about what was blanked out would only repeat the syntax error there.
     lost = _blanked(text, left)

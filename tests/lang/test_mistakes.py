@@ -96,3 +96,11 @@ def test_tabs_keep_carets_in_place() -> None:
     (finding,) = parse("table x {\n\ta integer\n\trule r:\tzz > 1\n}").diagnostics
     lines = finding.render().splitlines()
     assert lines[3].index("zz") == lines[4].index("^")
+
+
+def test_deep_nesting_is_a_finding_and_long_chains_are_not_deep() -> None:
+    header = "table x { a integer flag boolean rule r: "
+    deep = parse(f"{header}{'not ' * 20_000}flag }}").diagnostics
+    assert [d.code for d in deep] == ["E116"]
+    assert parse(f"{header}{' and '.join(['a > 1'] * 2000)} }}").diagnostics == ()
+    assert parse(f"{header}{' + '.join(['a'] * 100)} > 1 }}").diagnostics == ()
