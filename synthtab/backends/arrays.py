@@ -218,7 +218,8 @@ class Evaluator:
         # Few distinct days in many rows: convert each day once.
         if high - low < min(_TABLE_DAYS, np.size(values)):
             table = civil_from_days(np.arange(low, high + 1))
-            at = np.asarray(values - low, dtype=np.int64)
+            # What stands where the day is NULL may be out of bounds.
+            at = np.asarray(np.clip(values, low, high) - low, dtype=np.int64)
             return table[0][at], table[1][at], table[2][at]
         year, month, day = civil_from_days(values)
         return year, month, day

@@ -64,6 +64,16 @@ def test_empty_arrays() -> None:
     assert truth(cond, {"a": (empty, None)})[0].shape == (0,)
 
 
+def test_parts_of_days_that_are_null_in_places() -> None:
+    days = core.Ite(((core.Cmp("=", A, core.Const(1)), core.Const(11_016)),), core.Null())
+    true, false = truth(
+        core.Cmp("=", core.CalendarPart("month", days), core.Const(2)),
+        {"a": (np.array([0, 1, 2]), None)},
+    )
+    assert true.tolist() == [False, True, False]
+    assert not false.any()
+
+
 def test_texts_are_judged_once_each() -> None:
     pool = TextPool(np.array(["ab", "b", "☃"], dtype=object))
     codes = np.array([0, 1, 2, 0, 0])
