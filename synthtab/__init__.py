@@ -1,3 +1,32 @@
-"""Synthetic tables that cannot break the rules of the data."""
+"""Synthetic tables that cannot break the rules of the data.
+
+>>> from synthtab import Model, Synthesizer
+>>> synthesizer = Synthesizer(Model.load("adult.rules")).fit("adult.csv.gz")  # doctest: +SKIP
+>>> rows = synthesizer.sample(50_000, seed=1)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from synthtab.errors import SynthTabError
+    from synthtab.lang.model import Model
+    from synthtab.pipeline import Synthesizer
 
 __version__ = "0.1.0"
+__all__ = ["Model", "SynthTabError", "Synthesizer", "__version__"]
+
+# Loaded when first asked for: torch comes with the Synthesizer, and rules can do without.
+_HOMES = {
+    "Model": "synthtab.lang.model",
+    "SynthTabError": "synthtab.errors",
+    "Synthesizer": "synthtab.pipeline",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'synthtab' has no attribute {name!r}")
