@@ -255,16 +255,12 @@ class _Checker(TermChecker):
             )
 
     def enum_values(self, left: nodes.Term, a: TermType, right: nodes.Term, b: TermType) -> None:
-        for kind, other in ((a, right), (b, left)):
-            if (
-                isinstance(kind, StringT)
-                and kind.values is not None
-                and isinstance(other, nodes.Literal)
-                and isinstance(other.value, str)
-                and other.value not in kind.values
-            ):
-                subject = right if other is left else left
-                self.unknown_value(subject, kind.values, other)
+        for kind, subject, other in ((a, left, right), (b, right, left)):
+            if not isinstance(kind, StringT) or kind.values is None:
+                continue
+            for literal in _results(other):
+                if isinstance(literal.value, str) and literal.value not in kind.values:
+                    self.unknown_value(subject, kind.values, literal)
 
     def unknown_value(
         self, subject: nodes.Term, values: tuple[str, ...], literal: nodes.Literal
@@ -301,3 +297,16 @@ class _Checker(TermChecker):
             code = "E225" if error.unsupported else "E224"
             kind = "not supported in a pattern" if error.unsupported else "in this pattern"
             self.report(code, f"{error} (character {error.position + 1}): {kind}", span, error.help)
+
+
+def _results(term: nodes.Term) -> list[nodes.Literal]:
+    """Return the constants that a term may come out as: itself, or those of its branches."""
+    match term:
+        case nodes.Literal():
+            return [term]
+        case nodes.Coalesce(args):
+            return [literal for arg in args for literal in _results(arg)]
+        case nodes.Case(branches, otherwise):
+            terms = [t for _, t in branches] + ([] if otherwise is None else [otherwise])
+            return [literal for t in terms for literal in _results(t)]
+    return []

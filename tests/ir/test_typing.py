@@ -107,6 +107,8 @@ def test_well_typed_rules_have_no_errors(seed: int) -> None:
         (n.Compare("<", C["b"], C["b"]), "E217"),
         (n.Compare("=", C["e"], n.Literal("z")), "E206"),
         (n.Compare("=", n.Coalesce((C["e"], C["e"])), n.Literal("z")), "E206"),
+        (n.Compare("=", C["e"], n.Case(((C["b"], n.Literal("z")),))), "E206"),
+        (n.Compare("=", n.Coalesce((C["s"], n.Literal("z"))), C["e"]), "E206"),
         (n.Compare("=", C["i"], n.Literal(Decimal("NaN"))), "E230"),
         (n.Compare("=", C["i"], n.Literal(1.5)), "E230"),  # type: ignore[arg-type]
         (n.Compare("=", C["h"], n.Literal(datetime(2020, 1, 1, 0, 0, 0, 5))), "E230"),

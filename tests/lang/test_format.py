@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import make_case
 
 from synthtab.ir import nodes as n
-from synthtab.lang.format import WIDTH, format_node, format_tables, format_value
+from synthtab.lang.format import WIDTH, format_tables
 from synthtab.lang.parse import parse
 from synthtab.lang.quoting import (
     RESERVED,
@@ -24,7 +24,8 @@ from synthtab.lang.quoting import (
     write_string,
 )
 from synthtab.lang.resources import grammar_text
-from synthtab.schema import Column, EnumType
+from synthtab.lang.write import format_node, format_value
+from synthtab.schema import Column, EnumType, IntegerType
 
 
 @settings(max_examples=300, deadline=None)
@@ -145,3 +146,20 @@ def test_canonical_text(text: str, same: str) -> None:
     parsed = parse(header + text + "}")
     assert parsed.diagnostics == ()
     assert format_node(parsed.tables[0].row_rules[0].condition) == same
+
+
+def test_long_sums_and_cases_are_broken() -> None:
+    columns = tuple(Column(f"column_number_{k}", IntegerType()) for k in range(18))
+    header = " ".join(f"{c.name} integer" for c in columns)
+    total = " + ".join(c.name for c in columns[1:])
+    cases = " ".join(f"when column_number_{k} > {k} then {k}" for k in range(9))
+    text = (
+        f"table t {{ {header} rule a: {total} - 5 <= column_number_0"
+        f" rule b: column_number_1 = case {cases} else 7 end"
+        f" rule c: case {cases} end = column_number_1 }}"
+    )
+    model = parse(text)
+    assert model.diagnostics == ()
+    printed = format_tables(model.tables)
+    assert max(map(len, printed.splitlines())) <= WIDTH
+    assert parse(printed).tables == model.tables

@@ -1,0 +1,171 @@
+"""Printing conditions and terms on one line, with no more parentheses than the grammar needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from synthtab.ir import nodes
+from synthtab.lang.quoting import write_name, write_pattern, write_string
+from synthtab.schema import Value
+
+# How tightly each construct binds; what binds more loosely than its place allows gets parentheses.
+WHEN, IFF, OR, AND, NOT, COMPARE, SUM, PRODUCT, MEASURE, ATOM = range(10)
+
+
+def format_value(value: Value) -> str:
+    """Return a constant as text."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return write_string(value)
+        case datetime():
+            # isoformat leaves no year under 1000 without its zeros, as strftime would.
+            return value.isoformat(timespec="seconds")
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return _grouped(format(value, "f"))
+        case _:
+            return _grouped(str(value))
+
+
+def _grouped(digits: str) -> str:
+    """Put `_` between thousands from five digits on; years and the like stay as they are."""
+    sign, number = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
+    whole, point, rest = number.partition(".")
+    if len(whole) >= 5 and whole.isdigit():
+        whole = f"{int(whole):_}"
+    return f"{sign}{whole}{point}{rest}"
+
+
+def format_node(node: nodes.Node) -> str:
+    """Return a condition or term on one line."""
+    return write(node, WHEN)
+
+
+_LEVELS: dict[type, int] = {
+    nodes.When: WHEN,
+    nodes.Iff: IFF,
+    nodes.Or: OR,
+    nodes.And: AND,
+    nodes.Compare: COMPARE,
+    nodes.Between: COMPARE,
+    nodes.In: COMPARE,
+    nodes.IsNull: COMPARE,
+    nodes.Like: COMPARE,
+    nodes.Matches: COMPARE,
+    nodes.Add: SUM,
+    nodes.Subtract: SUM,
+    nodes.Shift: SUM,
+    nodes.Multiply: PRODUCT,
+    nodes.Divide: PRODUCT,
+    nodes.Quantity: PRODUCT,
+    nodes.Negate: MEASURE,
+}
+_PREDICATES = (nodes.Between, nodes.In, nodes.IsNull, nodes.Like, nodes.Matches)
+
+
+def level_of(node: nodes.Node) -> int:
+    """Return how tightly a node binds, from WHEN to ATOM."""
+    if isinstance(node, nodes.Not):
+        return COMPARE if isinstance(node.operand, _PREDICATES) else NOT
+    return _LEVELS.get(type(node), ATOM)
+
+
+def write(node: nodes.Node, level: int) -> str:
+    """Return a node as text for a place that takes what binds at ``level`` or tighter."""
+    text = _bare(node)
+    return f"({text})" if level_of(node) < level else text
+
+
+def _bare(node: nodes.Node) -> str:
+    match node:
+        case nodes.Literal(value):
+            return format_value(value)
+        case nodes.Quantity(amount, unit):
+            return f"{format_value(amount)} {unit}"
+        case nodes.ColumnRef(name):
+            return write_name(name)
+        case nodes.Negate(operand):
+            return f"-{_operand_of_minus(operand)}"
+        case nodes.Add(left, right):
+            return f"{write(left, SUM)} + {write(right, PRODUCT)}"
+        case nodes.Subtract(left, right):
+            return f"{write(left, SUM)} - {write(right, PRODUCT)}"
+        case nodes.Multiply(left, right):
+            return f"{write(left, PRODUCT)} * {write(right, MEASURE)}"
+        case nodes.Divide(left, right):
+            return f"{write(left, PRODUCT)} / {write(right, MEASURE)}"
+        case nodes.Shift(base, amount, unit):
+            return _shift(base, amount, unit)
+        case nodes.Minimum(args):
+            return _call("min", args)
+        case nodes.Maximum(args):
+            return _call("max", args)
+        case nodes.Coalesce(args):
+            return _call("coalesce", args)
+        case nodes.Absolute(operand):
+            return _call("abs", (operand,))
+        case nodes.Length(operand):
+            return _call("length", (operand,))
+        case nodes.DatePart(part, operand):
+            return _call(part, (operand,))
+        case nodes.Case(branches, otherwise):
+            parts = [f"when {write(c, IFF)} then {write(t, SUM)}" for c, t in branches]
+            parts += [] if otherwise is None else [f"else {write(otherwise, SUM)}"]
+            return f"case {' '.join(parts)} end"
+        case nodes.Compare(op, left, right):
+            return f"{write(left, SUM)} {op} {write(right, SUM)}"
+        case nodes.Not(operand):
+            if isinstance(operand, _PREDICATES):
+                return _predicate(operand, "not ")
+            return f"not {write(operand, NOT)}"
+        case nodes.And(args):
+            return " and ".join(write(a, NOT) for a in args)
+        case nodes.Or(args):
+            return " or ".join(write(a, AND) for a in args)
+        case nodes.When(premise, conclusion):
+            return f"when {write(premise, WHEN)} then {write(conclusion, WHEN)}"
+        case nodes.Iff(left, right):
+            return f"{write(left, IFF)} iff {write(right, OR)}"
+        case _:
+            return _predicate(node, "")
+
+
+def _predicate(node: nodes.Node, negation: str) -> str:
+    match node:
+        case nodes.Between(operand, lo, hi):
+            ends = f"{write(lo, SUM)} and {write(hi, SUM)}"
+            return f"{write(operand, SUM)} {negation}between {ends}"
+        case nodes.In(operand, options):
+            shown = ", ".join(format_value(o.value) for o in options)
+            return f"{write(operand, SUM)} {negation}in ({shown})"
+        case nodes.IsNull(operand):
+            return f"{write(operand, SUM)} is {negation}null"
+        case nodes.Like(operand, pattern):
+            return f"{write(operand, SUM)} {negation}like {write_string(pattern)}"
+        case nodes.Matches(operand, pattern):
+            return f"{write(operand, SUM)} {negation}matching {write_pattern(pattern)}"
+    raise TypeError(f"no text for {type(node).__name__}")
+
+
+def _call(name: str, args: Sequence[nodes.Term]) -> str:
+    return f"{name}({', '.join(write(a, WHEN) for a in args)})"
+
+
+def _operand_of_minus(operand: nodes.Term) -> str:
+    """A number right after a minus would be read as one negative constant."""
+    number = isinstance(operand, nodes.Literal) and isinstance(operand.value, int | Decimal)
+    return f"({_bare(operand)})" if number else write(operand, MEASURE)
+
+
+def _shift(base: nodes.Term, amount: nodes.Term, unit: str) -> str:
+    sign = "+"
+    if isinstance(amount, nodes.Literal) and type(amount.value) is int and amount.value < 0:
+        sign, amount = "-", nodes.Literal(-amount.value)
+    elif isinstance(amount, nodes.Negate) and not isinstance(amount.operand, nodes.Literal):
+        sign, amount = "-", amount.operand
+    return f"{write(base, SUM)} {sign} {write(amount, MEASURE)} {unit}"
