@@ -6,6 +6,7 @@ imported by the commands that use them (synthtab.cli.work, synthtab.cli.demo).
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -140,6 +141,9 @@ def assess(
 
 def main() -> None:
     """Run the command line."""
+    # Torch's threads wait by spinning: beside other busy processes that makes a step of training
+    # fifty times slower. OpenMP reads this when torch is loaded, which is later than here.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     common.run(app)
 
 
