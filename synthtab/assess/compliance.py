@@ -66,7 +66,8 @@ def compliance(table: Table, batch: Batch) -> Compliance:
 def valid_rows(table: Table, batch: Batch) -> Mask:
     """Say per row (R,) whether it breaks no row rule, no declaration, and repeats no unique key."""
     backend = VectorBackend(table)
-    bad = backend.violated(batch).any(axis=1) | backend.out_of_domain(batch).any(axis=1)
+    violated, outside = backend.violated(batch), backend.out_of_domain(batch)
+    bad = np.asarray(violated.any(axis=1) | outside.any(axis=1))
     for rule in table.unique_rules:
         bad |= backend.duplicates(batch, rule)
     return ~bad
@@ -95,7 +96,7 @@ class Tally:
         violated = self._backend.violated(batch)
         self._columns.add(outside, self._rows)
         self._row_rules.add(violated, self._rows)
-        bad: Mask = outside.any(axis=1) | violated.any(axis=1)
+        bad = np.asarray(outside.any(axis=1) | violated.any(axis=1))
         self._rows += len(batch)
         self._valid += int((~bad).sum())
         unique = self._table.unique_rules

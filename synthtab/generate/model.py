@@ -25,7 +25,7 @@ class ModelConfig:
     hidden: int = 96
     layers: int = 3
     heads: int = 4
-    kv_heads: int = 4
+    kv_heads: int = 2
     feed_forward: int = 256
     rope_theta: float = 10_000.0
     norm_eps: float = 1e-5

@@ -1,9 +1,10 @@
-"""Training from scratch: AdamW at a steady rate, then a cool-down to nothing.
+"""Training from scratch: AdamW, a learning rate that ends at nothing, the best weights kept.
 
-The rate cools down when the held-out loss stops falling, or for the last part of the budget. A run
-is never just broken off: weights from the middle of a run fit its last batches, and the columns'
-shares are then off by percents, though the loss hardly tells. The number of steps follows from the
-number of rows, not from the clock, so that a seed gives one model on any machine of the same kind.
+Where the held-out loss stops falling early, as it does on small tables, the rate is taken down
+from there: a run is never just broken off. Weights from the middle of a run fit its last batches,
+and the columns' shares are then off by percents, though the loss hardly tells. The number of steps
+follows from the number of rows, not from the clock, so that a seed gives one model on any machine
+of a kind.
 """
 
 from __future__ import annotations
@@ -44,11 +45,12 @@ class TrainConfig:
     ``symbols_seen`` is how many symbols (rows x positions, with repetition) are gone through, at
     most ``max_epochs`` times the table; a table that is larger than that is seen once, up to
     ``large_factor`` times as many symbols.
-    ``warm_up`` and ``cool_down`` are shares of the steps. ``patience`` counts evaluations (two an
-    epoch at most) of the weights' running average that bring no better held-out loss.
+    ``warm_up`` is the share of the steps over which the rate rises, ``cool_down`` that of the last
+    ones, in which weights are judged as they are; before, a running average of them is, two times
+    an epoch at most, and ``patience`` counts how often that brings no better held-out loss.
     """
 
-    symbols_seen: int = 3_400_000
+    symbols_seen: int = 3_200_000
     large_factor: float = 3.0
     max_epochs: int = 200
     batch_size: int = 256
@@ -142,29 +144,38 @@ def train(
 
 @dataclass(frozen=True)
 class _Course:
-    """The learning rate over the steps: up, level, and from ``cooling`` to ``end`` down."""
+    """The learning rate over the steps: up in a line, then down to nothing at ``end`` by a cosine.
+
+    A course told to cool down at a step goes down in a line from there.
+    """
 
     config: TrainConfig
     end: int
-    cooling_at: int | None = None
+    cooled_at: int | None = None
+    cooled_from: float = 0.0
 
     @property
     def cooling(self) -> int:
-        """The step from which the rate falls."""
-        if self.cooling_at is not None:
-            return self.cooling_at
+        """The step from which single steps are small enough to be judged one by one."""
+        if self.cooled_at is not None:
+            return self.cooled_at
         return round(self.end * (1 - self.config.cool_down))
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""
-        rise = (step + 1) / (self.config.warm_up * self.end + 1)
-        fall = (self.end - step) / max(self.end - self.cooling, 1)
-        return self.config.learning_rate * min(rise, 1.0, fall)
+        if self.cooled_at is not None:
+            return self.cooled_from * (self.end - step) / (self.end - self.cooled_at)
+        risen = self.config.warm_up * self.end
+        if step < risen:
+            return self.config.learning_rate * (step + 1) / (risen + 1)
+        done = (step - risen) / (self.end - risen)
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     def cooled(self, step: int, good: int) -> _Course:
         """Return the course that cools down from now on, in proportion to ``good`` steps so far."""
         share = self.config.cool_down / (1 - self.config.cool_down)
-        return replace(self, end=min(step + max(round(share * good), 1), self.end), cooling_at=step)
+        end = min(step + max(round(share * good), 1), self.end)
+        return replace(self, end=end, cooled_at=step, cooled_from=self.rate(step))
 
     def quarter(self, step: int) -> bool:
         """Say whether another quarter of the cool-down is done."""

@@ -1,8 +1,8 @@
 """The lowered form of row rules: integer terms over codes, three-valued conditions.
 
-ir/normalise.py makes it from ir/nodes.py; ``vector``, ``smt`` and the Plan work on it. Every term is
-an exact integer (or NULL): fractions are gone, both sides of a comparison having been brought to a
-common denominator. A strict term is NULL where one of its operands is.
+ir/normalise.py makes it from ir/nodes.py; ``vector``, ``smt`` and the Plan work on it. Every term
+is an exact integer (or NULL): fractions are gone, both sides of a comparison having been brought to
+a common denominator. A strict term is NULL where one of its operands is.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ class FloorDiv:
 
 @dataclass(frozen=True)
 class AddMonths:
-    """``base`` moved by ``months`` calendar months, day clamped; ``base`` in ticks, ``per_day`` a day."""
+    """``base`` moved by ``months`` calendar months, the day clamped to the month's end.
+
+    ``base`` counts ticks, ``per_day`` of them a day.
+    """
 
     base: Term
     months: Term
@@ -86,9 +89,7 @@ class Ite:
     otherwise: Term
 
 
-Term = (
-    Var | Const | Null | Sum | Product | FloorDiv | AddMonths | CalendarPart | TextLength | Ite
-)
+Term = Var | Const | Null | Sum | Product | FloorDiv | AddMonths | CalendarPart | TextLength | Ite
 
 
 @dataclass(frozen=True)

@@ -19,125 +19,115 @@ SpanUnit = OneOf["weeks", "days", "hours", "minutes", "seconds"]
 Part = OneOf["year", "quarter", "month", "day", "weekday", "hour", "minute", "second", "date"]
 
 
-def _span() -> Span | None:
-    return field(default=None, compare=False, repr=False, kw_only=True)
+@dataclass(frozen=True)
+class Spanned:
+    """What knows where it was written."""
+
+    span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
 # Terms: what has a value.
 
 
 @dataclass(frozen=True)
-class Literal:
+class Literal(Spanned):
     """A constant: int, Decimal, date, datetime, bool or str."""
 
     value: Value
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Quantity:
+class Quantity(Spanned):
     """A fixed length of time such as ``30 days``; as a number it is counted in days, exactly."""
 
     amount: int
     unit: SpanUnit
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class ColumnRef:
+class ColumnRef(Spanned):
     """The value of a column of the row at hand; a boolean one is a condition too."""
 
     name: str
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Negate:
+class Negate(Spanned):
     """``-x``."""
 
     operand: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Add:
+class Add(Spanned):
     """``left + right`` of numbers."""
 
     left: Term
     right: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Subtract:
+class Subtract(Spanned):
     """``left - right`` of numbers, or of two dates or two datetimes: their distance in days."""
 
     left: Term
     right: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Multiply:
+class Multiply(Spanned):
     """``left * right`` of numbers."""
 
     left: Term
     right: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Divide:
+class Divide(Spanned):
     """``left / right``, exact; ``right`` is a constant. Division by zero is NULL."""
 
     left: Term
     right: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Minimum:
+class Minimum(Spanned):
     """``min(a, b, ...)``: NULL as soon as one of them is."""
 
     args: tuple[Term, ...]
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Maximum:
+class Maximum(Spanned):
     """``max(a, b, ...)``: NULL as soon as one of them is."""
 
     args: tuple[Term, ...]
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Absolute:
+class Absolute(Spanned):
     """``abs(x)``."""
 
     operand: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Coalesce:
+class Coalesce(Spanned):
     """``coalesce(a, b, ...)``: the first that is not NULL."""
 
     args: tuple[Term, ...]
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Case:
-    """``case when c then t ... else e end``: the first branch whose condition is TRUE, else NULL."""
+class Case(Spanned):
+    """``case when c then t ... else e end``: the first branch that is TRUE, else NULL."""
 
     branches: tuple[tuple[Condition, Term], ...]
     otherwise: Term | None = None
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Shift:
+class Shift(Spanned):
     """``base + n units`` of calendar time (``base - n units`` has a negative amount).
 
     Months and years keep the day of the month, or take the month's last day where it has fewer.
@@ -147,24 +137,24 @@ class Shift:
     base: Term
     amount: Term
     unit: ShiftUnit
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class DatePart:
-    """``year(d)`` and the like. ``weekday`` is ISO's, 1 Monday to 7 Sunday; ``date`` drops the time."""
+class DatePart(Spanned):
+    """``year(d)`` and the like.
+
+    ``weekday`` is ISO's, 1 Monday to 7 Sunday; ``date`` drops the time.
+    """
 
     part: Part
     operand: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Length:
+class Length(Spanned):
     """``length(text)`` in Unicode code points."""
 
     operand: Term
-    span: Span | None = _span()
 
 
 Term = (
@@ -191,100 +181,89 @@ Term = (
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(Spanned):
     """``left op right``: UNKNOWN where either is NULL."""
 
     op: CompareOp
     left: Term
     right: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Between:
+class Between(Spanned):
     """``x between lo and hi``, both ends included; also ``x in lo .. hi``."""
 
     operand: Term
     lo: Term
     hi: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class In:
+class In(Spanned):
     """``x in (a, b, ...)`` with constants."""
 
     operand: Term
     options: tuple[Literal, ...]
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class IsNull:
+class IsNull(Spanned):
     """``x is null``: never UNKNOWN."""
 
     operand: Term
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Like:
+class Like(Spanned):
     """SQL's ``x like 'A_%'``: ``_`` is one character, ``%`` any number; the case counts."""
 
     operand: Term
     pattern: str
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Matches:
+class Matches(Spanned):
     """``x matching /re/``: the pattern fits the whole value."""
 
     operand: Term
     pattern: str
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class And:
+class And(Spanned):
     """``a and b and ...``, at least two."""
 
     args: tuple[Condition, ...]
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Or:
+class Or(Spanned):
     """``a or b or ...``, at least two."""
 
     args: tuple[Condition, ...]
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Not:
+class Not(Spanned):
     """``not a``."""
 
     operand: Condition
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class When:
+class When(Spanned):
     """``when a then b``: (not a) or b."""
 
     premise: Condition
     conclusion: Condition
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class Iff:
+class Iff(Spanned):
     """``a iff b``: both TRUE or both FALSE; UNKNOWN where either is."""
 
     left: Condition
     right: Condition
-    span: Span | None = _span()
 
 
 Condition = (
@@ -309,17 +288,16 @@ Node = Term | Condition
 
 
 @dataclass(frozen=True)
-class RowRule:
+class RowRule(Spanned):
     """A condition every row must not make FALSE."""
 
     name: str
     condition: Condition
     description: str | None = None
-    span: Span | None = _span()
 
 
 @dataclass(frozen=True)
-class UniqueRule:
+class UniqueRule(Spanned):
     """No two rows agree on all of ``columns``; rows with a NULL among them are let be.
 
     A ``primary`` one is the table's key: its columns are never NULL.
@@ -329,20 +307,18 @@ class UniqueRule:
     columns: tuple[str, ...]
     primary: bool = False
     description: str | None = None
-    span: Span | None = _span()
 
 
 Rule = RowRule | UniqueRule
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Spanned):
     """Columns and rules of one table, in the order written."""
 
     name: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
-    span: Span | None = _span()
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError where there is none."""
