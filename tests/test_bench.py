@@ -1,0 +1,43 @@
+"""The benchmark's own parts: what counts as met, how a table is written, rows that are broken."""
+
+from __future__ import annotations
+
+import numpy as np
+from statsmodels.datasets import randhie
+
+from bench import plans, repairs
+from bench.report import Section, at_least, at_most, markdown, number, percent, rules_file, seconds
+from synthtab.assess.compliance import valid_rows
+from synthtab.frames import encode_frame
+from synthtab.lang.model import Model
+
+
+def test_figures_know_whether_they_were_reached() -> None:
+    assert at_least("x", 5000, 4000, number).met is True
+    assert at_least("x", 3999, 4000, number).met is False
+    assert at_most("x", 0.013, 0.013, percent).met is True
+    assert at_most("x", 11, 10, seconds).met is False
+
+
+def test_a_section_is_a_markdown_table_with_what_is_needed_to_repeat_it() -> None:
+    section = Section(
+        "Speed", "python -m bench speed", 7, [at_least("rate", 3999, 4000, number)], "A note."
+    )
+    text = markdown(section)
+    assert "| rate | 3,999 | at least 4,000 | **no** |" in text
+    assert "`python -m bench speed`, seed 7, 20" in text
+    assert "torch 2." in text
+    assert "A note." in text
+
+
+def test_every_published_rule_set_has_its_file() -> None:
+    for name in (*plans.PUBLISHED, *plans.OWN):
+        assert rules_file(name).is_file()
+
+
+def test_rows_to_be_repaired_are_broken_and_as_many_as_asked() -> None:
+    table = Model.load(rules_file("rand_hie")).table()
+    real = encode_frame(table.columns, randhie.load_pandas().data)
+    broken = repairs.break_rows(table, real, 50, np.random.default_rng(0))
+    assert len(broken) == 50
+    assert not valid_rows(table, broken).any()
