@@ -1,1 +1,6 @@
-"""Measurements behind docs/results.md: ``python -m bench {adult,plans,repair,validate}``."""
+"""Measurements behind docs/results.md: ``python -m bench {adult,plans,repair,validate,all}``."""
+
+import os
+
+# As the command line does (synthtab/cli/synthtab.py): read when torch is loaded, which is later.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
