@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthtab.backends.smt import columns_of
 from synthtab.batch import Batch, Codes
 from synthtab.errors import InfeasibleError
 from synthtab.ir import nodes
+from synthtab.ir.corewalk import variables
 from synthtab.ir.normalise import lower
 from synthtab.schema import IntegerType, domain
 
@@ -41,7 +41,7 @@ def surrogate_keys(table: nodes.Table, batch: Batch) -> tuple[Sequence, ...]:
     ones. Numbers start at the least one seen where there is room from there, else at the least the
     column may hold.
     """
-    used = {c for r in table.row_rules for c in columns_of(lower(r.condition, table))}
+    used = {c for r in table.row_rules for c in variables(lower(r.condition, table))}
     found: dict[str, Sequence] = {}
     for rule in table.unique_rules:
         name = rule.columns[0]

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import z3
 
+from synthtab.backends.support import Exact, Relaxed, Supports, Unsupported, answers
 from synthtab.ir import core, nodes
 from synthtab.ir.bounds import bounds
+from synthtab.ir.corewalk import show, variables
 from synthtab.ir.normalise import lower
 from synthtab.schema import TextType, domain
 
@@ -61,6 +64,19 @@ class SmtBackend:
 
     table: nodes.Table
     domains: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    supports: ClassVar[Supports] = answers(
+        Exact(),
+        {
+            nodes.Multiply: Relaxed("a product of two columns is a number within its bounds"),
+            nodes.Shift: Relaxed("a shift by months or years is bounded to within four days"),
+            nodes.DatePart: Relaxed("quarter, month and day are numbers within their bounds"),
+            nodes.Length: Relaxed("a length is a number, whatever else is asked of the text"),
+            nodes.Like: Relaxed("patterns are facts that do not depend on each other"),
+            nodes.Matches: Relaxed("patterns are facts that do not depend on each other"),
+            nodes.UniqueRule: Unsupported("it speaks of several rows"),
+        },
+    )
 
     def __post_init__(self) -> None:
         self.context = z3.Context()
@@ -256,7 +272,7 @@ class SmtBackend:
             operands = [self._cases(t) for t in _operands(term)]
             if not isinstance(term, core.TextLength):
                 facts, exact = self._axioms_of(term, name, operands[0])
-        hidden = Hidden(name, term, columns_of(term), lo, hi, exact)
+        hidden = Hidden(name, term, tuple(sorted(variables(term))), lo, hi, exact)
         self._hidden[term] = hidden
         self._axioms[hidden.name] = [z3.simplify(f) for f in facts]
         return hidden
@@ -293,7 +309,7 @@ class SmtBackend:
             case _:
                 return [], False
 
-    def _name(self, term: object) -> str:
+    def _name(self, term: core.Cond | core.Term) -> str:
         """Return a name that no column has and that people can read."""
         name = HIDDEN_PREFIX + show(term)
         taken = sum(h.name.split(" #")[0] == name for h in self._hidden.values())
@@ -328,57 +344,6 @@ def _operands(term: core.Term) -> tuple[core.Term, ...]:
             return (var,)
         case _:
             return ()
-
-
-def columns_of(node: object) -> tuple[str, ...]:
-    """Return the columns a term or condition reads, sorted."""
-    found: set[str] = set()
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, core.Var):
-            found.add(top.name)
-        elif isinstance(top, tuple):
-            stack.extend(top)
-        elif hasattr(top, "__dataclass_fields__"):
-            stack.extend(getattr(top, f) for f in top.__dataclass_fields__)
-    return tuple(sorted(found))
-
-
-def show(node: object) -> str:
-    """Return a short text for a core term, for people: ``year(hire_date)``, ``price * amount``."""
-    match node:
-        case core.Var(name):
-            return name
-        case core.Const(value):
-            return str(value)
-        case core.Null():
-            return "null"
-        case core.Sum(parts, constant):
-            out = ""
-            for factor, part in parts:
-                sign = " - " if factor < 0 else " + "
-                size = "" if abs(factor) == 1 else f"{abs(factor)}*"
-                out += f"{sign}{size}{show(part)}"
-            if constant:
-                out += f" {'-' if constant < 0 else '+'} {abs(constant)}"
-            return "(" + out.removeprefix(" + ").strip() + ")"
-        case core.Product(left, right):
-            return f"{show(left)} * {show(right)}"
-        case core.FloorDiv(operand, divisor):
-            return f"floor({show(operand)} / {divisor})"
-        case core.AddMonths(base, months, _):
-            return f"{show(base)} + {show(months)} months"
-        case core.CalendarPart(part, days):
-            return f"{part}({show(days)})"
-        case core.TextLength(var):
-            return f"length({var.name})"
-        case core.TextIs(var, text):
-            return f"{var.name} = {text!r}"
-        case core.TextMatch(var, pattern):
-            return f"{var.name} matching /{pattern}/"
-        case _:
-            return "case(" + ", ".join(columns_of(node)) + ")"
 
 
 def _runs(values: Sequence[int]) -> list[tuple[int, int]]:

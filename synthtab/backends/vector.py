@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 from synthtab.backends.arrays import Env, Evaluator, TextPool, truth
 from synthtab.backends.support import Exact, Supports, answers
 from synthtab.batch import Batch, Mask
-from synthtab.ir import core, nodes
+from synthtab.ir import nodes
+from synthtab.ir.corewalk import variables
 from synthtab.ir.normalise import lower
 from synthtab.schema import Column, TextType, domain
 
@@ -73,21 +73,6 @@ class VectorBackend:
         same = (ordered[1:] == ordered[:-1]).all(axis=1)
         repeated[whole[order[1:][same]]] = True
         return repeated
-
-
-def variables(node: core.Cond | core.Term) -> tuple[str, ...]:
-    """Return the names of the variables a condition or term reads, each once, in order."""
-    seen: dict[str, None] = {}
-    stack: list[object] = [node]
-    while stack:
-        match stack.pop():
-            case core.Var(name):
-                seen.setdefault(name)
-            case tuple() as several:
-                stack.extend(reversed(several))
-            case other if is_dataclass(other):
-                stack.extend(getattr(other, f.name) for f in reversed(fields(other)))
-    return tuple(seen)
 
 
 def _column(

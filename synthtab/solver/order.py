@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from synthtab.backends.smt import SmtBackend, columns_of
+from synthtab.backends.smt import SmtBackend
 from synthtab.ir import core, nodes
+from synthtab.ir.corewalk import descendants, variables
 from synthtab.ir.normalise import lower
 from synthtab.schema import TextType
 
@@ -21,7 +22,7 @@ def column_order(
     where they are known better than from the domains.
     """
     lowered = [lower(r.condition, table) for r in table.row_rules]
-    used = {c for cond in lowered for c in columns_of(cond)}
+    used = {c for cond in lowered for c in variables(cond)}
     position = {c: i for i, c in enumerate(table.column_names)}
 
     def rank(name: str) -> tuple[int, int, int]:
@@ -45,7 +46,7 @@ def _add_determined(condition: core.Cond, backend: SmtBackend, before: dict[str,
             continue
         for side, other in ((part.left, part.right), (part.right, part.left)):
             target = _alone(side)
-            inputs = set(columns_of(other))
+            inputs = set(variables(other))
             if target and len(inputs) > 1 and target not in inputs:
                 before[target] |= inputs
                 return
@@ -63,24 +64,15 @@ def _alone(term: core.Term) -> str | None:
 
 def _add_hidden(condition: core.Cond, backend: SmtBackend, before: dict[str, set[str]]) -> None:
     """Put the inputs of opaque terms before the other columns of the rule."""
-    inputs = {c for t in _opaque(condition) for c in columns_of(t)}
-    for name in columns_of(condition):
+    inputs = {c for t in _opaque(condition) for c in variables(t)}
+    for name in variables(condition):
         if name not in inputs:
             before[name] |= inputs
 
 
-def _opaque(node: object) -> list[object]:
-    found: list[object] = []
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, core.Product | core.AddMonths | core.CalendarPart | core.TextLength):
-            found.append(top)
-        elif isinstance(top, tuple):
-            stack.extend(top)
-        elif hasattr(top, "__dataclass_fields__"):
-            stack.extend(getattr(top, f) for f in top.__dataclass_fields__)
-    return found
+def _opaque(condition: core.Cond) -> list[core.Term]:
+    kinds = core.Product | core.AddMonths | core.CalendarPart | core.TextLength
+    return [n for n in descendants(condition) if isinstance(n, kinds)]
 
 
 def _conjuncts(condition: core.Cond) -> Sequence[core.Cond]:

@@ -15,10 +15,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.backends.smt import Hidden, columns_of
+from synthtab.backends.smt import Hidden
 from synthtab.backends.vector import Evaluator
 from synthtab.batch import Mask
 from synthtab.ir import core
+from synthtab.ir.corewalk import variables
 from synthtab.solver.feasible import EMPTY_HI, EMPTY_LO, Feasible
 from synthtab.solver.formula import Atom, Formula, atoms, evaluate, linear
 
@@ -32,7 +33,7 @@ def shape_in(term: core.Term | core.TextIs | core.TextMatch, name: str) -> Shape
 
     ``affine``: a constant slope of unknown sign; ``up`` and ``down``: monotone, not strictly.
     """
-    if name not in columns_of(term):
+    if name not in variables(term):
         return "constant"
     match term:
         case core.Var():

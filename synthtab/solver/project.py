@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import z3
 
-from synthtab.backends.smt import NULL_SUFFIX, Hidden, SmtBackend, show
+from synthtab.backends.smt import NULL_SUFFIX, Hidden, SmtBackend
 from synthtab.errors import InfeasibleError
 from synthtab.ir import nodes
+from synthtab.ir.corewalk import show
 from synthtab.ir.walk import columns_of
 from synthtab.schema import TextType
 from synthtab.solver.components import Component, components

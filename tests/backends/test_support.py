@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from synthtab.backends import grammar
+from synthtab.backends.smt import SmtBackend
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.support import NODE_CLASSES, Exact, Relaxed, Supports, Unsupported
 from synthtab.backends.vector import VectorBackend
@@ -16,6 +17,7 @@ ALL: dict[str, Supports] = {
     "vector": VectorBackend.supports,
     "sql": SqlBackend.supports,
     "grammar": grammar.SUPPORTS,
+    "smt": SmtBackend.supports,
 }
 
 
@@ -23,7 +25,7 @@ def test_the_list_of_constructs_is_complete() -> None:
     declared = {
         kind
         for _, kind in inspect.getmembers(nodes, inspect.isclass)
-        if kind.__module__ == nodes.__name__ and kind is not nodes.Table
+        if kind.__module__ == nodes.__name__ and kind not in {nodes.Table, nodes.Spanned}
     }
     assert set(NODE_CLASSES) == declared
 

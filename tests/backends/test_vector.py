@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from strategies import cases, to_batch
 
 from synthtab import schema as s
-from synthtab.backends.vector import Evaluator, TextPool, VectorBackend, truth, variables
+from synthtab.backends.vector import Evaluator, TextPool, VectorBackend, truth
 from synthtab.batch import Batch
 from synthtab.ir import core, nodes
+from synthtab.ir.corewalk import variables
 
 A, B = core.Var("a"), core.Var("b")
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from strategies import cases
 
-from synthtab.backends.vector import Evaluator, variables
+from synthtab.backends.vector import Evaluator
 from synthtab.ir import core
 from synthtab.ir.bounds import bounds
+from synthtab.ir.corewalk import variables
 from synthtab.ir.normalise import lower
 
 X = core.Var("x")
