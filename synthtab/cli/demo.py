@@ -20,12 +20,15 @@ from synthtab.cli import common
 from synthtab.draw import Mode
 from synthtab.errors import UsageError
 from synthtab.frames import encode_frame
-from synthtab.generate.train import Progress
+from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.train import Progress, TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import Sample, Synthesizer
 
 RULES = "rand_hie.rules"
 COMPARED: tuple[Mode, ...] = ("free", "solver")
+# Half of what a fit takes otherwise: on this table that comes close to the noise floor as well.
+TRAINING = TrainConfig(symbols_seen=1_600_000)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def run_demo(output: Path, rows: int, seed: int) -> int:
         f"The RAND health insurance experiment: {len(real):,} real rows, "
         f"{len(table.columns)} columns, {len(table.rules)} rules."
     )
-    synthesizer = Synthesizer(model)
+    synthesizer = Synthesizer(model, config=GeneratorConfig(train=TRAINING))
     with common.progress(quiet=False) as update:
 
         def trained(state: Progress) -> None:
