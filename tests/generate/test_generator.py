@@ -26,7 +26,7 @@ from synthtab.solver.feasible import Feasible
 
 QUICK = GeneratorConfig(
     ModelConfig(hidden=16, layers=1, heads=2, kv_heads=1, feed_forward=24),
-    TrainConfig(symbols_seen=40_000, max_epochs=30),
+    TrainConfig(symbols_seen=150_000, max_epochs=30),
 )
 COLUMNS = (
     Column("n", IntegerType()),
@@ -104,7 +104,7 @@ def test_rows_are_values_of_their_types(fitted, level):
     for column in COLUMNS:
         codes, nulls = drawn.batch.column(column.name)
         if column.optional:
-            assert 0.05 < nulls.mean() < 0.45
+            assert 0.05 < nulls.mean() < 0.4
         else:
             assert not nulls.any()
         if column.name in DOMAINS:
@@ -258,10 +258,9 @@ def test_all_null_columns_stay_null():
     batch = table(40)
     empty = batch.nulls | np.array([c.optional for c in COLUMNS])
     batch = Batch(batch.columns, np.where(empty, 0, batch.codes), empty, batch.pool)
-    config = GeneratorConfig(QUICK.model, TrainConfig(symbols_seen=150_000, max_epochs=100))
-    drawn = RowGenerator.fit(COLUMNS, ORDER, DOMAINS, batch, config).draw(200, level="grammar")
+    drawn = RowGenerator.fit(COLUMNS, ORDER, DOMAINS, batch, QUICK).draw(200, level="grammar")
     optional = [k for k, c in enumerate(COLUMNS) if c.optional]
-    assert drawn.batch.nulls[:, optional].mean() > 0.95
+    assert drawn.batch.nulls[:, optional].mean() > 0.8
 
 
 def test_wrong_arguments_are_refused(fitted):

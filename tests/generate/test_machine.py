@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthtab.backends.ranges import number_regex
 from synthtab.errors import UsageError
 from synthtab.generate.machine import (
     DEAD,
@@ -58,6 +59,13 @@ def test_texts_of_several_characters_are_single_steps():
 def test_what_the_texts_cannot_spell_is_refused():
     with pytest.raises(UsageError, match=r"/\[A-Z\]\+/ cannot be followed"):
         compile_regex("[A-Z]+", ("a", "b"))
+
+
+def test_long_ranges_are_compiled_at_once():
+    """Sixteen digits once took minutes: each later place was tried as the start of a match."""
+    groups = tuple(f"{n:02d}" for n in range(100))
+    machine = compile_regex(number_regex(12_345, 10**16 - 777, width=16), groups)
+    assert len(machine.step) < 200
 
 
 @pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "[A-Z"])
