@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from bench import adult, plans, repairs, validation
 from bench.report import Section, markdown
+
+HEADER = """# Results
+
+What was measured, and with which command; `python -m bench all --output docs/results.md` writes this
+page. The data sets are public; their place is `../shared/data` beside the checkout. Figures of speed
+are those of one machine on one day.
+
+"""
 
 
 def main() -> None:
@@ -14,6 +23,7 @@ def main() -> None:
     parser.add_argument("what", choices=["adult", "plans", "repair", "validate", "all"])
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
+    parser.add_argument("--output", type=Path, help="write the figures to this file as well")
     given = parser.parse_args()
     runs = {
         "adult": lambda: adult.run(given.rows, given.seed),
@@ -26,6 +36,9 @@ def main() -> None:
         if given.what in (name, "all"):
             sections.append(run())
             print(markdown(sections[-1]), flush=True)
+    if given.output is not None:
+        text = HEADER + "\n".join(markdown(section) for section in sections)
+        given.output.write_text(text.rstrip() + "\n", encoding="utf-8")
     missed = [f.what for s in sections for f in s.figures if f.met is False]
     if missed:
         print("missed: " + "; ".join(missed), file=sys.stderr)
