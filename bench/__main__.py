@@ -11,9 +11,9 @@ from bench.report import Section, markdown
 
 HEADER = """# Results
 
-What was measured, and with which command; `python -m bench all --output docs/results.md` writes this
-page. The data sets are public; their place is `../shared/data` beside the checkout. Figures of speed
-are those of one machine on one day.
+What was measured, and with which command; `python -m bench all --output docs/results.md` writes
+this page. The data sets are public; their place is `../shared/data` beside the checkout. Figures
+of speed are those of one machine on one day.
 
 """
 
