@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 
 from synthtab.backends.smt import HIDDEN_PREFIX, NULL_SUFFIX
 from synthtab.ir import nodes
 from synthtab.schema import (
     BooleanType,
     Column,
-    DatetimeType,
     DateType,
     DecimalType,
     EnumType,
@@ -97,7 +98,9 @@ def _value(code: int, column: Column | None) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f"'{value}'"
-    return value.isoformat() if isinstance(column.type, DateType | DatetimeType) else str(value)  # type: ignore[union-attr]
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _sum(parts: list[tuple[str, int]] | tuple[tuple[str, int], ...], constant: int) -> str:
