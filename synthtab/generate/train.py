@@ -90,6 +90,7 @@ def train(
     rows = torch.from_numpy(np.ascontiguousarray(symbols))
     shuffled = rows[torch.randperm(len(rows), generator=random)]
     held = min(int(len(rows) * config.held_out), config.max_held_out)
+    held = max(held, min(len(rows) // 5, 64))
     # Too few rows to spare any: the loss on the training rows has to do.
     held_rows = shuffled[:held] if held >= 8 else shuffled[:64]
     train_rows = shuffled[held:] if held >= 8 else shuffled
