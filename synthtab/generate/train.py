@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from synthtab.generate.model import position_losses
 from synthtab.generate.places import Symbols
+from synthtab.generate.shards import Shards
 from synthtab.generate.tokenizer import Layout
 
 
@@ -110,37 +110,33 @@ def train(
         fused=True,
     )
     check_every = max(per_epoch // 2, total // 40, 1)
-    watch = _Watch(network, layout, held_rows, horizon=max(check_every, 10))
     course = _Course(config, total)
-    network.train()
     started, step, recent = time.monotonic(), 0, float("nan")
-    while step < course.end:
-        order = torch.randperm(len(train_rows), generator=random)
-        for batch in torch.split(order, size):
-            for group in optimizer.param_groups:
-                group["lr"] = course.rate(step)
-            loss = position_losses(network, layout, train_rows[batch]).sum()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-            optimizer.step()
-            step += 1
-            value = float(loss.detach())
-            recent = value if math.isnan(recent) else 0.95 * recent + 0.05 * value
-            if progress is not None:
-                spent = time.monotonic() - started
-                progress(Progress(step, course.end, recent, spent / step * (course.end - step)))
-            watch.average(step)
-            if step % check_every == 0 and step < course.cooling:
-                watch.look(step)
-                if watch.waited >= config.patience:
-                    watch.go_back()
-                    course = course.cooled(step, max(watch.best_step, check_every))
-            elif step == course.end or (step > course.cooling and course.quarter(step)):
-                watch.look(step, averaged=False)
-            if step == course.end:
-                break
-    return watch.finish(step)
+    with Shards(network, layout, size) as shards:
+        watch = _Watch(network, shards, held_rows, horizon=max(check_every, 10))
+        while step < course.end:
+            order = torch.randperm(len(train_rows), generator=random)
+            for batch in torch.split(order, size):
+                for group in optimizer.param_groups:
+                    group["lr"] = course.rate(step)
+                value = shards.step(train_rows[batch], optimizer, config.clip)
+                step += 1
+                recent = value if math.isnan(recent) else 0.95 * recent + 0.05 * value
+                if progress is not None:
+                    spent = time.monotonic() - started
+                    left = spent / step * (course.end - step)
+                    progress(Progress(step, course.end, recent, left))
+                watch.average(step)
+                if step % check_every == 0 and step < course.cooling:
+                    watch.look(step)
+                    if watch.waited >= config.patience:
+                        watch.go_back()
+                        course = course.cooled(step, max(watch.best_step, check_every))
+                elif step == course.end or (step > course.cooling and course.quarter(step)):
+                    watch.look(step, averaged=False)
+                if step == course.end:
+                    break
+        return watch.finish(step)
 
 
 @dataclass(frozen=True)
@@ -195,9 +191,9 @@ class _Watch:
     """A running average of the weights, and the weights that did best on the held-out rows."""
 
     def __init__(
-        self, network: LlamaForCausalLM, layout: Layout, rows: Tensor, horizon: int
+        self, network: LlamaForCausalLM, shards: Shards, rows: Tensor, horizon: int
     ) -> None:
-        self._network, self._layout, self._rows, self._horizon = network, layout, rows, horizon
+        self._shards, self._rows, self._horizon = shards, rows, horizon
         self._live = list(network.parameters())
         self._mean = [p.detach().clone() for p in self._live]
         self._best = self._mean
@@ -213,7 +209,7 @@ class _Watch:
         """Evaluate the average, or the weights themselves; keep the best so far."""
         weights = self._mean if averaged else [p.detach() for p in self._live]
         with _weights(self._live, weights):
-            losses = evaluate(self._network, self._layout, self._rows)
+            losses = self._shards.evaluate(self._rows)
         if self._losses is None or losses.sum() < self._losses.sum():
             self._losses, self.best_step, self.waited = losses, step, 0
             self._best = [w.clone() for w in weights]
@@ -229,7 +225,6 @@ class _Watch:
         """Put the best weights into the network and say how good they are."""
         assert self._losses is not None, "look() comes before finish()"
         self.go_back()
-        self._network.train(False)
         return Trained(steps, float(self._losses.sum()), tuple(self._losses.tolist()))
 
 
@@ -244,15 +239,3 @@ def _weights(live: list[torch.nn.Parameter], other: list[Tensor]) -> Iterator[No
     finally:
         for parameter, value in zip(live, own, strict=True):
             parameter.data = value
-
-
-def evaluate(network: LlamaForCausalLM, layout: Layout, rows: Tensor) -> Tensor:
-    """Return the mean loss (positions,) in nats over rows of symbols, without training."""
-    training = network.training
-    network.train(False)
-    sums = torch.zeros(layout.length)
-    with torch.inference_mode():
-        for part in torch.split(rows, 1024):
-            sums += position_losses(network, layout, part) * len(part)
-    network.train(training)
-    return sums / len(rows)

@@ -6,8 +6,9 @@ import torch
 
 from synthtab.batch import Batch
 from synthtab.generate.model import ModelConfig, new_network, position_losses
+from synthtab.generate.shards import Shards
 from synthtab.generate.tokenizer import make_layout
-from synthtab.generate.train import TrainConfig, _Course, evaluate, train
+from synthtab.generate.train import TrainConfig, _Course, train
 from synthtab.schema import Column, IntegerType
 
 TINY = ModelConfig(hidden=16, layers=1, heads=2, kv_heads=1, feed_forward=24)
@@ -24,6 +25,11 @@ def problem(rows=2000, seed=0):
     return layout, layout.encode(batch)
 
 
+def mean_loss(network, layout, rows):
+    with torch.no_grad():
+        return position_losses(network, layout, rows).sum()
+
+
 def test_it_learns_what_there_is_to_learn_and_no_more():
     layout, symbols = problem()
     network = new_network(TINY, layout, 0)
@@ -32,11 +38,10 @@ def test_it_learns_what_there_is_to_learn_and_no_more():
     assert done.loss == pytest.approx(np.log(8), abs=0.04)
     assert done.position_loss == pytest.approx([np.log(4), np.log(2)], abs=0.04)
     fresh = torch.from_numpy(problem(seed=9)[1])
-    assert float(evaluate(network, layout, fresh).sum()) == pytest.approx(np.log(8), abs=0.05)
+    assert float(mean_loss(network, layout, fresh)) == pytest.approx(np.log(8), abs=0.05)
     assert [p.step for p in told] == list(range(1, done.steps + 1))
     assert told[-1].step == told[-1].total
     assert told[-1].seconds_left == 0
-    assert not network.training
 
 
 def test_the_seed_decides_the_weights_and_nothing_global_changes():
@@ -60,8 +65,8 @@ def test_the_weights_kept_are_those_whose_loss_is_told():
     network = new_network(TINY, layout, 0)
     # So few rows that none is held out: the loss told is that of the training rows.
     done = train(network, layout, symbols, TrainConfig(symbols_seen=20_000), 0)
-    held = evaluate(network, layout, torch.from_numpy(symbols))
-    assert float(held.sum()) == pytest.approx(done.loss, abs=1e-3)
+    held = mean_loss(network, layout, torch.from_numpy(symbols))
+    assert float(held) == pytest.approx(done.loss, abs=1e-3)
 
 
 def test_losses_are_those_of_the_positions_own_symbols():
@@ -70,6 +75,28 @@ def test_losses_are_those_of_the_positions_own_symbols():
     losses = position_losses(network, layout, torch.from_numpy(symbols))
     # Weights drawn this small tell nothing yet: every symbol of a position is as likely.
     assert losses.tolist() == pytest.approx([np.log(4), np.log(5)], abs=0.02)
+
+
+def test_threads_compute_what_one_would():
+    layout, symbols = problem(rows=256)
+    rows = torch.from_numpy(symbols)
+    outcomes = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            network = new_network(TINY, layout, 0)
+            optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+            with Shards(network, layout, len(rows)) as shards:
+                losses = [shards.step(rows, optimizer, clip=1.0) for _ in range(4)]
+                losses.append(float(shards.evaluate(rows).sum()))
+            assert torch.get_num_threads() == threads
+            assert losses[-1] == pytest.approx(float(mean_loss(network, layout, rows)), abs=1e-4)
+            outcomes.append(losses)
+    finally:
+        torch.set_num_threads(before)
+    assert outcomes[0] == pytest.approx(outcomes[1], abs=1e-4)
+    assert outcomes[0][0] > outcomes[0][-1]
 
 
 def test_interruption_passes_through():
