@@ -40,6 +40,7 @@ from synthtab.solver.formula import (
 from synthtab.solver.order import column_order
 from synthtab.solver.pieces import solvable
 from synthtab.solver.plan import Plan, Step
+from synthtab.solver.satisfy import contradictions
 from synthtab.solver.space import Space, all_ranges
 
 CHECK_MS = 500
@@ -107,11 +108,19 @@ def _project(
         done = _without(column, current, backend, deadline)
         current, reason = done.conjuncts, done.inexact or reason
     if any(z3.is_false(c) for c in current) or FALSE in {s.formula for s in steps.values()}:
-        raise InfeasibleError(
-            f"no row of table {table.name!r} can satisfy its rules; "
-            f"the conflict lies among: {', '.join(component.rules)}"
-        )
+        raise InfeasibleError(_conflict(table, component))
     return steps
+
+
+def _conflict(table: nodes.Table, component: Component) -> str:
+    """Name a smallest set of rules in conflict, or all of them where only seen ranges conflict."""
+    for finding in contradictions([table]):
+        if finding.severity == "error":
+            return finding.message
+    return (
+        f"no row of table {table.name!r} within the ranges seen can satisfy its rules; "
+        f"the conflict lies among: {', '.join(component.rules)}"
+    )
 
 
 def _without(

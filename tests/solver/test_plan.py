@@ -7,6 +7,7 @@ import pytest
 from small_tables import all_rows, lawful, random_table
 
 from synthtab.errors import InfeasibleError
+from synthtab.lang.model import Model
 from synthtab.solver.project import compile_plan
 
 
@@ -57,3 +58,22 @@ def test_projections_are_exactly_the_prefixes_that_can_be_completed(block):
         if plan.exact:
             assert allowed == good, f"seed {seed}"
     assert checked > 100
+
+
+def test_contradicting_rules_are_named_and_no_others():
+    table = Model.parse(
+        """table t {
+          a integer in 0 .. 9
+          b integer in 0 .. 9
+          rule one: a > b + 3
+          rule two: b > a
+          rule three: a + b < 15
+        }"""
+    ).table()
+    with pytest.raises(InfeasibleError, match="rule one and rule two contradict") as caught:
+        compile_plan(table)
+    assert "three" not in str(caught.value)
+    with pytest.raises(InfeasibleError, match="within the ranges seen"):
+        compile_plan(
+            Model.parse("table t { a integer\n rule r: a > 5 }").table(), domains={"a": (0, 3)}
+        )
