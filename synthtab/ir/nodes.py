@@ -8,6 +8,7 @@ the SQL backend translates. Backends that work on codes take the lowered form (i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal as OneOf
 
 from synthtab.diagnostics import Span
@@ -157,6 +158,54 @@ class Length(Spanned):
     operand: Term
 
 
+# Terms that look beyond the row at hand. They are columns of its context: ir/context.py computes
+# them for a whole table, and after that a rule with them is a row rule like any other.
+
+
+@dataclass(frozen=True)
+class ParentRef(Spanned):
+    """``account.status``: a column of the row a reference leads to; NULL where it leads nowhere.
+
+    ``path`` names the references to follow, each by the name of a referring column or, where only
+    one reference leads there, of the table referred to.
+    """
+
+    path: tuple[str, ...]
+    column: str
+
+
+@dataclass(frozen=True)
+class Aggregate(Spanned):
+    """A figure over a group of rows, for each row: ``sum(salary where active) per dept_id``.
+
+    With ``of``, the group is the rows of that table that refer to this one: ``count(of line)``, 0
+    where there are none. Otherwise it is the rows of this table that agree on ``per`` (all of them
+    where ``per`` is empty), and a row with a NULL among ``per`` has none: NULL. NULL operands are
+    left out, as in SQL; over nothing ``count`` is 0 and the others are NULL. ``avg`` is exact.
+    """
+
+    function: OneOf["count", "sum", "min", "max", "avg"]
+    operand: Term | None = None
+    distinct: bool = False
+    where: Condition | None = None
+    of: str | None = None
+    per: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Previous(Spanned):
+    """``previous(x, start) per g ordered by t``: x of the row before, ``start`` (or NULL) at first.
+
+    The row before is the one before in the group of rows that agree on ``per``, ordered by
+    ``order``, whose values must tell the rows of a group apart.
+    """
+
+    operand: Term
+    start: Term | None = None
+    per: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+
+
 Term = (
     Literal
     | Quantity
@@ -174,6 +223,9 @@ Term = (
     | Shift
     | DatePart
     | Length
+    | ParentRef
+    | Aggregate
+    | Previous
 )
 
 
@@ -266,6 +318,25 @@ class Iff(Spanned):
     right: Condition
 
 
+@dataclass(frozen=True)
+class Increasing(Spanned):
+    """``increasing(x) per g ordered by t``: x is more than in the row before (or not less)."""
+
+    operand: Term
+    strict: bool = True
+    per: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GapFree(Spanned):
+    """``gap_free(x, 1) per g``: the group's values of x are start, start + 1, ... without a gap."""
+
+    operand: Term
+    start: int = 1
+    per: tuple[str, ...] = ()
+
+
 Condition = (
     Compare
     | Between
@@ -278,38 +349,104 @@ Condition = (
     | Not
     | When
     | Iff
+    | Increasing
+    | GapFree
     | ColumnRef
     | Literal
 )
 Node = Term | Condition
 
 
-# Rules, tables.
+# Rules, tables. ``share`` makes a rule soft: it holds for that share of the rows at least.
 
 
 @dataclass(frozen=True)
 class RowRule(Spanned):
-    """A condition every row must not make FALSE."""
+    """A condition no row may make FALSE."""
 
     name: str
     condition: Condition
     description: str | None = None
+    share: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class UniqueRule(Spanned):
-    """No two rows agree on all of ``columns``; rows with a NULL among them are let be.
+    """No two rows (of those that make ``where`` TRUE) agree on all of ``columns``.
 
-    A ``primary`` one is the table's key: its columns are never NULL.
+    Rows with a NULL among the columns are let be. A ``primary`` one is the table's key: its columns
+    are never NULL.
     """
 
     name: str
     columns: tuple[str, ...]
     primary: bool = False
     description: str | None = None
+    where: Condition | None = None
+    share: Decimal | None = None
 
 
-Rule = RowRule | UniqueRule
+@dataclass(frozen=True)
+class DeterminesRule(Spanned):
+    """``zip determines city, state``: rows that agree on the former agree on the latter.
+
+    A NULL agrees with nothing among the determinants, and with NULL alone among the dependents.
+    """
+
+    name: str
+    determinants: tuple[str, ...]
+    dependents: tuple[str, ...]
+    description: str | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceRule(Spanned):
+    """``dept_id -> department.id``: some row of ``parent`` has these values.
+
+    A row with a NULL among ``columns`` refers to nothing and breaks nothing.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    description: str | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class NoOverlapRule(Spanned):
+    """``no overlap (start, end) per room``: half-open intervals of a group do not meet.
+
+    An interval with a NULL end, or that is empty or reversed, meets nothing.
+    """
+
+    name: str
+    start: str
+    end: str
+    per: tuple[str, ...] = ()
+    description: str | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class PairRule(Spanned):
+    """``forbid pair (a, b): condition``: no two different rows make the condition TRUE together.
+
+    In it a column is written ``a.salary`` or ``b.salary``: a ParentRef whose path is ``first`` or
+    ``second``.
+    """
+
+    name: str
+    first: str
+    second: str
+    condition: Condition
+    description: str | None = None
+    share: Decimal | None = None
+
+
+Rule = RowRule | UniqueRule | DeterminesRule | ReferenceRule | NoOverlapRule | PairRule
 
 
 @dataclass(frozen=True)
