@@ -11,7 +11,7 @@ from synthtab.backends.smt import SmtBackend
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.support import NODE_CLASSES, Exact, Relaxed, Supports, Unsupported
 from synthtab.backends.vector import VectorBackend
-from synthtab.ir import nodes
+from synthtab.ir import expressions, nodes
 
 ALL: dict[str, Supports] = {
     "vector": VectorBackend.supports,
@@ -25,7 +25,8 @@ def test_the_list_of_constructs_is_complete() -> None:
     declared = {
         kind
         for _, kind in inspect.getmembers(nodes, inspect.isclass)
-        if kind.__module__ == nodes.__name__ and kind not in {nodes.Table, nodes.Spanned}
+        if kind.__module__ in {nodes.__name__, expressions.__name__}
+        and kind not in {nodes.Table, nodes.Spanned}
     }
     assert set(NODE_CLASSES) == declared
 
