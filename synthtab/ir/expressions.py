@@ -30,9 +30,10 @@ class Spanned:
 
 @dataclass(frozen=True)
 class Literal(Spanned):
-    """A constant: int, Decimal, date, datetime, bool or str."""
+    """A constant: int, Decimal, date, datetime, bool or str; ``constant`` is its name, if any."""
 
     value: Value
+    constant: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Quantity(Spanned):
 
     amount: int
     unit: SpanUnit
+    constant: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ class Aggregate(Spanned):
     where there are none. Otherwise it is the rows of this table that agree on ``per`` (all of them
     where ``per`` is empty), and a row with a NULL among ``per`` has none: NULL. NULL operands are
     left out, as in SQL; over nothing ``count`` is 0 and the others are NULL. ``avg`` is exact.
+    Where several references lead from ``of`` to this table, ``via`` says which, as a path would.
     """
 
     function: OneOf["count", "sum", "min", "max", "avg"]
@@ -188,6 +191,7 @@ class Aggregate(Spanned):
     where: Condition | None = None
     of: str | None = None
     per: tuple[str, ...] = ()
+    via: str | None = None
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,13 @@ def follow(
     return tuple(steps), table
 
 
-def link(child: nodes.Table, parent: nodes.Table) -> nodes.ReferenceRule:
+def link(child: nodes.Table, parent: nodes.Table, via: str | None = None) -> nodes.ReferenceRule:
     """Return the one reference from ``child`` to ``parent``, which ``count(of child)`` goes by.
 
-    Raises LookupError where there is none, or more than one.
+    ``via`` is the step that is meant where there are several. Raises LookupError where there is none, or more than one.
     """
-    found = [r for r in references(child) if r.parent == parent.name]
+    steps = references(child) if via is None else candidates(child, via)
+    found = [r for r in steps if r.parent == parent.name]
     if len(found) != 1:
         raise LookupError(
             f"table `{child.name}` has {len(found)} references to `{parent.name}`, not one"
