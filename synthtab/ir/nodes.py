@@ -52,7 +52,7 @@ from synthtab.ir.expressions import (
     Term,
     When,
 )
-from synthtab.schema import Column
+from synthtab.schema import Column, Value
 
 __all__ = [
     "Absolute",
@@ -67,6 +67,7 @@ __all__ = [
     "Compare",
     "CompareOp",
     "Condition",
+    "Constant",
     "DatePart",
     "DeterminesRule",
     "Divide",
@@ -212,6 +213,14 @@ class PairRule(Spanned):
     condition: Condition
     description: str | None = None
     share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Constant(Spanned):
+    """``const legal_age = 18``: a value with a name, for all rules of a model."""
+
+    name: str
+    value: Value
 
 
 Rule = RowRule | UniqueRule | DeterminesRule | ReferenceRule | NoOverlapRule | PairRule

@@ -47,7 +47,8 @@ def follow(
 def link(child: nodes.Table, parent: nodes.Table, via: str | None = None) -> nodes.ReferenceRule:
     """Return the one reference from ``child`` to ``parent``, which ``count(of child)`` goes by.
 
-    ``via`` is the step that is meant where there are several. Raises LookupError where there is none, or more than one.
+    ``via`` is the step that is meant where there are several. Raises LookupError where there is
+    none, or more than one.
     """
     steps = references(child) if via is None else candidates(child, via)
     found = [r for r in steps if r.parent == parent.name]

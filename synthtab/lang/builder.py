@@ -25,8 +25,8 @@ from typing import NoReturn, cast
 from synthtab.diagnostics import Diagnostic, Span
 from synthtab.errors import ModelError, UsageError
 from synthtab.ir import nodes
-from synthtab.lang.measure import Measure, resolve
-from synthtab.lang.tree import default_rule_name
+from synthtab.lang.measure import Measure, Scope, resolve_rule
+from synthtab.lang.ruletree import default_rule_name
 from synthtab.schema import Column, ColumnType, Value, encode_value, type_name
 
 __all__ = [
@@ -294,7 +294,9 @@ def column(
                 f"column `{name}`: {word}={value!r} does not fit {type_name(kind)}: {error}"
             ) from error
     rules = [
-        nodes.UniqueRule(default_rule_name([name], primary=primary), (name,), primary)
+        nodes.UniqueRule(
+            default_rule_name([name], "key" if primary else "unique"), (name,), primary
+        )
         for primary, wanted in ((True, key), (False, unique))
         if wanted
     ]
@@ -313,13 +315,13 @@ def unique(
     *columns: str, name: str | None = None, description: str | None = None
 ) -> nodes.UniqueRule:
     """No two rows agree on all of the columns."""
-    given = name or default_rule_name(columns, primary=False)
+    given = name or default_rule_name(columns, "unique")
     return nodes.UniqueRule(given, columns, False, description)
 
 
 def key(*columns: str, name: str | None = None, description: str | None = None) -> nodes.UniqueRule:
     """Return the table's key: unique, and never null."""
-    given = name or default_rule_name(columns, primary=True)
+    given = name or default_rule_name(columns, "key")
     return nodes.UniqueRule(given, columns, True, description)
 
 
@@ -345,13 +347,12 @@ def table(name: str, *items: Declaration | Column | nodes.Rule) -> nodes.Table:
         match item:
             case Declaration():
                 rules.extend(item.rules)
-            case nodes.RowRule():
-                settled = cast(nodes.Condition, resolve(item.condition, bare, report))
-                rules.append(nodes.RowRule(item.name, settled, item.description))
-            case nodes.UniqueRule():
-                rules.append(item)
+            case nodes.RowRule() if nodes.is_pure(item.condition):
+                rules.append(resolve_rule(item, Scope(bare, (bare,)), report))
             case Column():
                 pass
+            case _ if isinstance(item, nodes.Rule):
+                rules.append(item)
             case _:
                 raise UsageError(
                     f"table `{name}` takes column(...), rule(...), key(...) and unique(...),"
