@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +13,12 @@ from synthtab.lang.quoting import write_name, write_names, write_pattern, write_
 from synthtab.schema import Value
 
 # How tightly each construct binds; what binds more loosely than its place allows gets parentheses.
-WHEN, IFF, OR, AND, NOT, COMPARE, SUM, PRODUCT, MEASURE, ATOM = range(10)
+# A figure with lists of names after it (LISTED) stands alone on its side of a comparison: within a
+# sum it would read as if the sum were of the last name.
+WHEN, IFF, OR, AND, NOT, COMPARE, LISTED, SUM, PRODUCT, MEASURE, ATOM = range(11)
+
+
+_BARE_NAME = re.compile(r"(?:[^\W\d]\w*|`(?:[^`]|``)+`)(?!\w)(?!\s*[.(])")
 
 
 def format_value(value: Value) -> str:
@@ -73,7 +79,7 @@ def level_of(node: nodes.Node) -> int:
     """Return how tightly a node binds, from WHEN to ATOM."""
     if isinstance(node, nodes.Not):
         return COMPARE if isinstance(node.operand, _PREDICATES) else NOT
-    return _LEVELS.get(type(node), ATOM)
+    return LISTED if _has_list(node) else _LEVELS.get(type(node), ATOM)
 
 
 def write(node: nodes.Node, level: int) -> str:
@@ -123,7 +129,7 @@ def _bare(node: nodes.Node) -> str:
         case nodes.Aggregate() | nodes.Previous() | nodes.Increasing() | nodes.GapFree():
             return _over_rows(node)
         case nodes.Compare(op, left, right):
-            return f"{write(left, SUM)} {op} {write(right, SUM)}"
+            return f"{write(left, LISTED)} {op} {write(right, LISTED)}"
         case nodes.Not(operand):
             if isinstance(operand, _PREDICATES):
                 return _predicate(operand, "not ")
@@ -164,11 +170,12 @@ def _call(name: str, args: Sequence[nodes.Term]) -> str:
 def _arguments(args: Sequence[nodes.Node]) -> list[str]:
     """Return the arguments of a call.
 
-    A list of names at the end of one would go on with the next: it is put in parentheses.
+    A list of names at the end of one would go on with a name after it: it is put in parentheses.
     """
     texts = [write(a, WHEN) for a in args]
     for at, arg in enumerate(args[:-1]):
-        if not texts[at].endswith(")") and any(map(_has_list, descendants(arg))):
+        open_ended = not texts[at].endswith(")") and any(map(_has_list, descendants(arg)))
+        if open_ended and _BARE_NAME.match(texts[at + 1]):
             texts[at] = f"({texts[at]})"
     return texts
 
