@@ -1,8 +1,8 @@
-"""Random models of three tables, with rules across rows and tables, and rows full of ties and NULLs.
+"""Random models of three tables: rules across rows and tables, rows full of ties and NULLs.
 
-``p`` is the parent of ``t``, which is the parent of ``u``; ``t`` refers to itself as well. All three
-have the same random columns, so that a column may stand for the parent's, the row before's, or a
-figure of a group.
+``p`` is the parent of ``t``, which is the parent of ``u``; ``t`` refers to itself as well. All
+three have the same random columns, so that a column may stand for the parent's, the row before's,
+or a figure of a group.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class ModelMaker:
         if choice < 0.2:
             name = rng.choice([*numbers, "key", "key"])
             gap_free = n.GapFree(n.ColumnRef(name), rng.randint(-1, 2), self.some())
-            return rng.choice([gap_free, n.When(gap_free, self.maker.condition(1))])
+            return rng.choice([gap_free, n.Not(gap_free)])
         try:
             made = self.beyond(self.maker.condition(rng.choice([0, 1, 2])), "t", 2)
             simplified(made)
