@@ -35,7 +35,10 @@ class Groups:
 
 
 def one_pool(tables: Mapping[str, nodes.Table], batches: Mapping[str, Batch]) -> dict[str, Batch]:
-    """Return the batches with one pool of strings, which the codes of all text columns index."""
+    """Return the batches with one pool of strings, which the codes of all text columns index.
+
+    A batch may lack columns of its table that nobody will ask for.
+    """
     pools = {id(b.pool): b.pool for b in batches.values()}
     if len(pools) < 2:
         return dict(batches)
@@ -49,7 +52,7 @@ def one_pool(tables: Mapping[str, nodes.Table], batches: Mapping[str, Batch]) ->
     for name, batch in batches.items():
         codes = batch.codes.copy()
         for column in tables[name].columns:
-            if isinstance(column.type, TextType):
+            if isinstance(column.type, TextType) and column.name in batch.columns:
                 at = batch.index(column.name)
                 filled = ~batch.nulls[:, at]
                 codes[filled, at] = renumbered[id(batch.pool)][codes[filled, at]]

@@ -14,7 +14,7 @@ from synthtab.backends import sqltext
 from synthtab.backends.sqldata import attach, sql_type
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import TooWideError
-from synthtab.backends.support import Exact, Supports, answers
+from synthtab.backends.support import Exact, Relaxed, Supports, answers, beyond_a_row
 from synthtab.batch import Mask
 from synthtab.errors import DataError, UsageError
 from synthtab.ir import nodes
@@ -35,11 +35,18 @@ if TYPE_CHECKING:
 class SqlBackend:
     """One table's rules for DuckDB, under the names its columns really have.
 
-    Every construct is exact; a number that may need more than the 38 digits DuckDB computes with is
-    refused (:class:`TooWideError`), never rounded.
+    What one row decides is exact; a number that may need more than the 38 digits DuckDB computes
+    with is refused (:class:`TooWideError`), never rounded.
     """
 
-    supports: ClassVar[Supports] = answers(Exact())
+    supports: ClassVar[Supports] = answers(
+        Exact(),
+        {
+            **beyond_a_row("no constraint looks at other rows: a query finds those that break it"),
+            nodes.ReferenceRule: Exact(),
+            nodes.UniqueRule: Relaxed("one with a condition is left to a query"),
+        },
+    )
 
     def __init__(self, table: nodes.Table, dialect: Literal["duckdb"] = "duckdb") -> None:
         if dialect != "duckdb":
