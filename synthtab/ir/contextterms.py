@@ -210,7 +210,8 @@ class ContextChecker(TermChecker):
             if node.where is not None:
                 group.condition(node.where)
             kind = None if node.operand is None else group.term(node.operand)
-            self._summed(function, node.operand, kind, group)
+            if not self._summed(function, node.operand, kind, group):
+                kind = None
         if node.operand is None and function != "count":
             self.report("E218", f"`{function}` takes one value, not 0", span)
         return kind if function in ("min", "max") else NumberT()
@@ -221,10 +222,11 @@ class ContextChecker(TermChecker):
         operand: nodes.Term | None,
         kind: TermType | None,
         group: ContextChecker,
-    ) -> None:
+    ) -> bool:
+        """Say whether the function is over such values, after reporting that it is not."""
         fits = NumberT if function in ("sum", "avg") else NumberT | DateT | DatetimeT
         if operand is None or kind is None or function == "count" or isinstance(kind, fits):
-            return
+            return True
         needs = "numbers" if fits is NumberT else "numbers, dates or datetimes"
         self.report(
             "E211",
@@ -234,6 +236,7 @@ class ContextChecker(TermChecker):
             if isinstance(kind, BooleanT | StringT)
             else None,
         )
+        return False
 
     # References.
 
