@@ -65,7 +65,7 @@ class Translator:
     def node(self, node: nodes.Node) -> Sql:
         """Return a condition or a term; TooWideError as :meth:`condition`."""
         if isinstance(node, get_args(nodes.Term)):
-            return self.term(node)  # type: ignore[arg-type]
+            return self.term(node)
         return self.condition(node)  # type: ignore[arg-type]
 
     # Conditions
@@ -103,7 +103,8 @@ class Translator:
                 return self._between(operand, lo, hi)
             case nodes.In(operand, options):
                 return self._in(operand, options)
-        return self.term(node)  # a boolean that was put into a column, or chosen between columns
+            case _:  # a boolean chosen between columns that context was put into
+                return self.term(node)  # type: ignore[arg-type]
 
     def _compare(self, op: str, left: nodes.Term, right: nodes.Term) -> Sql:
         if op not in ("=", "!=") and (order := enum_order(self.table, left, right)):

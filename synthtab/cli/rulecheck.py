@@ -102,20 +102,38 @@ def compile_(
 @app.command()
 def validate(
     file: RulesFile,
-    data: DataFile,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="A .csv, .csv.gz or .parquet file, or TABLE=FILE for each of several tables.",
+        ),
+    ],
     as_json: AsJson = False,
     table: TableName = None,
     ignore_extra: Extra = False,
+    sarif: Annotated[
+        Path | None, typer.Option("--sarif", help="Also write the findings as SARIF 2.1.0.")
+    ] = None,
+    failures: Annotated[
+        Path | None,
+        typer.Option("--failures", help="Also write every violation to this .parquet file."),
+    ] = None,
 ) -> None:
-    """Count the rows of a table that break each rule, and show the first of them.
+    """Count the rows that break each rule, across rows and tables, and show the first of them.
 
-    The data are streamed: a file may be larger than memory.
+    The data are streamed: only columns that rules across rows read are kept in memory. A soft rule
+    is broken where more rows break it than its share allows. Rules that need a table whose file is
+    not given are listed as not checked.
 
     Example: [cyan]rulecheck validate rules/adult.rules adult.csv.gz[/]
     """
-    from synthtab.cli import checks  # pandas, Arrow
+    from synthtab.cli import validating  # pandas, Arrow
 
-    broken = checks.validate(Model.load(file).table(table), data, as_json, ignore_extra)
+    model = Model.load(file)
+    paths = validating.sources(model, data, table)
+    output = validating.Output(as_json, sarif, failures)
+    broken = validating.validate(model, file, paths, output, ignore_extra)
     common.finish(common.FINDINGS if broken else common.FINE)
 
 

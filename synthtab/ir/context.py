@@ -16,7 +16,7 @@ from typing import Any
 from synthtab.errors import UsageError
 from synthtab.ir import nodes
 from synthtab.ir.constants import is_whole
-from synthtab.ir.references import Tables, follow, link
+from synthtab.ir.references import Tables, follow
 from synthtab.ir.types import BooleanT, DateT, DatetimeT, NumberT, StringT
 from synthtab.ir.typing import type_of
 from synthtab.ir.walk import descendants, rebuild
@@ -155,40 +155,6 @@ def kind_of(term: nodes.Term, table: nodes.Table, tables: Tables) -> ColumnType:
             return BooleanType()
         case StringT(values):
             return _TEXT if values is None else EnumType(values)
-
-
-def needs(rule: nodes.Rule, table: nodes.Table, tables: Tables) -> frozenset[str]:
-    """Return the names of the tables whose rows a checked rule is judged by, its own included."""
-    found = {table.name}
-    match rule:
-        case nodes.RowRule():
-            found |= _read(rule.condition, table, tables)
-        case nodes.UniqueRule() if rule.where is not None:
-            found |= _read(rule.where, table, tables)
-        case nodes.ReferenceRule():
-            found.add(rule.parent)
-        case nodes.PairRule():
-            for _, term in separate_pair(rule, table, tables).sides.values():
-                found |= _read(term, table, tables)
-    return frozenset(found)
-
-
-def _read(node: nodes.Node, table: nodes.Table, tables: Tables) -> set[str]:
-    found: set[str] = set()
-    for what in separate(node, table, tables).definitions.values():
-        if isinstance(what, nodes.ParentRef):
-            found |= {step.parent for step in follow(what.path, table, tables)[0]}
-            continue
-        home = table
-        if isinstance(what, nodes.Aggregate) and what.of is not None:
-            home = tables[what.of]
-            link(home, table, what.via)
-            found.add(home.name)
-        inner = [getattr(what, field, None) for field in ("operand", "where", "start")]
-        for part in inner:
-            if hasattr(part, "span"):
-                found |= _read(part, home, tables)  # type: ignore[arg-type]
-    return found
 
 
 # Constructs said by others.
