@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 from synthtab.diagnostics import Span
@@ -158,7 +158,7 @@ class ContextChecker(TermChecker):
 
     def _told_apart(self, per: Sequence[str], order: Sequence[str], span: Span | None) -> None:
         known = {*per, *order}
-        if any(set(rule.columns) <= known for rule in self.table.unique_rules):
+        if any(known.issuperset(columns) for columns in _unique(self.table)):
             return
         self.report(
             "W204",
@@ -346,6 +346,18 @@ class ContextChecker(TermChecker):
             column = self._column_at(node)
             return f"`{path}` ({type_name(column.type) if column else describe(kind)})"
         return super().shown(node, kind)
+
+
+def _unique(table: nodes.Table) -> Iterator[tuple[str, ...]]:
+    """Yield columns whose values are there once: keys, unique rules, gap-free numbers."""
+    for rule in table.unique_rules:
+        yield rule.columns
+    for rule in table.rules:
+        match rule:
+            case nodes.RowRule(
+                condition=nodes.GapFree(operand=nodes.ColumnRef(name), per=per), share=None
+            ):
+                yield (name, *per)
 
 
 def _is_whole(column: Column) -> bool:

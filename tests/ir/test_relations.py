@@ -153,6 +153,8 @@ def test_a_key_has_no_exceptions(item: str) -> None:
         ("", "rule r: count(of flight via origin where seats > most) < 9"),
         ("", "rule r: sum(seats * target.tax of flight via target) < 9"),
         ("rule r: increasing(origin.size) per gate ordered by day, id", ""),
+        ("rule r: increasing(seats) per gate ordered by id", ""),
+        ("rule r: gap_free(seats) per day  rule q: increasing(id) per day ordered by seats", ""),
         ("rule r: origin.size in ('small', 'large') and origin.code like 'A%'", ""),
     ],
 )  # fmt: skip
