@@ -114,6 +114,9 @@ class _Columns:
         """Add a column; return its name with what is known of it."""
         made = self._made(what)
         name = f"h{len(self.shown)}"
+        taken = {c.strip('"').lower() for c in self.source.relation.columns.values()}
+        while name in taken:
+            name += "_"
         self.shown.append(f"{made.text} AS {name}")
         return _like(made, name)
 

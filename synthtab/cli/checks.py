@@ -14,7 +14,7 @@ from synthtab.assess.compliance import RuleCompliance, compliance
 from synthtab.atomic import atomic
 from synthtab.backends.grammar import json_schema, row_regex
 from synthtab.backends.smt import SmtBackend
-from synthtab.backends.sql import SqlBackend
+from synthtab.backends.sqlscript import script
 from synthtab.cli import common
 from synthtab.errors import UsageError
 from synthtab.frames import decode_frame
@@ -24,8 +24,11 @@ from synthtab.solver.project import compile_plan
 from synthtab.solver.repair import repair as repair_rows
 
 
-def compiled(table: Table, target: str) -> str:
-    """Return a table's rules in another form: regex, json-schema, smt2 or sql."""
+def compiled(model: Model, name: str | None, target: str) -> str:
+    """Return rules in another form: regex, json-schema or smt2 of a table, sql of all of them."""
+    if target == "sql":
+        return script(model.tables, None if name is None else [model.table(name).name])
+    table = model.table(name)
     match target:
         case "regex":
             return row_regex(table)
@@ -34,8 +37,7 @@ def compiled(table: Table, target: str) -> str:
         case "smt2":
             left = [f"; left out, being about several rows: {r.name}" for r in table.table_rules]
             return "\n".join([*left, SmtBackend(table).smt2()])
-        case _:
-            return SqlBackend(table).create_table()
+    raise UsageError(f"unknown target {target!r}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -92,7 +92,7 @@ def compile_(
     """
     from synthtab.cli import checks  # pandas, Arrow
 
-    text = checks.compiled(Model.load(file).table(table), to.value)
+    text = checks.compiled(Model.load(file), table, to.value)
     if output is None:
         common.print_text(text)
     else:
