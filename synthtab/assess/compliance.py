@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from synthtab.assess.figures import figures
 from synthtab.backends.tables import Checks
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask, concat
@@ -41,7 +42,8 @@ class RuleCompliance:
     ``kind`` is ``row``, ``unique``, ``determines``, ``reference``, ``no overlap`` or ``pair``, or
     ``column`` for a column's declaration. ``columns`` are those of its table that it speaks of,
     ``examples`` the numbers of the first rows that break it, counted from 1, and ``values`` what
-    they hold in these columns. ``required`` is the share of rows that have to keep a soft rule.
+    they hold in these columns, with the figures of other rows that the rule looks at. ``required``
+    is the share of rows that have to keep a soft rule.
     """
 
     name: str
@@ -230,7 +232,13 @@ class Tally:
         for rule in self._judged:
             broken = checks.violated(table.name, rule)
             counts[rule.name] = _Count(self._speaks[rule.name])
-            self._count(rule.name, broken, batch, 0, counts)
+
+            def beyond(
+                rows: NDArray[np.int64], rule: nodes.Rule = rule
+            ) -> Sequence[Mapping[str, Value | None]]:
+                return figures(checks.context, table.name, rule, rows)
+
+            self._count(rule.name, broken, batch, 0, counts, beyond)
             if rule.share is None:
                 bad = bad | broken
         unchecked = {u.name for u in self._unchecked}
@@ -254,6 +262,7 @@ class Tally:
         batch: Batch,
         before: int,
         counts: Mapping[str, _Count] | None = None,
+        beyond: Callable[[NDArray[np.int64]], Sequence[Values]] | None = None,
     ) -> None:
         if not broken.any():
             return
@@ -263,6 +272,8 @@ class Tally:
             rows if self._listener is not None else rows[: max(0, EXAMPLES_KEPT - len(count.rows))]
         )
         values = _values(self._table, batch, wanted, count.columns)
+        if beyond is not None:
+            values = [{**own, **more} for own, more in zip(values, beyond(wanted), strict=True)]
         count.add(len(rows), [int(r) + before + 1 for r in wanted], values)
         if self._listener is not None:
             self._listener(self._table.name, name, rows + before + 1, values)
@@ -310,7 +321,7 @@ def _missing(rule: nodes.Rule, table: Table, tables: Mapping[str, Table]) -> lis
     try:
         reads(rule, table, tables)
     except (LookupError, KeyError):
-        return ["of another model"]
+        return ["other than these"]
     return []
 
 

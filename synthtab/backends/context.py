@@ -65,6 +65,10 @@ class Context:
         """Return the number of a table's rows."""
         return len(self.batches[table])
 
+    def string(self, code: int) -> str:
+        """Return the string that a code of a text column stands for."""
+        return str(next(iter(self.batches.values())).pool[code])
+
     def truth(self, table: str, condition: nodes.Condition) -> tuple[Mask, Mask]:
         """Return where the condition is TRUE and where it is FALSE, (rows,) bool each."""
         parts = separate(simplified(condition), self.tables[table], self.tables)

@@ -97,7 +97,9 @@ def test_every_violation_is_found_and_told(call: Call, shop: Path) -> None:
     assert found == EXPECTED
     assert [reports[t]["valid_rows"] for t in reports] == [2, 0, 2]
     closed = next(r for r in reports["orders"]["rules"] if r["name"] == "closed")
-    assert closed["values"] == [{"total": "5.00", "customer_id": 2}]
+    assert closed["values"] == [{"total": "5.00", "customer_id": 2, "customer.status": "closed"}]
+    sums = next(r for r in reports["orders"]["rules"] if r["name"] == "sums")
+    assert sums["values"] == [{"total": "60.00", "id": 2, "sum(amount of line)": 61}]
     assert (closed["required_share"], closed["kept"]) == (None, False)
     text = call(rulecheck.main, *args).out
     assert "50.000% (at least 60.000%: NO)" in text
@@ -137,7 +139,8 @@ def test_failures_and_sarif_are_written(call: Call, shop: Path) -> None:
     groups = frame.groupby(["table", "rule"])["row"].apply(list).to_dict()
     assert groups == EXPECTED
     one = frame[(frame["rule"] == "closed")].iloc[0]
-    assert json.loads(one["values"]) == {"total": "5.00", "customer_id": 2}
+    cells = {"total": "5.00", "customer_id": 2, "customer.status": "closed"}
+    assert json.loads(one["values"]) == cells
     run = json.loads(log.read_text())["runs"][0]
     assert json.loads(log.read_text())["version"] == "2.1.0"
     closed = next(r for r in run["results"] if r["ruleId"] == "orders.closed")
