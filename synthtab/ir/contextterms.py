@@ -350,8 +350,7 @@ class ContextChecker(TermChecker):
 
 def _unique(table: nodes.Table) -> Iterator[tuple[str, ...]]:
     """Yield columns whose values are there once: keys, unique rules, gap-free numbers."""
-    for rule in table.unique_rules:
-        yield rule.columns
+    yield from (rule.columns for rule in table.unique_rules)
     for rule in table.rules:
         match rule:
             case nodes.RowRule(

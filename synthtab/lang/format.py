@@ -6,9 +6,11 @@ operators.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
+from synthtab.diagnostics import Span
 from synthtab.ir import nodes
 from synthtab.ir.relations import percent
 from synthtab.ir.walk import descendants
@@ -39,6 +41,21 @@ WIDTH = 100
 _INDENT = "  "
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """A column, a rule, a table's first or last line, or a constant, as it is printed.
+
+    ``line`` is where it began in the source, ``indent`` is for comments above it; ``gap`` says that
+    it follows a blank line, ``ends`` that it closes a table.
+    """
+
+    text: str
+    line: int | None = None
+    indent: str = ""
+    gap: bool = False
+    ends: bool = False
+
+
 def format_tables(
     tables: Sequence[nodes.Table], constants: Sequence[nodes.Constant] | None = None
 ) -> str:
@@ -47,9 +64,30 @@ def format_tables(
     ``constants`` are those that the rules name, unless given.
     """
     known = constants_of(tables) if constants is None else constants
-    head = [f"const {write_name(c.name)} = {format_value(c.value)}\n" for c in known]
-    parts = ["".join(head)] if head else []
-    return "\n".join([*parts, *map(format_table, tables)])
+    lines: list[str] = []
+    for chunk in chunks(tables, known):
+        lines += ["", chunk.text] if chunk.gap and lines else [chunk.text]
+    return "\n".join(lines) + "\n"
+
+
+def chunks(
+    tables: Sequence[nodes.Table],
+    constants: Sequence[nodes.Constant],
+    closing: Sequence[int] = (),
+) -> Iterator[Chunk]:
+    """Yield the parts of a rules file, in order.
+
+    ``closing`` are the lines on which the source closed its tables, where there is a source.
+    """
+    for constant in constants:
+        text = f"const {write_name(constant.name)} = {format_value(constant.value)}"
+        yield Chunk(text, _line(constant.span))
+    for at, table in enumerate(tables):
+        yield from _table(table, closing[at] if at < len(closing) else None)
+
+
+def _line(span: Span | None) -> int | None:
+    return None if span is None else span.line
 
 
 def constants_of(tables: Sequence[nodes.Table]) -> tuple[nodes.Constant, ...]:
@@ -66,11 +104,10 @@ def constants_of(tables: Sequence[nodes.Table]) -> tuple[nodes.Constant, ...]:
     return tuple(found)
 
 
-def format_table(table: nodes.Table) -> str:
-    """Return one table as text, with a newline at its end."""
+def _table(table: nodes.Table, closing: int | None) -> Iterator[Chunk]:
+    yield Chunk(f"table {write_name(table.name)} {{", _line(table.span), gap=True)
     attached = _attached(table)
     rest = table.rules[sum(len(words) for words in attached.values()) :]
-    lines = [f"table {write_name(table.name)} {{"]
     names = [write_name(c.name) for c in table.columns]
     types = [format_type(c.type) for c in table.columns]
     name_width = min(24, max(map(len, names), default=0))
@@ -81,12 +118,10 @@ def format_table(table: nodes.Table) -> str:
         if len(head) + len(kind) + len(extra) + 1 > WIDTH and isinstance(column.type, EnumType):
             kind = _wrapped_enum(column.type.values, len(head))
         field = f"{kind:<{type_width}}" if extra else kind
-        lines.append(f"{head}{field} {extra}".rstrip())
-    if rest:
-        lines.append("")
-    lines.extend(_rule(rule) for rule in rest)
-    lines.append("}")
-    return "\n".join(lines) + "\n"
+        yield Chunk(f"{head}{field} {extra}".rstrip(), _line(column.span), _INDENT)
+    for at, rule in enumerate(rest):
+        yield Chunk(_rule(rule), _line(rule.span), _INDENT, gap=at == 0)
+    yield Chunk("}", closing, _INDENT, ends=True)
 
 
 def format_type(kind: ColumnType) -> str:

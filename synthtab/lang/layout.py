@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from synthtab.ir import nodes
 from synthtab.lang.write import (
-    AND,
     IFF,
     LISTED,
     NOT,
@@ -34,7 +33,7 @@ def broken(node: nodes.Condition, width: int) -> list[str]:
         case nodes.And(args):
             return _joined("and ", args, NOT, width)
         case nodes.Or(args):
-            return _joined("or ", args, AND, width)
+            return _joined("or ", args, NOT, width)
         case nodes.Iff(left, right):
             return _joined("iff ", (left, right), OR, width)
         case nodes.Not(operand) if level_of(node) == NOT:

@@ -137,7 +137,8 @@ def _bare(node: nodes.Node) -> str:
         case nodes.And(args):
             return " and ".join(write(a, NOT) for a in args)
         case nodes.Or(args):
-            return " or ".join(write(a, AND) for a in args)
+            # An `and` within needs no parentheses, but readers do.
+            return " or ".join(write(a, NOT) for a in args)
         case nodes.When(premise, conclusion):
             return f"when {write(premise, WHEN)} then {write(conclusion, WHEN)}"
         case nodes.Iff(left, right):
