@@ -157,4 +157,5 @@ class RuleNodes(Transformer[Token, Any]):
         return items[0]
 
     ident = name
+    target = name
     listed = name

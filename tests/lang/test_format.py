@@ -184,3 +184,24 @@ def test_long_sums_and_cases_are_broken() -> None:
     printed = format_tables(model.tables)
     assert max(map(len, printed.splitlines())) <= WIDTH
     assert parse(printed).tables == model.tables
+
+
+def test_columns_named_like_types_may_follow_anything() -> None:
+    text = """table t {
+  id integer -> t.id
+  date date
+  rule r: id determines date
+  text text(3)
+  rule q: id -> t.id
+  boolean boolean unique
+  rule p: date > 2020-01-01 or date < date
+  integer integer
+  rule o: count() per id, date > 1
+  datetime datetime
+  rule n: count() per id = count() per date
+  decimal decimal(3, 1)
+}"""
+    parsed = parse(text)
+    assert {d.code for d in parsed.diagnostics} == {"E241"}  # of `t.id`, which is no key
+    assert len(parsed.tables[0].columns) == 7
+    assert parse(format_tables(parsed.tables)).tables == parsed.tables
