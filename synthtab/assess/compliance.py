@@ -13,6 +13,7 @@ from synthtab.assess.figures import figures
 from synthtab.backends.tables import Checks
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask, concat
+from synthtab.errors import UsageError
 from synthtab.ir import nodes
 from synthtab.ir.nodes import Table
 from synthtab.ir.reads import reads
@@ -229,8 +230,13 @@ class Tally:
             checks = Checks(tuple(self._tables.values()), {table.name: batch})
         bad = np.concatenate([np.zeros(0, dtype=bool), *self._bad])
         counts = dict(self._counts)
+        unchecked = list(self._unchecked)
         for rule in self._judged:
-            broken = checks.violated(table.name, rule)
+            try:
+                broken = checks.violated(table.name, rule)
+            except UsageError as error:
+                unchecked.append(Unchecked(rule.name, str(error)))
+                continue
             counts[rule.name] = _Count(self._speaks[rule.name])
 
             def beyond(
@@ -241,7 +247,7 @@ class Tally:
             self._count(rule.name, broken, batch, 0, counts, beyond)
             if rule.share is None:
                 bad = bad | broken
-        unchecked = {u.name for u in self._unchecked}
+        left = {u.name for u in unchecked}
         declared = [_declaration(c.name) for c in table.columns]
         rules = [
             self._rule(name, "column", None, None, counts[name])
@@ -251,9 +257,9 @@ class Tally:
         rules += [
             self._rule(r.name, _KINDS[type(r)], r.description, r.share, counts[r.name])
             for r in table.rules
-            if r.name not in unchecked
+            if r.name not in left
         ]
-        return Compliance(self._rows, int((~bad).sum()), tuple(rules), tuple(self._unchecked))
+        return Compliance(self._rows, int((~bad).sum()), tuple(rules), tuple(unchecked))
 
     def _count(
         self,

@@ -18,13 +18,15 @@ from synthtab.backends.arrays import Evaluator
 from synthtab.backends.context import Context, Values, known
 from synthtab.backends.groups import Ids, factorize, together
 from synthtab.batch import Mask
+from synthtab.errors import UsageError
 from synthtab.ir import core, fold, nodes
 from synthtab.ir.context import separate_pair, simplified
 from synthtab.ir.corewalk import variables
 from synthtab.ir.normalise import lower
 
-# Pairs looked at together.
+# Pairs looked at together, and at most: some minutes.
 _BLOCK = 1 << 20
+MOST_PAIRS = 10**10
 
 
 @dataclass
@@ -47,7 +49,10 @@ class _Rows:
 
 
 def in_forbidden_pair(context: Context, table: str, rule: nodes.PairRule) -> Mask:
-    """Return the rows, (rows,) bool, that make the condition TRUE together with another row."""
+    """Return the rows, (rows,) bool, that make the condition TRUE together with another row.
+
+    Raises UsageError where more than MOST_PAIRS pairs would have to be looked at.
+    """
     parts = separate_pair(rule, context.tables[table], context.tables)
     values = {name: context.value(table, term) for name, (_, term) in parts.sides.items()}
     side_of = {name: side for name, (side, _) in parts.sides.items()}
@@ -76,6 +81,8 @@ class _Search:
     def broken(self) -> Mask:
         """Return the rows in a forbidden pair."""
         broken = np.zeros(self.n, dtype=bool)
+        if any(isinstance(part, core.Truth) for part in self.sides.rest):
+            return broken  # FALSE or UNKNOWN, whatever else is asked: TRUE is folded away
         first, second = self._candidates()
         if not len(first.rows) or not len(second.rows):
             return broken
@@ -100,6 +107,8 @@ class _Search:
         sides = _Sides()
         whole = self.condition
         for part in whole.args if isinstance(whole, core.And) else (whole,):
+            if part == fold.TRUE:
+                continue
             read = self._sides_of(part)
             split = self._split(part) if isinstance(part, core.Cmp) and len(read) == 2 else None
             if len(read) == 1:
@@ -234,6 +243,11 @@ def _pairs(own: _Rows, other: _Rows, strict: list[bool]) -> Iterator[tuple[Ids, 
     order, start, end = _ranges(own, other, strict[0] if strict else False)
     counts = end - start
     done = np.concatenate([[0], np.cumsum(counts)])
+    if done[-1] > MOST_PAIRS:
+        raise UsageError(
+            f"{int(done[-1]):,} pairs of rows would have to be looked at; an equality between the "
+            "two rows, such as `a.group = b.group`, would leave fewer"
+        )
     for begin in range(0, int(done[-1]), _BLOCK):
         place = np.arange(begin, min(begin + _BLOCK, int(done[-1])))
         at = np.searchsorted(done, place, side="right") - 1
