@@ -1,4 +1,7 @@
-"""Run a measurement and print it as Markdown; exit 1 where it misses what was asked for."""
+"""Run a measurement and print it as Markdown; exit 1 where it misses what was asked for.
+
+``support`` measures nothing: it writes docs/support.md.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import adult, plans, repairs, validation
+from bench import adult, plans, repairs, support, validation
 from bench.report import Section, markdown
 
 HEADER = """# Results
@@ -20,11 +23,14 @@ of speed are those of one machine on one day.
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["adult", "plans", "repair", "validate", "all"])
+    parser.add_argument("what", choices=["adult", "plans", "repair", "validate", "all", "support"])
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures to this file as well")
     given = parser.parse_args()
+    if given.what == "support":
+        support.write()
+        return
     runs = {
         "adult": lambda: adult.run(given.rows, given.seed),
         "plans": plans.run,

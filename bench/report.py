@@ -96,7 +96,5 @@ def data_directory() -> Path:
 
 
 def rules_file(name: str) -> Path:
-    """Return the .rules file of a data set, shipped or published."""
-    root = Path(__file__).parents[1]
-    shipped = root / "rules" / f"{name}.rules"
-    return shipped if shipped.exists() else root / "bench" / "published" / f"{name}.rules"
+    """Return the .rules file of a data set."""
+    return Path(__file__).parents[1] / "rules" / f"{name}.rules"

@@ -129,7 +129,9 @@ class _Loop:
             table.name,
             tuple(c for c in table.columns if c.name in columns),
             tuple(
-                r for r in table.rules if isinstance(r, nodes.RowRule) or set(r.columns) <= columns
+                r
+                for r in table.rules
+                if r in table.row_rules or (r in table.unique_rules and set(r.columns) <= columns)
             ),
         )
         self._generator, self._plan, self._method, self._n = generator, plan, method, n

@@ -101,11 +101,13 @@ class Synthesizer:
         ``violations`` says; :attr:`report` counts them by rule. ``progress`` is told how far
         training is.
 
-        Raises DataError where the data do not fit the columns, RuleViolationError as above, and
-        InfeasibleError where the rules contradict each other.
+        Raises DataError where the data do not fit the columns, RuleViolationError as above,
+        InfeasibleError where the rules contradict each other, and UsageError where the table has
+        rules across rows or tables, which rows cannot be made to keep yet.
         """
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
+        _refuse_what_is_only_checked(self.table)
         columns = self.table.columns
         whole = (
             encode_frame(columns, data)
@@ -207,6 +209,7 @@ class Synthesizer:
                 "the columns of the new rules differ from those the model was trained on; "
                 "rules may change after training, columns may not"
             )
+        _refuse_what_is_only_checked(table)
         copy = Synthesizer(model, config=self._config, solver_budget_s=self._budget)
         copy._generator, copy.report = generator, self.report
         copy._sequences = self._sequences
@@ -257,6 +260,17 @@ class Synthesizer:
         if self._generator is None or self._plan is None:
             raise UsageError("this Synthesizer has learned nothing yet: call fit() or load()")
         return self._generator, self._plan
+
+
+def _refuse_what_is_only_checked(table: nodes.Table) -> None:
+    """Raise UsageError naming the rules that rows cannot be made to keep yet."""
+    names = ", ".join(f"`{rule.name}`" for rule in table.table_rules)
+    if names:
+        raise UsageError(
+            f"table `{table.name}` has rules that are checked, not generated yet: {names}; rules "
+            "across rows and tables, and soft ones, can be left to 'rulecheck validate' in a file "
+            "of their own"
+        )
 
 
 def _complain(table: nodes.Table, found: Compliance) -> str:

@@ -268,3 +268,13 @@ def test_weighted_rows_follow_the_conditional_distribution():
     assert abs(shares["reject"] - 1 / 21) < 0.03
     assert shares["solver"] > 0.3
     assert abs(shares["solver+weighted"] - shares["reject"]) < 0.03
+
+
+def test_rules_that_are_only_checked_are_refused_by_name() -> None:
+    table = Model.parse(
+        "table t {\n  a integer\n  b integer\n  rule total: sum(a) <= 10\n"
+        "  rule most at least 90%: a < b\n  rule plain: a >= 0\n}\n"
+    )
+    frame = pd.DataFrame({"a": [1, 2], "b": [2, 3]})
+    with pytest.raises(UsageError, match="not generated yet: `total`, `most`"):
+        Synthesizer(table).fit(frame)

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import z3
 
-from synthtab.backends.support import Exact, Relaxed, Supports, Unsupported, answers
+from synthtab.backends.support import Exact, Relaxed, Supports, Unsupported, answers, beyond_a_row
 from synthtab.ir import core, nodes
 from synthtab.ir.bounds import bounds
 from synthtab.ir.corewalk import show, variables
@@ -74,6 +74,7 @@ class SmtBackend:
             nodes.Length: Relaxed("a length is a number, whatever else is asked of the text"),
             nodes.Like: Relaxed("patterns are facts that do not depend on each other"),
             nodes.Matches: Relaxed("patterns are facts that do not depend on each other"),
+            **beyond_a_row("it speaks of several rows"),
             nodes.UniqueRule: Unsupported("it speaks of several rows"),
         },
     )

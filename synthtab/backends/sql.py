@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synthtab.backends import sqltext
+from synthtab.backends.sqldata import attach, sql_type
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import TooWideError
-from synthtab.backends.support import Exact, Supports, answers
+from synthtab.backends.support import Exact, Relaxed, Supports, answers, beyond_a_row
 from synthtab.batch import Mask
 from synthtab.errors import DataError, UsageError
 from synthtab.ir import nodes
@@ -25,13 +23,9 @@ from synthtab.schema import (
     Column,
     ColumnType,
     DatetimeType,
-    DateType,
-    DecimalType,
     EnumType,
-    IntegerType,
     TextType,
     decode_value,
-    type_name,
 )
 
 if TYPE_CHECKING:
@@ -41,11 +35,18 @@ if TYPE_CHECKING:
 class SqlBackend:
     """One table's rules for DuckDB, under the names its columns really have.
 
-    Every construct is exact; a number that may need more than the 38 digits DuckDB computes with is
-    refused (:class:`TooWideError`), never rounded.
+    What one row decides is exact; a number that may need more than the 38 digits DuckDB computes
+    with is refused (:class:`TooWideError`), never rounded.
     """
 
-    supports: ClassVar[Supports] = answers(Exact())
+    supports: ClassVar[Supports] = answers(
+        Exact(),
+        {
+            **beyond_a_row("no constraint looks at other rows: a query finds those that break it"),
+            nodes.ReferenceRule: Exact(),
+            nodes.UniqueRule: Relaxed("one with a condition is left to a query"),
+        },
+    )
 
     def __init__(self, table: nodes.Table, dialect: Literal["duckdb"] = "duckdb") -> None:
         if dialect != "duckdb":
@@ -65,22 +66,44 @@ class SqlBackend:
         except TooWideError as error:
             raise TooWideError(f"rule {rule.name!r}: {error}") from None
 
+    def enforced(self, rule: nodes.Rule) -> bool:
+        """Say whether a constraint of CREATE TABLE can see to it that the rule is kept.
+
+        A reference to the table itself is enforced too; DuckDB has no cycles of several tables.
+        """
+        hard = rule in self.table.row_rules or rule in self.table.unique_rules
+        return hard or (isinstance(rule, nodes.ReferenceRule) and rule.share is None)
+
     def create_table(self) -> str:
-        """Return a CREATE TABLE statement with a named constraint for each range, rule and key."""
+        """Return a CREATE TABLE statement with a named constraint for each range, rule and key.
+
+        Rules that no constraint can enforce are left out (:meth:`enforced`); backends/sqltables.py
+        has queries for them.
+        """
         names = _Names()
         lines = [self._declaration(c) for c in self.table.columns]
         for column in self.table.columns:
             for what, text in _range_checks(column, self._names[column.name]):
                 lines.append(names.constraint(f"{column.name} {what}", f"CHECK ({text})"))
         for rule in self.table.rules:
+            if not self.enforced(rule):
+                continue
             if isinstance(rule, nodes.RowRule):
                 lines.append(names.constraint(rule.name, f"CHECK ({self.check_expression(rule)})"))
-            else:
+            elif isinstance(rule, nodes.UniqueRule):
                 columns = ", ".join(self._names[c] for c in rule.columns)
                 kind = "PRIMARY KEY" if rule.primary else "UNIQUE"
                 lines.append(names.constraint(rule.name, f"{kind} ({columns})"))
+            elif isinstance(rule, nodes.ReferenceRule):
+                lines.append(names.constraint(rule.name, self._foreign_key(rule)))
         body = ",\n    ".join(lines)
         return f"CREATE TABLE {sqltext.identifier(self.table.name)} (\n    {body}\n);\n"
+
+    def _foreign_key(self, rule: nodes.ReferenceRule) -> str:
+        own = ", ".join(self._names[c] for c in rule.columns)
+        theirs = ", ".join(map(sqltext.identifier, rule.parent_columns))
+        parent = sqltext.identifier(rule.parent)
+        return f"FOREIGN KEY ({own}) REFERENCES {parent} ({theirs})"
 
     def violated(self, source: pd.DataFrame | str | Path) -> Mask:
         """Return which row breaks which row rule, (rows, rules) bool, as DuckDB sees it.
@@ -95,7 +118,7 @@ class SqlBackend:
         """Return (true, false), each (rows, rules) bool; where neither is, a rule is UNKNOWN."""
         connection = duckdb.connect()
         try:
-            relation, names = self._attach(connection, source)
+            relation, names = attach(connection, self.table.columns, source, "rows")
             conditions = [self._condition(r, names) for r in self.table.row_rules]
             if not conditions:
                 rows = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
@@ -118,44 +141,9 @@ class SqlBackend:
         except TooWideError:
             return Translator(self.table, names, declared=True).condition(rule.condition).text
 
-    def _attach(
-        self, connection: duckdb.DuckDBPyConnection, source: pd.DataFrame | str | Path
-    ) -> tuple[str, dict[str, str]]:
-        """Return what to select from, and the name of each column there."""
-        inner = {c.name: f"c{k}" for k, c in enumerate(self.table.columns)}
-        if not isinstance(source, str | Path):
-            arrays = [_to_arrow(c, source) for c in self.table.columns]
-            connection.register("rows", pa.table(arrays, names=list(inner.values())))
-            return "rows", inner
-        if not Path(source).is_file():
-            raise DataError(f"{source}: no such file")
-        scan, names = _scan(Path(source), self.table.columns)
-        casts = ", ".join(
-            f"CAST({names[c.name]} AS {sql_type(c.type)}) AS {inner[c.name]}"
-            for c in self.table.columns
-        )
-        return f"(SELECT {casts} FROM {scan})", inner
-
     def _declaration(self, column: Column) -> str:
         null = "" if column.optional else " NOT NULL"
         return f"{self._names[column.name]} {sql_type(column.type)}{null}"
-
-
-def sql_type(kind: ColumnType) -> str:
-    """Return the DuckDB type of a column."""
-    match kind:
-        case IntegerType():
-            return "BIGINT"
-        case DecimalType(precision, scale):
-            return f"DECIMAL({precision}, {scale})"
-        case DateType():
-            return "DATE"
-        case DatetimeType():
-            return "TIMESTAMP"
-        case BooleanType():
-            return "BOOLEAN"
-        case EnumType() | TextType():
-            return "VARCHAR"
 
 
 def _range_checks(column: Column, name: str) -> list[tuple[str, str]]:
@@ -201,71 +189,6 @@ class _Names:
             free, count = f"{name} {count}", count + 1
         self._taken.add(free.lower())
         return f"CONSTRAINT {sqltext.identifier(free)} {definition}"
-
-
-def _scan(path: Path, columns: Sequence[Column]) -> tuple[str, dict[str, str]]:
-    """Return the table function that reads a file, and what it calls each column."""
-    quoted = sqltext.string(str(path))
-    if path.suffix == ".parquet":
-        return f"read_parquet({quoted})", {c.name: sqltext.identifier(c.name) for c in columns}
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file), [])
-    missing = [c.name for c in columns if c.name not in header]
-    if missing:
-        raise DataError(f"{path}: no column {', '.join(map(repr, missing))} in its first line")
-    # Columns are told apart by place, because DuckDB's names do not tell 'a' from 'A'.
-    options = (
-        "header = true, all_varchar = true, auto_detect = false, delim = ',', quote = '\"',"
-        " escape = '\"', nullstr = '', allow_quoted_nulls = false"
-    )
-    kinds = ", ".join(f"'f{k}': 'VARCHAR'" for k in range(len(header)))
-    scan = f"read_csv({quoted}, {options}, columns = {{{kinds}}})"
-    return scan, {c.name: _csv_cell(c, f"f{header.index(c.name)}") for c in columns}
-
-
-def _csv_cell(column: Column, name: str) -> str:
-    """Return a cell; an empty one in quotes is NULL too where the column has no empty string."""
-    match column.type:
-        case TextType():
-            return name
-        case EnumType(values) if "" in values:
-            return name
-    return f"NULLIF({name}, '')"
-
-
-def _to_arrow(column: Column, frame: pd.DataFrame) -> pa.Array:
-    if column.name not in frame.columns:
-        raise DataError(f"the frame has no column {column.name!r}")
-    series = frame[column.name]
-    target = _arrow_type(column.type)
-    try:
-        made = pa.array(series, from_pandas=True)
-        return made if made.type == target else made.cast(target)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        pass
-    try:
-        return pa.array(series.tolist(), type=target, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise DataError(
-            f"column {column.name!r} has values that are not {type_name(column.type)}: {error}"
-        ) from error
-
-
-def _arrow_type(kind: ColumnType) -> pa.DataType:
-    match kind:
-        case IntegerType():
-            return pa.int64()
-        case DecimalType(precision, scale):
-            return pa.decimal128(precision, scale)
-        case DateType():
-            return pa.date32()
-        case DatetimeType():
-            return pa.timestamp("us")
-        case BooleanType():
-            return pa.bool_()
-        case EnumType() | TextType():
-            return pa.string()
 
 
 def _as_mask(column: pa.ChunkedArray, wanted: bool) -> Mask:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import get_args
 
 from synthtab.backends import sqltext
 from synthtab.backends.sqltext import AND, ATOM, COMPARE, NOT, OR, SUM, Number, Sql
@@ -42,15 +43,30 @@ _INTERVAL_UNITS = {
 class Translator:
     """Translates the conditions of one table.
 
-    ``names`` gives the SQL text of each column. With ``declared`` the columns' declared ranges are
-    trusted when deciding where a number may overflow; without it only their types are.
+    ``names`` gives the SQL text of each column, or ``known`` the whole expression where its type is
+    not what says how wide it may be. With ``declared`` the columns' declared ranges are trusted
+    when deciding where a number may overflow; without it only their types are.
     """
 
-    def __init__(self, table: nodes.Table, names: Mapping[str, str], *, declared: bool) -> None:
+    def __init__(
+        self,
+        table: nodes.Table,
+        names: Mapping[str, str],
+        *,
+        declared: bool,
+        known: Mapping[str, Sql] | None = None,
+    ) -> None:
+        self.known = known or {}
         self.table = table
         self.names = names
         self.columns = {c.name: c for c in table.columns}
         self.declared = declared
+
+    def node(self, node: nodes.Node) -> Sql:
+        """Return a condition or a term; TooWideError as :meth:`condition`."""
+        if isinstance(node, get_args(nodes.Term)):
+            return self.term(node)
+        return self.condition(node)  # type: ignore[arg-type]
 
     # Conditions
 
@@ -60,7 +76,7 @@ class Translator:
             case nodes.Literal(value):
                 return Sql("TRUE" if value else "FALSE")
             case nodes.ColumnRef(name):
-                return Sql(self.names[name])
+                return self.known[name] if name in self.known else Sql(self.names[name])
             case nodes.And(args):
                 return Sql(" AND ".join(self.condition(a).at(AND) for a in args), AND)
             case nodes.Or(args):
@@ -87,6 +103,8 @@ class Translator:
                 return self._between(operand, lo, hi)
             case nodes.In(operand, options):
                 return self._in(operand, options)
+            case _:  # a boolean chosen between columns that context was put into
+                return self.term(node)  # type: ignore[arg-type]
 
     def _compare(self, op: str, left: nodes.Term, right: nodes.Term) -> Sql:
         if op not in ("=", "!=") and (order := enum_order(self.table, left, right)):
@@ -157,6 +175,8 @@ class Translator:
         match node:
             case nodes.Literal(value_):
                 return sqltext.literal(value_)
+            case nodes.ColumnRef(name) if name in self.known:
+                return self.known[name]
             case nodes.ColumnRef(name):
                 return self._column(self.columns[name])
             case nodes.Negate(operand):

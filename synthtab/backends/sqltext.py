@@ -225,6 +225,15 @@ def comparable(numbers: Sequence[Number]) -> list[Number]:
     return aligned
 
 
+def total(number: Number, text: str, most: int) -> Number:
+    """Return ``text``, the sum of at most ``most`` values of a number (none of them: NULL)."""
+    width = number.width if number.width == _DECIMAL else _INT128
+    lo, hi = min(number.lo * most, number.lo), max(number.hi * most, number.hi)
+    return _checked(
+        replace(number, text=text, level=ATOM, lo=lo, hi=hi, width=width, literal=False)
+    )
+
+
 def one_type(numbers: Sequence[Number]) -> list[Number]:
     """Bring numbers that one expression chooses between to one denominator and one type.
 

@@ -40,3 +40,9 @@ NODE_CLASSES: tuple[type, ...] = tuple(
 def answers(default: Support, exceptions: Mapping[type, Support] | None = None) -> Supports:
     """Return an answer for every construct: ``default`` but for the exceptions."""
     return {**dict.fromkeys(NODE_CLASSES, default), **(exceptions or {})}
+
+
+def beyond_a_row(reason: str) -> dict[type, Support]:
+    """Return the exceptions of a backend that leaves what is about several rows to others."""
+    rules = (nodes.DeterminesRule, nodes.ReferenceRule, nodes.NoOverlapRule, nodes.PairRule)
+    return dict.fromkeys((*nodes.CONTEXT, *rules), Unsupported(reason))

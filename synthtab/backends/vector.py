@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.backends.arrays import Env, Evaluator, TextPool, truth
-from synthtab.backends.support import Exact, Supports, answers
+from synthtab.backends.support import Exact, Supports, answers, beyond_a_row
 from synthtab.batch import Batch, Mask
 from synthtab.ir import nodes
 from synthtab.ir.corewalk import variables
@@ -24,7 +24,9 @@ _CHUNK = 16_384
 class VectorBackend:
     """One table's rules, lowered once, for any number of batches with the table's columns."""
 
-    supports: ClassVar[Supports] = answers(Exact())
+    supports: ClassVar[Supports] = answers(
+        Exact(), beyond_a_row("it is judged for whole tables, not row by row")
+    )
 
     def __init__(self, table: nodes.Table) -> None:
         self.table = table

@@ -34,6 +34,7 @@ def assess(rules: Path, real: Path, synth: Path, seed: int, as_json: bool) -> bo
                     "valid_share": kept_synth.share,
                 },
                 "rules": _rules(kept_real, kept_synth),
+                "unchecked": [u.name for u in kept_synth.unchecked],
                 "distances": distances.to_dict(),
                 "noise_floor": floor.to_dict(),
             }
@@ -58,6 +59,8 @@ def print_compliance(console: Console, real: Compliance, synth: Compliance) -> N
     grid.add_section()
     lost = synth.rows - synth.valid
     grid.add_row("all of them", common.share(real.share), common.share(synth.share), f"{lost:,}")
+    for left in synth.unchecked:
+        console.print(escape(f"not checked: {left.name}: {left.reason}"), soft_wrap=True)
     common.print_grid(console, "Rules kept", grid)
 
 

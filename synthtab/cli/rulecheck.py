@@ -6,15 +6,20 @@ The command line must answer at once, so this module imports little: what needs 
 
 from __future__ import annotations
 
+import difflib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from synthtab.atomic import atomic
 from synthtab.cli import common
-from synthtab.errors import ModelError
+from synthtab.diagnostics import CODES
+from synthtab.errors import ModelError, UsageError
+from synthtab.lang.comments import format_with_comments
 from synthtab.lang.model import Model
+from synthtab.lang.resources import error_page
 
 app = typer.Typer(
     name="rulecheck",
@@ -92,7 +97,7 @@ def compile_(
     """
     from synthtab.cli import checks  # pandas, Arrow
 
-    text = checks.compiled(Model.load(file).table(table), to.value)
+    text = checks.compiled(Model.load(file), table, to.value)
     if output is None:
         common.print_text(text)
     else:
@@ -102,20 +107,38 @@ def compile_(
 @app.command()
 def validate(
     file: RulesFile,
-    data: DataFile,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="A .csv, .csv.gz or .parquet file, or TABLE=FILE for each of several tables.",
+        ),
+    ],
     as_json: AsJson = False,
     table: TableName = None,
     ignore_extra: Extra = False,
+    sarif: Annotated[
+        Path | None, typer.Option("--sarif", help="Also write the findings as SARIF 2.1.0.")
+    ] = None,
+    failures: Annotated[
+        Path | None,
+        typer.Option("--failures", help="Also write every violation to this .parquet file."),
+    ] = None,
 ) -> None:
-    """Count the rows of a table that break each rule, and show the first of them.
+    """Count the rows that break each rule, across rows and tables, and show the first of them.
 
-    The data are streamed: a file may be larger than memory.
+    The data are streamed: only columns that rules across rows read are kept in memory. A soft rule
+    is broken where more rows break it than its share allows. Rules that need a table whose file is
+    not given are listed as not checked.
 
     Example: [cyan]rulecheck validate rules/adult.rules adult.csv.gz[/]
     """
-    from synthtab.cli import checks  # pandas, Arrow
+    from synthtab.cli import validating  # pandas, Arrow
 
-    broken = checks.validate(Model.load(file).table(table), data, as_json, ignore_extra)
+    model = Model.load(file)
+    paths = validating.sources(model, data, table)
+    output = validating.Output(as_json, sarif, failures)
+    broken = validating.validate(model, file, paths, output, ignore_extra)
     common.finish(common.FINDINGS if broken else common.FINE)
 
 
@@ -181,6 +204,48 @@ def infer(
         common.print_text(text)
     else:
         checks.write_text(output, text)
+
+
+@app.command()
+def fmt(
+    file: RulesFile,
+    write: Annotated[bool, typer.Option("--write", help="Change the file itself.")] = False,
+    is_formatted: Annotated[
+        bool, typer.Option("--check", help="Only say whether the file would change.")
+    ] = False,
+) -> None:
+    """Print a rules file in the usual layout. Comments are kept, and so is what it says.
+
+    Example: [cyan]rulecheck fmt rules/adult.rules --write[/]
+    """
+    model = Model.load(file)
+    assert model.source is not None
+    text = format_with_comments(model.tables, model.constants, model.source)
+    changed = text != model.source.text
+    if is_formatted:
+        common.print_text(f"{file}: {'would change' if changed else 'is in the usual layout'}")
+    elif not write:
+        common.print_text(text)
+    elif changed:
+        with atomic(file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    common.finish(common.FINDINGS if is_formatted and changed else common.FINE)
+
+
+@app.command()
+def explain(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="A code such as E201.")],
+) -> None:
+    """Tell what a finding means, why it matters, and what to do, with an example.
+
+    Example: [cyan]rulecheck explain E201[/]
+    """
+    name = code.strip().strip("[]").upper()
+    if name not in CODES:
+        near = difflib.get_close_matches(name, CODES, 3)
+        guess = f"did you mean {', '.join(near)}?" if near else "codes look like E201 and W303"
+        raise UsageError(f"there is no finding {code}; {guess}")
+    common.print_text(error_page(name))
 
 
 def main() -> None:

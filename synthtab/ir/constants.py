@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -49,11 +49,22 @@ def constant_value(term: nodes.Node) -> Fraction | None:
     return None
 
 
-def is_whole(term: nodes.Node, columns: Mapping[str, Column]) -> bool:
-    """Say whether a number is a whole one in every row, as far as its types tell."""
+def is_whole(
+    term: nodes.Node,
+    columns: Mapping[str, Column],
+    beyond: Callable[[nodes.Node], bool] = lambda _: False,
+) -> bool:
+    """Say whether a number is a whole one in every row, as far as its types tell.
+
+    ``beyond`` answers for what looks beyond the row.
+    """
     known = constant_value(term)
     if known is not None:
         return known.denominator == 1
+
+    def whole(part: nodes.Node) -> bool:
+        return is_whole(part, columns, beyond)
+
     match term:
         case nodes.ColumnRef(name):
             kind = columns[name].type if name in columns else IntegerType()
@@ -61,18 +72,20 @@ def is_whole(term: nodes.Node, columns: Mapping[str, Column]) -> bool:
                 isinstance(kind, DecimalType) and kind.scale == 0
             )
         case nodes.Negate(operand) | nodes.Absolute(operand):
-            return is_whole(operand, columns)
+            return whole(operand)
         case nodes.Add(left, right) | nodes.Multiply(left, right):
-            return is_whole(left, columns) and is_whole(right, columns)
+            return whole(left) and whole(right)
         case nodes.Subtract(left, right):
-            return all(is_whole(side, columns) or _is_date(side, columns) for side in (left, right))
+            return all(whole(side) or _is_date(side, columns) for side in (left, right))
         case nodes.Minimum(args) | nodes.Maximum(args) | nodes.Coalesce(args):
-            return all(is_whole(arg, columns) for arg in args)
+            return all(map(whole, args))
         case nodes.Case(branches, otherwise):
             terms = [t for _, t in branches] + ([] if otherwise is None else [otherwise])
-            return all(is_whole(t, columns) for t in terms)
+            return all(map(whole, terms))
         case nodes.DatePart() | nodes.Length():
             return True
+        case nodes.ParentRef() | nodes.Aggregate() | nodes.Previous():
+            return beyond(term)
     return False
 
 

@@ -47,9 +47,14 @@ class _Findings:
         self.items.append(Diagnostic(code, message, span, help_, self.source, severity))
 
 
-def check_declarations(tables: Sequence[nodes.Table], source: Source | None) -> list[Diagnostic]:
+def check_declarations(
+    tables: Sequence[nodes.Table],
+    constants: Sequence[nodes.Constant],
+    source: Source | None,
+) -> list[Diagnostic]:
     """Return the findings about names, column types, ranges, keys and unique rules."""
     found = _Findings(source)
+    _constants(found, tables, constants)
     _repeated(found, "E203", "table", [(t.name, t.span) for t in tables], "")
     for table in tables:
         where = f" in table `{table.name}`"
@@ -66,6 +71,21 @@ def check_declarations(tables: Sequence[nodes.Table], source: Source | None) -> 
             _column(found, column)
         _keys(found, table)
     return found.items
+
+
+def _constants(
+    found: _Findings, tables: Sequence[nodes.Table], constants: Sequence[nodes.Constant]
+) -> None:
+    _repeated(found, "E253", "constant", [(c.name, c.span) for c in constants], "")
+    for constant in constants:
+        for table in tables:
+            if constant.name in table.column_names:
+                found.add(
+                    "E253",
+                    f"the constant `{constant.name}` has the name of a column of `{table.name}`",
+                    constant.span,
+                    "rename the constant: in that table the name means the column",
+                )
 
 
 def _repeated(
@@ -219,7 +239,9 @@ def _shown(column: Column, code: int) -> str:
 def _keys(found: _Findings, table: nodes.Table) -> None:
     columns = {c.name: c for c in table.columns}
     primary: nodes.UniqueRule | None = None
-    for rule in table.unique_rules:
+    for rule in table.rules:
+        if not isinstance(rule, nodes.UniqueRule):
+            continue
         word = "key" if rule.primary else "unique"
         if not rule.columns:
             found.add(

@@ -48,10 +48,13 @@ Known = Fraction | Day | Moment | bool | str
 Result = Known | None
 
 
-def evaluate(node: nodes.Node, row: Mapping[str, Value | None], table: nodes.Table) -> Result:
+def evaluate(
+    node: nodes.Node, row: Mapping[str, Value | Known | None], table: nodes.Table
+) -> Result:
     """Return the value of a checked term or condition on one row.
 
     ``row`` has a value, or None for NULL, for each column the node names; ``table`` declares them.
+    What looks beyond the row has been put into columns before (ir/context.py).
     Numbers come back as Fraction, dates as :class:`Day`, datetimes as :class:`Moment`; conditions
     as True, False, or None for UNKNOWN.
     """
@@ -124,6 +127,7 @@ def evaluate(node: nodes.Node, row: Mapping[str, Value | None], table: nodes.Tab
             return _or([_not(_truth(of(premise))), _truth(of(conclusion))])
         case nodes.Iff(left, right):
             return _compare("=", of(left), of(right))
+    raise TypeError(f"{type(node).__name__} is about more than one row: see evaluate_tables")
 
 
 def _compare(
@@ -234,9 +238,9 @@ def _like(text: str, pattern: str) -> bool:
     return bool(text) and pattern[0] in ("_", text[0]) and _like(text[1:], pattern[1:])
 
 
-def _from_python(value: Value) -> Known:
+def _from_python(value: Value | Known) -> Known:
     match value:
-        case bool() | str():
+        case bool() | str() | Fraction() | Day() | Moment():
             return value
         case datetime():
             return Moment((value - datetime(1970, 1, 1)) // timedelta(seconds=1))

@@ -7,309 +7,223 @@ the SQL backend translates. Backends that work on codes take the lowered form (i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal as OneOf
+from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
 
-from synthtab.diagnostics import Span
+from synthtab.ir.expressions import (
+    Absolute,
+    Add,
+    Aggregate,
+    And,
+    Between,
+    Case,
+    Coalesce,
+    ColumnRef,
+    Compare,
+    CompareOp,
+    Condition,
+    DatePart,
+    Divide,
+    GapFree,
+    Iff,
+    In,
+    Increasing,
+    IsNull,
+    Length,
+    Like,
+    Literal,
+    Matches,
+    Maximum,
+    Minimum,
+    Multiply,
+    Negate,
+    Node,
+    Not,
+    Or,
+    ParentRef,
+    Part,
+    Previous,
+    Quantity,
+    Shift,
+    ShiftUnit,
+    Spanned,
+    SpanUnit,
+    Subtract,
+    Term,
+    When,
+)
 from synthtab.schema import Column, Value
 
-CompareOp = OneOf["=", "!=", "<", "<=", ">", ">="]
-ShiftUnit = OneOf["days", "weeks", "months", "years", "hours", "minutes", "seconds"]
-SpanUnit = OneOf["weeks", "days", "hours", "minutes", "seconds"]
-Part = OneOf["year", "quarter", "month", "day", "weekday", "hour", "minute", "second", "date"]
-
-
-@dataclass(frozen=True)
-class Spanned:
-    """What knows where it was written."""
-
-    span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
-
-
-# Terms: what has a value.
-
-
-@dataclass(frozen=True)
-class Literal(Spanned):
-    """A constant: int, Decimal, date, datetime, bool or str."""
-
-    value: Value
-
-
-@dataclass(frozen=True)
-class Quantity(Spanned):
-    """A fixed length of time such as ``30 days``; as a number it is counted in days, exactly."""
-
-    amount: int
-    unit: SpanUnit
-
-
-@dataclass(frozen=True)
-class ColumnRef(Spanned):
-    """The value of a column of the row at hand; a boolean one is a condition too."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Negate(Spanned):
-    """``-x``."""
-
-    operand: Term
-
-
-@dataclass(frozen=True)
-class Add(Spanned):
-    """``left + right`` of numbers."""
-
-    left: Term
-    right: Term
-
-
-@dataclass(frozen=True)
-class Subtract(Spanned):
-    """``left - right`` of numbers, or of two dates or two datetimes: their distance in days."""
-
-    left: Term
-    right: Term
-
-
-@dataclass(frozen=True)
-class Multiply(Spanned):
-    """``left * right`` of numbers."""
-
-    left: Term
-    right: Term
-
-
-@dataclass(frozen=True)
-class Divide(Spanned):
-    """``left / right``, exact; ``right`` is a constant. Division by zero is NULL."""
-
-    left: Term
-    right: Term
-
-
-@dataclass(frozen=True)
-class Minimum(Spanned):
-    """``min(a, b, ...)``: NULL as soon as one of them is."""
-
-    args: tuple[Term, ...]
-
-
-@dataclass(frozen=True)
-class Maximum(Spanned):
-    """``max(a, b, ...)``: NULL as soon as one of them is."""
-
-    args: tuple[Term, ...]
-
-
-@dataclass(frozen=True)
-class Absolute(Spanned):
-    """``abs(x)``."""
-
-    operand: Term
-
-
-@dataclass(frozen=True)
-class Coalesce(Spanned):
-    """``coalesce(a, b, ...)``: the first that is not NULL."""
-
-    args: tuple[Term, ...]
-
-
-@dataclass(frozen=True)
-class Case(Spanned):
-    """``case when c then t ... else e end``: the first branch that is TRUE, else NULL."""
-
-    branches: tuple[tuple[Condition, Term], ...]
-    otherwise: Term | None = None
-
-
-@dataclass(frozen=True)
-class Shift(Spanned):
-    """``base + n units`` of calendar time (``base - n units`` has a negative amount).
-
-    Months and years keep the day of the month, or take the month's last day where it has fewer.
-    Hours, minutes and seconds need a datetime.
-    """
-
-    base: Term
-    amount: Term
-    unit: ShiftUnit
-
-
-@dataclass(frozen=True)
-class DatePart(Spanned):
-    """``year(d)`` and the like.
-
-    ``weekday`` is ISO's, 1 Monday to 7 Sunday; ``date`` drops the time.
-    """
-
-    part: Part
-    operand: Term
-
-
-@dataclass(frozen=True)
-class Length(Spanned):
-    """``length(text)`` in Unicode code points."""
-
-    operand: Term
-
-
-Term = (
-    Literal
-    | Quantity
-    | ColumnRef
-    | Negate
-    | Add
-    | Subtract
-    | Multiply
-    | Divide
-    | Minimum
-    | Maximum
-    | Absolute
-    | Coalesce
-    | Case
-    | Shift
-    | DatePart
-    | Length
-)
-
-
-# Conditions: what is TRUE, FALSE or UNKNOWN. A boolean Literal or ColumnRef is one as well.
-
-
-@dataclass(frozen=True)
-class Compare(Spanned):
-    """``left op right``: UNKNOWN where either is NULL."""
-
-    op: CompareOp
-    left: Term
-    right: Term
-
-
-@dataclass(frozen=True)
-class Between(Spanned):
-    """``x between lo and hi``, both ends included; also ``x in lo .. hi``."""
-
-    operand: Term
-    lo: Term
-    hi: Term
-
-
-@dataclass(frozen=True)
-class In(Spanned):
-    """``x in (a, b, ...)`` with constants."""
-
-    operand: Term
-    options: tuple[Literal, ...]
-
-
-@dataclass(frozen=True)
-class IsNull(Spanned):
-    """``x is null``: never UNKNOWN."""
-
-    operand: Term
-
-
-@dataclass(frozen=True)
-class Like(Spanned):
-    """SQL's ``x like 'A_%'``: ``_`` is one character, ``%`` any number; the case counts."""
-
-    operand: Term
-    pattern: str
-
-
-@dataclass(frozen=True)
-class Matches(Spanned):
-    """``x matching /re/``: the pattern fits the whole value."""
-
-    operand: Term
-    pattern: str
-
-
-@dataclass(frozen=True)
-class And(Spanned):
-    """``a and b and ...``, at least two."""
-
-    args: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Or(Spanned):
-    """``a or b or ...``, at least two."""
-
-    args: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Not(Spanned):
-    """``not a``."""
-
-    operand: Condition
-
-
-@dataclass(frozen=True)
-class When(Spanned):
-    """``when a then b``: (not a) or b."""
-
-    premise: Condition
-    conclusion: Condition
-
-
-@dataclass(frozen=True)
-class Iff(Spanned):
-    """``a iff b``: both TRUE or both FALSE; UNKNOWN where either is."""
-
-    left: Condition
-    right: Condition
-
-
-Condition = (
-    Compare
-    | Between
-    | In
-    | IsNull
-    | Like
-    | Matches
-    | And
-    | Or
-    | Not
-    | When
-    | Iff
-    | ColumnRef
-    | Literal
-)
-Node = Term | Condition
-
-
-# Rules, tables.
+__all__ = [
+    "Absolute",
+    "Add",
+    "Aggregate",
+    "And",
+    "Between",
+    "CONTEXT",
+    "Case",
+    "Coalesce",
+    "ColumnRef",
+    "Compare",
+    "CompareOp",
+    "Condition",
+    "Constant",
+    "DatePart",
+    "DeterminesRule",
+    "Divide",
+    "GapFree",
+    "Iff",
+    "In",
+    "Increasing",
+    "IsNull",
+    "Length",
+    "Like",
+    "Literal",
+    "Matches",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Negate",
+    "NoOverlapRule",
+    "Node",
+    "Not",
+    "Or",
+    "PairRule",
+    "ParentRef",
+    "Part",
+    "Previous",
+    "Quantity",
+    "ReferenceRule",
+    "RowRule",
+    "Rule",
+    "Shift",
+    "ShiftUnit",
+    "SpanUnit",
+    "Spanned",
+    "Subtract",
+    "Table",
+    "Term",
+    "UniqueRule",
+    "When",
+    "is_pure",
+]
+
+CONTEXT = (ParentRef, Aggregate, Previous, Increasing, GapFree)
+"""The terms and conditions that look beyond the row at hand."""
+
+
+def is_pure(condition: Condition) -> bool:
+    """Say whether a condition reads nothing but the row at hand."""
+    stack: list[object] = [condition]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, CONTEXT):
+            return False
+        if isinstance(top, tuple):
+            stack.extend(top)
+        elif is_dataclass(top):
+            stack.extend(getattr(top, f.name) for f in fields(top) if f.name != "span")
+    return True
+
+
+# Rules, tables. ``share`` makes a rule soft: it holds for that share of the rows at least.
 
 
 @dataclass(frozen=True)
 class RowRule(Spanned):
-    """A condition every row must not make FALSE."""
+    """A condition no row may make FALSE."""
 
     name: str
     condition: Condition
     description: str | None = None
+    share: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class UniqueRule(Spanned):
-    """No two rows agree on all of ``columns``; rows with a NULL among them are let be.
+    """No two rows (of those that make ``where`` TRUE) agree on all of ``columns``.
 
-    A ``primary`` one is the table's key: its columns are never NULL.
+    Rows with a NULL among the columns are let be. A ``primary`` one is the table's key: its columns
+    are never NULL.
     """
 
     name: str
     columns: tuple[str, ...]
     primary: bool = False
     description: str | None = None
+    where: Condition | None = None
+    share: Decimal | None = None
 
 
-Rule = RowRule | UniqueRule
+@dataclass(frozen=True)
+class DeterminesRule(Spanned):
+    """``zip determines city, state``: rows that agree on the former agree on the latter.
+
+    A NULL agrees with nothing among the determinants, and with NULL alone among the dependents.
+    """
+
+    name: str
+    determinants: tuple[str, ...]
+    dependents: tuple[str, ...]
+    description: str | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceRule(Spanned):
+    """``dept_id -> department.id``: some row of ``parent`` has these values.
+
+    A row with a NULL among ``columns`` refers to nothing and breaks nothing.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    description: str | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class NoOverlapRule(Spanned):
+    """``no overlap (start, end) per room``: half-open intervals of a group do not meet.
+
+    An interval with a NULL end, or that is empty or reversed, meets nothing.
+    """
+
+    name: str
+    start: str
+    end: str
+    per: tuple[str, ...] = ()
+    description: str | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class PairRule(Spanned):
+    """``forbid pair (a, b): condition``: no two different rows make the condition TRUE together.
+
+    In it a column is written ``a.salary`` or ``b.salary``: a ParentRef whose path is ``first`` or
+    ``second``.
+    """
+
+    name: str
+    first: str
+    second: str
+    condition: Condition
+    description: str | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Constant(Spanned):
+    """``const legal_age = 18``: a value with a name, for all rules of a model."""
+
+    name: str
+    value: Value
+
+
+Rule = RowRule | UniqueRule | DeterminesRule | ReferenceRule | NoOverlapRule | PairRule
 
 
 @dataclass(frozen=True)
@@ -334,10 +248,24 @@ class Table(Spanned):
 
     @property
     def row_rules(self) -> tuple[RowRule, ...]:
-        """The rules about one row at a time."""
-        return tuple(r for r in self.rules if isinstance(r, RowRule))
+        """The rules every row has to keep, and that nothing but the row itself decides."""
+        return tuple(
+            r
+            for r in self.rules
+            if isinstance(r, RowRule) and r.share is None and is_pure(r.condition)
+        )
 
     @property
     def unique_rules(self) -> tuple[UniqueRule, ...]:
-        """The keys and unique rules."""
-        return tuple(r for r in self.rules if isinstance(r, UniqueRule))
+        """The keys and unique rules that speak of all rows and allow no exception."""
+        return tuple(
+            r
+            for r in self.rules
+            if isinstance(r, UniqueRule) and r.share is None and r.where is None
+        )
+
+    @property
+    def table_rules(self) -> tuple[Rule, ...]:
+        """All other rules: what they say is decided across rows or tables, or by a share."""
+        settled = {id(r) for r in (*self.row_rules, *self.unique_rules)}
+        return tuple(r for r in self.rules if id(r) not in settled)

@@ -9,24 +9,34 @@ Constants are folded on the way (ir/fold.py), choices between strings are taken 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from synthtab.ir import core, fold, lowered, nodes, strings
 from synthtab.ir.constants import UNIT_SECONDS
 from synthtab.ir.enums import enum_order
-from synthtab.ir.lowered import Lowered, Number
+from synthtab.ir.lowered import Flag, Lowered, Number
 from synthtab.ir.strings import StringTerm
 from synthtab.schema import DAY_SECONDS
 
 
-def lower(condition: nodes.Condition, table: nodes.Table) -> core.Cond:
+def lower(
+    condition: nodes.Condition, table: nodes.Table, known: Mapping[str, Lowered] | None = None
+) -> core.Cond:
     """Return the lowered form of a checked condition; the two agree on every row.
 
     Nothing is assumed of the rows but their columns' types: a NULL in a column that is not
-    optional, or a code outside the declared range, is treated like any other.
+    optional, or a code outside the declared range, is treated like any other. ``known`` says what
+    columns lower to that hold something else than their type's codes (hidden ones).
     """
-    return _Lowering(table).condition(condition)
+    return _Lowering(table, known).condition(condition)
+
+
+def lower_term(
+    term: nodes.Term, table: nodes.Table, known: Mapping[str, Lowered] | None = None
+) -> Lowered:
+    """Return the lowered form of a checked term, as :func:`lower`."""
+    return _Lowering(table, known).term(term)
 
 
 def constant_number(term: nodes.Term, table: nodes.Table) -> Fraction | None:
@@ -49,8 +59,9 @@ def like_pattern(pattern: str) -> str:
 class _Lowering:
     """Lowers the terms and conditions of one table."""
 
-    def __init__(self, table: nodes.Table) -> None:
+    def __init__(self, table: nodes.Table, known: Mapping[str, Lowered] | None = None) -> None:
         self.table = table
+        self.known = known or {}
         self.columns = {c.name: c for c in table.columns}
 
     # Conditions
@@ -86,6 +97,10 @@ class _Lowering:
                 )
             case nodes.Iff(left, right):
                 return fold.both_or_neither(self.condition(left), self.condition(right))
+        found = self.term(node)
+        if isinstance(found, Flag):  # a boolean of another row that was put into a column
+            return fold.compare("=", found.term, core.Const(1))
+        raise TypeError(f"{type(node).__name__} is no condition on one row: see ir/context.py")
 
     def compare(self, op: str, left: nodes.Term, right: nodes.Term) -> core.Cond:
         first, second = self.term(left), self.term(right)
@@ -114,7 +129,7 @@ class _Lowering:
             case nodes.Quantity(amount, unit):
                 return lowered.fraction(Fraction(amount * UNIT_SECONDS[unit], DAY_SECONDS))
             case nodes.ColumnRef(name):
-                return lowered.column(self.columns[name])
+                return self.known.get(name) or lowered.column(self.columns[name])
             case nodes.Negate(operand):
                 return lowered.combine((-1, self.number(operand)))
             case nodes.Add(left, right):

@@ -38,6 +38,8 @@ CONDITION_ONLY = (
     nodes.Not,
     nodes.When,
     nodes.Iff,
+    nodes.Increasing,
+    nodes.GapFree,
 )
 _TIME_PARTS = ("hour", "minute", "second", "date")
 _TIME_UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
@@ -47,6 +49,7 @@ Report = Callable[..., None]
 class TermChecker(ABC):
     """Walks the terms of one table. A term that is wrong has type None, reported once.
 
+    Those that look beyond the row are ir/contextterms.py's.
     ``report(code, message, span, help=None, *, warning=False)`` takes the findings.
     """
 
@@ -59,6 +62,18 @@ class TermChecker(ABC):
     def condition(self, node: nodes.Node) -> None:
         """Check a condition (those of a ``case`` are within terms)."""
 
+    @abstractmethod
+    def beyond(self, node: nodes.Node) -> TermType | None:
+        """Return the type of a term that looks beyond its row."""
+
+    @abstractmethod
+    def whole_beyond(self, node: nodes.Node) -> bool:
+        """Say whether a figure from beyond the row is a whole number."""
+
+    def whole(self, term: nodes.Term) -> bool:
+        """Say whether a number is a whole one in every row, as far as types tell."""
+        return is_whole(term, self.columns, self.whole_beyond)
+
     def term(self, node: nodes.Node) -> TermType | None:
         """Return the term's type; None after reporting why it has none."""
         match node:
@@ -67,7 +82,7 @@ class TermChecker(ABC):
             case nodes.Quantity():
                 return NumberT()
             case nodes.ColumnRef(name):
-                return self._column(name, node.span)
+                return self.column(name, node.span)
             case nodes.Subtract(left, right):
                 return self._subtract(left, right, node.span)
             case nodes.Negate(operand):
@@ -99,6 +114,8 @@ class TermChecker(ABC):
             case nodes.Length(operand):
                 self._string_operand("length", operand)
                 return NumberT()
+            case nodes.ParentRef() | nodes.Aggregate() | nodes.Previous():
+                return self.beyond(node)
         if isinstance(node, CONDITION_ONLY):
             self.condition(node)
             self.report(
@@ -129,7 +146,8 @@ class TermChecker(ABC):
         )
         return None
 
-    def _column(self, name: str, span: Span | None) -> TermType | None:
+    def column(self, name: str, span: Span | None) -> TermType | None:
+        """Return the type of a column of the row."""
         column = self.columns.get(name)
         if column is not None:
             return type_of_column(column.type)
@@ -141,15 +159,20 @@ class TermChecker(ABC):
                 "write `x is null` or `x is not null`",
             )
             return None
-        near = difflib.get_close_matches(name, list(self.columns), 1, 0.6)
-        shown = ", ".join(list(self.columns)[:12]) + (" ..." if len(self.columns) > 12 else "")
+        self.unknown_column(self.table, name, span)
+        return None
+
+    def unknown_column(self, table: nodes.Table, name: str, span: Span | None) -> None:
+        """Report a column that a table does not have."""
+        names = list(table.column_names)
+        near = difflib.get_close_matches(name, names, 1, 0.6)
+        shown = ", ".join(names[:12]) + (" ..." if len(names) > 12 else "")
         self.report(
             "E201",
-            f"table `{self.table.name}` has no column `{name}`",
+            f"table `{table.name}` has no column `{name}`",
             span,
             f"did you mean `{near[0]}`?" if near else f"its columns are {shown}",
         )
-        return None
 
     def _numbers(self, word: str, *operands: nodes.Term) -> TermType | None:
         kinds = [self.term(o) for o in operands]
@@ -186,7 +209,7 @@ class TermChecker(ABC):
 
     def _divide(self, left: nodes.Term, right: nodes.Term) -> TermType | None:
         kind = self._numbers("/", left, right)
-        if any(isinstance(n, nodes.ColumnRef) for n in descendants(right)):
+        if any(isinstance(n, (nodes.ColumnRef, *nodes.CONTEXT)) for n in descendants(right)):
             self.report(
                 "E214",
                 "only division by a constant is supported",
@@ -241,7 +264,7 @@ class TermChecker(ABC):
             self.report(
                 "E216", f"the number of {unit} is {self.shown(amount, amount_kind)}", amount.span
             )
-        elif amount_kind is not None and not is_whole(amount, self.columns):
+        elif amount_kind is not None and not self.whole(amount):
             self.report(
                 "E216",
                 f"the number of {unit} may not be whole",

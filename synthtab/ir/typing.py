@@ -6,14 +6,15 @@ Declarations (names, ranges, keys) are looked at in ir/declarations.py, conditio
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from synthtab.diagnostics import Diagnostic, Source, Span
 from synthtab.ir import nodes
 from synthtab.ir.constants import constant_value, finer_than
+from synthtab.ir.contextterms import ContextChecker
 from synthtab.ir.declarations import check_declarations
 from synthtab.ir.patterns import PatternError, check_pattern
-from synthtab.ir.terms import TermChecker
+from synthtab.ir.relations import check_rule
 from synthtab.ir.types import (
     BooleanT,
     DateT,
@@ -39,9 +40,13 @@ __all__ = [
 ]
 
 
-def check(tables: Sequence[nodes.Table], source: Source | None = None) -> list[Diagnostic]:
-    """Return every finding about the tables, errors and warnings, in the order of the source."""
-    found = check_declarations(tables, source)
+def check(
+    tables: Sequence[nodes.Table],
+    source: Source | None = None,
+    constants: Sequence[nodes.Constant] = (),
+) -> list[Diagnostic]:
+    """Return every finding about a model, errors and warnings, in the order of the source."""
+    found = check_declarations(tables, constants, source)
     for table in tables:
 
         def report(
@@ -57,9 +62,19 @@ def check(tables: Sequence[nodes.Table], source: Source | None = None) -> list[D
             place = span or table.span
             found.append(Diagnostic(code, message, place, help_, source, severity))  # type: ignore[arg-type]
 
-        for rule in table.row_rules:
+        for rule in table.rules:
+            checker = _Checker(table, report, tables)
+            check_rule(rule, checker)
             try:
-                _Checker(table, report).condition(rule.condition)
+                match rule:
+                    case nodes.RowRule(condition=condition):
+                        checker.condition(condition)
+                    case nodes.UniqueRule(where=where) if where is not None:
+                        why = "the rows of a unique rule are picked one by one"
+                        _Checker(table, report, tables, alone=why).condition(where)
+                    case nodes.PairRule(first=first, second=second, condition=condition):
+                        pair = (first, second)
+                        _Checker(table, report, tables, pair=pair).condition(condition)
             except RecursionError:
                 found.append(too_deep(rule.span, source))
     found.sort(key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
@@ -72,27 +87,57 @@ def too_deep(span: Span | None, source: Source | None) -> Diagnostic:
     return Diagnostic("E116", "a condition is nested too deeply", span, help_, source)
 
 
-def type_of(term: nodes.Term, table: nodes.Table) -> TermType:
-    """Return the type of a term that :func:`check` has no error about; TypeError otherwise."""
+def type_of(
+    term: nodes.Term,
+    table: nodes.Table,
+    tables: Iterable[nodes.Table] = (),
+    *,
+    pair: tuple[str, ...] = (),
+) -> TermType:
+    """Return the type of a term that :func:`check` has no error about; TypeError otherwise.
+
+    ``tables`` are those that references lead to, ``pair`` the names of a forbidden pair's rows.
+    """
     problems: list[str] = []
 
     def report(code: str, message: str, *_: object, warning: bool = False, **__: object) -> None:
         if not warning:
             problems.append(f"{code}: {message}")
 
-    kind = _Checker(table, report).term(term)
+    kind = _Checker(table, report, tables, pair=pair).term(term)
     if kind is None or problems:
         raise TypeError("; ".join(problems) or f"{term!r} has no type")
     return kind
 
 
-def infer(term: nodes.Node, table: nodes.Table) -> TermType | None:
+def infer(
+    term: nodes.Node,
+    table: nodes.Table,
+    tables: Iterable[nodes.Table] = (),
+    *,
+    pair: tuple[str, ...] = (),
+) -> TermType | None:
     """Return the type of a term, or None where it has none; nothing is reported."""
-    return _Checker(table, lambda *_, **__: None).term(term)
+    return _Checker(table, lambda *_, **__: None, tables, pair=pair).term(term)
 
 
-class _Checker(TermChecker):
+class _Checker(ContextChecker):
     """Adds the conditions to the terms."""
+
+    def column(self, name: str, span: Span | None) -> TermType | None:
+        if self.pair and name.lower() != "null":
+            first, second = self.pair
+            self.report(
+                "E252",
+                f"`{name}` of which row? The pair is `{first}` and `{second}`",
+                span,
+                f"write `{first}.{name}` or `{second}.{name}`",
+            )
+            return None
+        return super().column(name, span)
+
+    def ordering(self, word: str, term: nodes.Term, kind: TermType) -> None:
+        self.ordered(word, term, kind, term, kind, term.span)
 
     def condition(self, node: nodes.Node) -> None:
         match node:
@@ -120,6 +165,8 @@ class _Checker(TermChecker):
             case nodes.Matches(operand, pattern):
                 self._string_operand("matching", operand)
                 self.pattern(pattern, node.span)
+            case nodes.Increasing() | nodes.GapFree():
+                self.sequence(node)
             case _:
                 kind = self.term(node)
                 if kind is not None and not (
@@ -265,7 +312,11 @@ class _Checker(TermChecker):
     def unknown_value(
         self, subject: nodes.Term, values: tuple[str, ...], literal: nodes.Literal
     ) -> None:
-        whose = f" of `{subject.name}`" if isinstance(subject, nodes.ColumnRef) else ""
+        whose = ""
+        if isinstance(subject, nodes.ColumnRef):
+            whose = f" of `{subject.name}`"
+        elif isinstance(subject, nodes.ParentRef):
+            whose = f" of `{'.'.join((*subject.path, subject.column))}`"
         shown = ", ".join(f"'{v}'" for v in values[:12]) + (" ..." if len(values) > 12 else "")
         near = difflib.get_close_matches(str(literal.value), values, 1)
         guess = f"did you mean '{near[0]}'? " if near else ""

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-from synthtab.ir.nodes import ColumnRef, Node
+from synthtab.ir.expressions import (
+    Aggregate,
+    ColumnRef,
+    GapFree,
+    Increasing,
+    Node,
+    Previous,
+)
 
 
 def children(node: Node) -> Iterator[Node]:
@@ -24,9 +31,23 @@ def descendants(node: Node) -> Iterator[Node]:
 
 
 def columns_of(node: Node) -> tuple[str, ...]:
-    """Return the names of the columns a node reads, each once, in the order written."""
-    seen = dict.fromkeys(n.name for n in descendants(node) if isinstance(n, ColumnRef))
-    return tuple(seen)
+    """Return the names of the table's own columns that a node reads, each once, as written.
+
+    Those that group or order rows count; those of another table, in ``sum(x of other)``, do not.
+    """
+    return tuple(dict.fromkeys(_columns_of(node)))
+
+
+def _columns_of(node: Node) -> Iterator[str]:
+    if isinstance(node, ColumnRef):
+        yield node.name
+    if not (isinstance(node, Aggregate) and node.of is not None):
+        for child in children(node):
+            yield from _columns_of(child)
+    if isinstance(node, Aggregate | Previous | Increasing | GapFree):
+        yield from node.per
+    if isinstance(node, Previous | Increasing):
+        yield from node.order
 
 
 def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:

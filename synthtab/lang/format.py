@@ -6,13 +6,23 @@ operators.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
+from synthtab.diagnostics import Span
 from synthtab.ir import nodes
+from synthtab.ir.relations import percent
+from synthtab.ir.walk import descendants
 from synthtab.lang.layout import broken
-from synthtab.lang.quoting import write_description, write_name, write_pattern, write_string
-from synthtab.lang.tree import default_rule_name
+from synthtab.lang.quoting import (
+    write_description,
+    write_name,
+    write_names,
+    write_pattern,
+    write_string,
+)
+from synthtab.lang.ruletree import default_rule_name
 from synthtab.lang.write import format_node, format_value
 from synthtab.schema import (
     BooleanType,
@@ -31,16 +41,73 @@ WIDTH = 100
 _INDENT = "  "
 
 
-def format_tables(tables: Sequence[nodes.Table]) -> str:
-    """Return tables as the text of a rules file, with a newline at its end."""
-    return "\n".join(format_table(table) for table in tables)
+@dataclass(frozen=True)
+class Chunk:
+    """A column, a rule, a table's first or last line, or a constant, as it is printed.
+
+    ``line`` is where it began in the source, ``indent`` is for comments above it; ``gap`` says that
+    it follows a blank line, ``ends`` that it closes a table.
+    """
+
+    text: str
+    line: int | None = None
+    indent: str = ""
+    gap: bool = False
+    ends: bool = False
 
 
-def format_table(table: nodes.Table) -> str:
-    """Return one table as text, with a newline at its end."""
+def format_tables(
+    tables: Sequence[nodes.Table], constants: Sequence[nodes.Constant] | None = None
+) -> str:
+    """Return tables as the text of a rules file, with a newline at its end.
+
+    ``constants`` are those that the rules name, unless given.
+    """
+    known = constants_of(tables) if constants is None else constants
+    lines: list[str] = []
+    for chunk in chunks(tables, known):
+        lines += ["", chunk.text] if chunk.gap and lines else [chunk.text]
+    return "\n".join(lines) + "\n"
+
+
+def chunks(
+    tables: Sequence[nodes.Table],
+    constants: Sequence[nodes.Constant],
+    closing: Sequence[int] = (),
+) -> Iterator[Chunk]:
+    """Yield the parts of a rules file, in order.
+
+    ``closing`` are the lines on which the source closed its tables, where there is a source.
+    """
+    for constant in constants:
+        text = f"const {write_name(constant.name)} = {format_value(constant.value)}"
+        yield Chunk(text, _line(constant.span))
+    for at, table in enumerate(tables):
+        yield from _table(table, closing[at] if at < len(closing) else None)
+
+
+def _line(span: Span | None) -> int | None:
+    return None if span is None else span.line
+
+
+def constants_of(tables: Sequence[nodes.Table]) -> tuple[nodes.Constant, ...]:
+    """Return the constants that the rules of tables name, in the order of their first use."""
+    found: dict[nodes.Constant, None] = {}
+    for rule in (rule for table in tables for rule in table.rules):
+        for part in (getattr(rule, "condition", None), getattr(rule, "where", None)):
+            for node in () if part is None else descendants(part):
+                name = getattr(node, "constant", None)
+                if isinstance(node, nodes.Literal) and name is not None:
+                    found[nodes.Constant(name, node.value)] = None
+                elif isinstance(node, nodes.Quantity) and name is not None:
+                    found[nodes.Constant(name, node.amount)] = None
+    return tuple(found)
+
+
+def _table(table: nodes.Table, closing: int | None) -> Iterator[Chunk]:
+    yield Chunk(f"table {write_name(table.name)} {{", _line(table.span), gap=True)
     attached = _attached(table)
     rest = table.rules[sum(len(words) for words in attached.values()) :]
-    lines = [f"table {write_name(table.name)} {{"]
     names = [write_name(c.name) for c in table.columns]
     types = [format_type(c.type) for c in table.columns]
     name_width = min(24, max(map(len, names), default=0))
@@ -51,12 +118,10 @@ def format_table(table: nodes.Table) -> str:
         if len(head) + len(kind) + len(extra) + 1 > WIDTH and isinstance(column.type, EnumType):
             kind = _wrapped_enum(column.type.values, len(head))
         field = f"{kind:<{type_width}}" if extra else kind
-        lines.append(f"{head}{field} {extra}".rstrip())
-    if rest:
-        lines.append("")
-    lines.extend(_rule(rule) for rule in rest)
-    lines.append("}")
-    return "\n".join(lines) + "\n"
+        yield Chunk(f"{head}{field} {extra}".rstrip(), _line(column.span), _INDENT)
+    for at, rule in enumerate(rest):
+        yield Chunk(_rule(rule), _line(rule.span), _INDENT, gap=at == 0)
+    yield Chunk("}", closing, _INDENT, ends=True)
 
 
 def format_type(kind: ColumnType) -> str:
@@ -81,27 +146,47 @@ def format_type(kind: ColumnType) -> str:
 
 
 def _attached(table: nodes.Table) -> dict[str, list[str]]:
-    """Say which columns carry `key` or `unique`.
+    """Say which columns carry `key`, `unique` or a reference.
 
     These are the first rules, as far as they stand in the order the parser would make them in.
     """
     words: dict[str, list[str]] = {}
     order = {name: at for at, name in enumerate(table.column_names)}
-    last, seen = -1, set[tuple[str, bool]]()
+    last, seen = -1, set[tuple[str, str]]()
     for rule in table.rules:
-        if not isinstance(rule, nodes.UniqueRule) or len(rule.columns) != 1:
+        if not isinstance(rule, nodes.UniqueRule | nodes.ReferenceRule) or len(rule.columns) != 1:
             break
-        name = rule.columns[0]
-        default = default_rule_name(rule.columns, primary=rule.primary)
+        name, word = rule.columns[0], _word(rule)
         at = order.get(name, -1)
-        if rule.name != default or rule.description is not None or at < max(last, 0):
+        if not _is_plain(rule) or at < max(last, 0) or (name, word) in seen:
             break
-        if (name, rule.primary) in seen:
-            break
-        seen.add((name, rule.primary))
-        words.setdefault(name, []).append("key" if rule.primary else "unique")
+        seen.add((name, word))
+        words.setdefault(name, []).append(_target(rule) if word == "reference" else word)
         last = at
     return words
+
+
+def _word(rule: nodes.UniqueRule | nodes.ReferenceRule) -> str:
+    if isinstance(rule, nodes.ReferenceRule):
+        return "reference"
+    return "key" if rule.primary else "unique"
+
+
+def _is_plain(rule: nodes.UniqueRule | nodes.ReferenceRule) -> bool:
+    """Say whether a rule is what a modifier of a column makes."""
+    if isinstance(rule, nodes.ReferenceRule) and len(rule.parent_columns) != 1:
+        return False
+    exceptions = isinstance(rule, nodes.UniqueRule) and rule.where is not None
+    named = rule.name != default_rule_name(rule.columns, _word(rule))
+    return not (named or exceptions or rule.share is not None or rule.description is not None)
+
+
+def _target(rule: nodes.Rule) -> str:
+    assert isinstance(rule, nodes.ReferenceRule)
+    parent, columns = write_name(rule.parent), rule.parent_columns
+    if len(columns) == 1:
+        return f"-> {parent}.{write_name(columns[0])}"
+    return f"-> {parent} ({write_names(columns)})"
 
 
 def _modifiers(column: Column) -> list[str]:
@@ -136,17 +221,39 @@ def _wrapped_enum(values: Sequence[str], indent: int) -> str:
 
 def _rule(rule: nodes.Rule) -> str:
     head = f"{_INDENT}rule {write_name(rule.name)}"
+    if rule.share is not None:
+        head += f" at least {percent(rule.share)}"
     if rule.description is not None:
         head += f" {write_description(rule.description)}"
-    if isinstance(rule, nodes.UniqueRule):
-        word = "key" if rule.primary else "unique"
-        what = f"{word} ({', '.join(map(write_name, rule.columns))})"
-        default = default_rule_name(rule.columns, primary=rule.primary)
-        if rule.name == default and rule.description is None:
-            return f"{_INDENT}{what}"
-        return f"{head}: {what}"
-    line = f"{head}: {format_node(rule.condition)}"
+    match rule:
+        case nodes.RowRule(condition=condition):
+            return _with_condition(f"{head}:", condition)
+        case nodes.UniqueRule():
+            default = default_rule_name(rule.columns, _word(rule))
+            bare = rule.name == default and rule.description is None and rule.share is None
+            lead = _INDENT if bare else f"{head}: "
+            what = f"{lead}{_word(rule)} ({write_names(rule.columns)})"
+            return what if rule.where is None else _with_condition(f"{what} where", rule.where)
+        case nodes.DeterminesRule():
+            names = f"{write_names(rule.determinants)} determines {write_names(rule.dependents)}"
+            return f"{head}: {names}"
+        case nodes.ReferenceRule():
+            columns = write_names(rule.columns)
+            own = columns if len(rule.columns) == 1 else f"({columns})"
+            return f"{head}: {own} {_target(rule)}"
+        case nodes.NoOverlapRule():
+            per = f" per {write_names(rule.per)}" if rule.per else ""
+            ends = write_names((rule.start, rule.end))
+            return f"{head}: no overlap ({ends}){per}"
+        case nodes.PairRule():
+            pair = write_names((rule.first, rule.second))
+            return _with_condition(f"{head}: forbid pair ({pair}):", rule.condition)
+
+
+def _with_condition(head: str, condition: nodes.Condition) -> str:
+    """Put a condition after its head, or on lines of its own below it."""
+    line = f"{head} {format_node(condition)}"
     if len(line) <= WIDTH:
         return line
     pad = _INDENT * 2
-    return f"{head}:\n" + "\n".join(pad + part for part in broken(rule.condition, WIDTH - len(pad)))
+    return f"{head}\n" + "\n".join(pad + part for part in broken(condition, WIDTH - len(pad)))

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from synthtab.errors import DataError
 from synthtab.ir import nodes
 from synthtab.lang.guess import from_strings, text_pattern
-from synthtab.lang.tree import default_rule_name
+from synthtab.lang.ruletree import default_rule_name
 from synthtab.schema import (
     INT64_MAX,
     BooleanType,
@@ -64,7 +64,9 @@ def infer_table(frame: pd.DataFrame, name: str) -> nodes.Table:
         if _identifies(column, values):
             primary = not any(r.primary for r in rules)
             rules.append(
-                nodes.UniqueRule(default_rule_name([label], primary=primary), (label,), primary)
+                nodes.UniqueRule(
+                    default_rule_name([label], "key" if primary else "unique"), (label,), primary
+                )
             )
     if problems:
         raise DataError("\n".join(["cannot infer a model of the data:", *problems]))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from synthtab.ir import nodes
 from synthtab.lang.write import (
-    AND,
     IFF,
+    LISTED,
     NOT,
     OR,
     PRODUCT,
@@ -33,17 +33,19 @@ def broken(node: nodes.Condition, width: int) -> list[str]:
         case nodes.And(args):
             return _joined("and ", args, NOT, width)
         case nodes.Or(args):
-            return _joined("or ", args, AND, width)
+            return _joined("or ", args, NOT, width)
         case nodes.Iff(left, right):
             return _joined("iff ", (left, right), OR, width)
         case nodes.Not(operand) if level_of(node) == NOT:
             return _led("not ", operand, NOT, width)
         case nodes.Compare(op, left, nodes.Case() as case):
-            return _case(f"{write(left, SUM)} {op} ", case, "")
+            return _case(f"{write(left, LISTED)} {op} ", case, "")
         case nodes.Compare(op, nodes.Case() as case, right):
-            return _case("", case, f" {op} {write(right, SUM)}")
+            return _case("", case, f" {op} {write(right, LISTED)}")
         case nodes.Compare(op, nodes.Add() | nodes.Subtract() as left, right):
-            return _sum(left, f"{op} {write(right, SUM)}", width)
+            return _sum(left, f"{op} {write(right, LISTED)}", width)
+        case nodes.Compare(op, left, right):
+            return [write(left, LISTED), f"{_INDENT}{op} {write(right, LISTED)}"]
         case nodes.In(operand, options):
             return _list(f"{write(operand, SUM)} in (", options, width)
         case nodes.Not(nodes.In(operand, options)):

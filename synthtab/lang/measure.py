@@ -1,19 +1,20 @@
-"""``18 years``, before it is known what it is added to.
+"""What can be settled only once all tables and constants are known.
 
 ``x + 3 days`` moves a date, but adds to a number (a length of time is a number of days). Which of
 the two depends on the type of ``x``, so the parser and the builder leave a Measure, and once the
-columns are known :func:`resolve` makes a Shift or a Quantity of it.
+columns are known :func:`resolve` makes a Shift or a Quantity of it. A name may be a column's or a
+constant's: the parser leaves a ColumnRef, which becomes a Literal where it is a constant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import cast, get_args
 
 from synthtab.diagnostics import Span
 from synthtab.ir import nodes
-from synthtab.ir.types import DateT, DatetimeT
+from synthtab.ir.types import DateT, DatetimeT, TermType
 from synthtab.ir.typing import infer
 from synthtab.ir.walk import rebuild
 
@@ -29,11 +30,49 @@ class Measure:
     span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
 
 
-def resolve(node: nodes.Node, table: nodes.Table, report: Report) -> nodes.Node:
-    """Return the node with every Measure in it replaced, by the types of ``table``'s columns.
+@dataclass(frozen=True)
+class Scope:
+    """What names may mean in a rule of ``table``; ``pair`` names the rows of a forbidden pair."""
+
+    table: nodes.Table
+    tables: tuple[nodes.Table, ...] = ()
+    constants: Mapping[str, nodes.Constant] = field(default_factory=dict)
+    pair: tuple[str, ...] = ()
+
+    def kind(self, term: nodes.Node) -> TermType | None:
+        """Return the type of a term, None where it has none."""
+        return infer(term, self.table, self.tables, pair=self.pair)
+
+    def within(self, of: str) -> Scope:
+        """Return the scope of ``sum(... of table)``."""
+        child = next((t for t in self.tables if t.name == of), nodes.Table(of, ()))
+        return replace(self, table=child, pair=())
+
+
+def resolve_rule(rule: nodes.Rule, scope: Scope, report: Report) -> nodes.Rule:
+    """Return the rule with its conditions resolved."""
+    match rule:
+        case nodes.RowRule(condition=condition):
+            settled = cast(nodes.Condition, resolve(condition, scope, report))
+            return replace(rule, condition=settled)
+        case nodes.PairRule(first=first, second=second, condition=condition):
+            scope = replace(scope, pair=(first, second))
+            settled = cast(nodes.Condition, resolve(condition, scope, report))
+            return replace(rule, condition=settled)
+        case nodes.UniqueRule(where=where) if where is not None:
+            settled = cast(nodes.Condition, resolve(where, scope, report))
+            return replace(rule, where=settled)
+    return rule
+
+
+def resolve(node: nodes.Node, scope: Scope, report: Report) -> nodes.Node:
+    """Return the node with every Measure and every name of a constant in it replaced.
 
     What cannot be is reported as (code, message, span, help) and replaced by something harmless.
     """
+
+    def own(name: str) -> bool:
+        return name in scope.table.column_names
 
     def settle(node: nodes.Node | Measure) -> nodes.Node:
         match node:
@@ -43,7 +82,7 @@ def resolve(node: nodes.Node, table: nodes.Table, report: Report) -> nodes.Node:
                 return moved(settle(left), measure, -1, node)
             case nodes.Add(Measure() as measure, right):
                 base = settle(right)
-                if isinstance(infer(base, table), DateT | DatetimeT):
+                if isinstance(scope.kind(base), DateT | DatetimeT):
                     report(
                         "E215",
                         "a length of time stands before the date it is added to",
@@ -54,27 +93,31 @@ def resolve(node: nodes.Node, table: nodes.Table, report: Report) -> nodes.Node:
                 return nodes.Add(fixed(measure), cast(nodes.Term, base), span=node.span)
             case Measure() as measure:
                 return fixed(measure)
+            case nodes.ColumnRef(name) if name in scope.constants and not own(name):
+                return nodes.Literal(scope.constants[name].value, name, span=node.span)
+            case nodes.Aggregate(of=str(of)):
+                inner = scope.within(of)
+                return rebuild(node, lambda part: resolve(part, inner, report))
         return rebuild(node, settle)
 
     def moved(
         base: nodes.Node, measure: Measure, sign: int, whole: nodes.Add | nodes.Subtract
     ) -> nodes.Node:
         base = cast(nodes.Term, base)
-        kind = infer(base, table)
-        amount = measure.amount
+        kind = scope.kind(base)
+        amount = cast(nodes.Term, settle(measure.amount))
         literal = isinstance(amount, nodes.Literal) and isinstance(amount.value, int)
         unknown = kind is None and (not literal or measure.unit not in get_args(nodes.SpanUnit))
         if not isinstance(kind, DateT | DatetimeT) and not unknown:
             quantity = fixed(measure)
             made = nodes.Add if sign > 0 else nodes.Subtract
             return made(base, quantity, span=whole.span)
-        amount = cast(nodes.Term, settle(amount))
         if sign < 0:
             amount = negated(amount)
         return nodes.Shift(base, amount, measure.unit, span=whole.span)
 
     def fixed(measure: Measure) -> nodes.Term:
-        amount, unit = measure.amount, measure.unit
+        amount, unit = cast(nodes.Term, settle(measure.amount)), measure.unit
         if unit not in get_args(nodes.SpanUnit):
             report(
                 "E215",
@@ -84,7 +127,8 @@ def resolve(node: nodes.Node, table: nodes.Table, report: Report) -> nodes.Node:
             )
             unit = "days"
         if isinstance(amount, nodes.Literal) and type(amount.value) is int:
-            return nodes.Quantity(amount.value, cast(nodes.SpanUnit, unit), span=measure.span)
+            fixed_unit = cast(nodes.SpanUnit, unit)
+            return nodes.Quantity(amount.value, fixed_unit, amount.constant, span=measure.span)
         report(
             "E216",
             f"a length of time needs a whole number before `{unit}`",
@@ -97,7 +141,7 @@ def resolve(node: nodes.Node, table: nodes.Table, report: Report) -> nodes.Node:
 
 
 def negated(amount: nodes.Term) -> nodes.Term:
-    """Return the amount of ``base - amount unit``; a constant is negated on the spot."""
-    if isinstance(amount, nodes.Literal) and type(amount.value) is int:
+    """Return the amount of ``base - amount unit``; a number is negated on the spot."""
+    if isinstance(amount, nodes.Literal) and type(amount.value) is int and amount.constant is None:
         return nodes.Literal(-amount.value, span=amount.span)
     return nodes.Negate(amount, span=amount.span)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthtab.diagnostics import Diagnostic, Source
+from synthtab.diagnostics import Diagnostic, Source, Span
 from synthtab.errors import ModelError, UsageError
 from synthtab.ir import nodes
 from synthtab.ir.typing import check
-from synthtab.lang.format import format_tables
+from synthtab.lang.format import constants_of, format_tables
+from synthtab.lang.measure import Scope, resolve_rule
 from synthtab.lang.parse import parse
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ class Model:
     """Tables without errors. ``warnings`` are the findings that do not keep it from being used.
 
     Made by :meth:`load`, :meth:`parse`, :meth:`of` or :meth:`from_frame`, which raise ModelError
-    with every error there is. Two models are equal when their tables are.
+    with every error there is. Two models are equal when their tables are; what constants are called
+    makes no difference.
     """
 
     tables: tuple[nodes.Table, ...]
     source: Source | None = field(default=None, compare=False)
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    constants: tuple[nodes.Constant, ...] = field(default=(), compare=False)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Model:
@@ -53,16 +56,28 @@ class Model:
         """Make a model of a text in the rules language; ``name`` is shown in its findings."""
         parsed = parse(text, name)
         _refuse_errors(parsed.diagnostics)
-        return cls(parsed.tables, parsed.source, parsed.diagnostics)
+        return cls(parsed.tables, parsed.source, parsed.diagnostics, parsed.constants)
 
     @classmethod
-    def of(cls, tables: Sequence[nodes.Table]) -> Model:
-        """Make a model of tables built in Python."""
-        found = check(tables)
+    def of(cls, tables: Sequence[nodes.Table], constants: Sequence[nodes.Constant] = ()) -> Model:
+        """Make a model of tables built in Python, and the constants that their rules name."""
+        found: list[Diagnostic] = []
+
+        def report(code: str, message: str, span: Span | None, help_: str | None) -> None:
+            found.append(Diagnostic(code, message, span, help_))
+
+        named = dict.fromkeys((*constants, *constants_of(tables)))
+        scope = {c.name: c for c in named}
+        settled = []
+        for table in tables:
+            around = Scope(table, tuple(tables), scope)
+            rules = tuple(resolve_rule(r, around, report) for r in table.rules)
+            settled.append(replace(table, rules=rules))
+        found += check(settled, None, tuple(named))
         if not tables:
             found.append(Diagnostic("E115", "the model has no tables", help="give it at least one"))
         _refuse_errors(found)
-        return cls(tuple(tables), None, tuple(found))
+        return cls(tuple(settled), None, tuple(found), tuple(named))
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, name: str = "data") -> Model:
@@ -77,7 +92,7 @@ class Model:
 
     def to_text(self) -> str:
         """Return the model in the rules language; parsing it gives an equal model."""
-        return format_tables(self.tables)
+        return format_tables(self.tables, self.constants)
 
     def table(self, name: str | None = None) -> nodes.Table:
         """Return the table of that name, or the only one. Raises UsageError naming the tables."""

@@ -26,7 +26,7 @@ _NAME = r"(?:[^\W\d]\w*|`(?:[^`\n]|``)+`)"
 _ITEM = re.compile(
     rf"""^[ \t]*(?P<item>
         (?P<table>table\b(?=[ \t]+{_NAME}[ \t]*(?:\{{|$))) | (?P<close>\}})
-      | rule\b | (?:key|unique)[ \t]*\( | (?P<wrong>--|//
+      | rule\b | const\b(?=[ \t]+{_NAME}[ \t]*=) | (?:key|unique)[ \t]*\( | (?P<wrong>--|//
         |(?:and|or|not|when|then|else|iff|case|is|between|like|null|true|false)[ \t]+
         (?:integer|decimal|datetime|date|boolean|enum|text)\b)
       | (?!(?:and|or|not|when|then|else|iff|case|is|in|between|like|matching)\b)
@@ -45,6 +45,7 @@ class Parsed:
     tables: tuple[nodes.Table, ...]
     diagnostics: tuple[Diagnostic, ...]
     source: Source
+    constants: tuple[nodes.Constant, ...] = ()
 
 
 @cache
@@ -75,7 +76,7 @@ def parse(text: str, name: str = "<text>") -> Parsed:
         return Parsed((), tuple(found), source)
     maker = ToNodes(source)
     try:
-        tables = maker.transform(tree)
+        whole = maker.transform(tree)
     except (RecursionError, VisitError) as error:
         if isinstance(error, VisitError) and not isinstance(error.orig_exc, RecursionError):
             raise
@@ -84,15 +85,15 @@ def parse(text: str, name: str = "<text>") -> Parsed:
     # A finding about what was blanked out would only repeat the syntax error there.
     lost = _blanked(text, left)
     names = set(re.findall(r"\w+", lost))
-    for finding in check(tables, source):
-        unknown = re.search(r"no column `(.*)`", finding.message)
+    for finding in check(whole.tables, source, whole.constants):
+        unknown = re.search(r"no (?:column|table|reference) `(.*)`", finding.message)
         if lost and unknown and names & set(re.findall(r"\w+", unknown[1])):
             continue
-        if lost and finding.code == "E231":
+        if lost and finding.code in ("E231", "E241"):
             continue
         found.append(finding)
     found.sort(key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0))
-    return Parsed(tables, tuple(dict.fromkeys(found)), source)
+    return Parsed(whole.tables, tuple(dict.fromkeys(found)), source, whole.constants)
 
 
 def _recover(text: str, source: Source) -> tuple[Tree[Token] | None, str, list[Diagnostic]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # Words that begin an item, a modifier, a term or an operator. The grammar would accept some of them
 # as names in some places; written out they are quoted everywhere.
@@ -17,6 +18,9 @@ RESERVED = frozenset(
         *("not", "null", "optional", "or", "rule", "table", "then", "true", "unique", "when"),
     }
 )
+# Words of the language that the grammar takes for names wherever it can; printed in backticks, they
+# are names everywhere.
+SOMETIMES = frozenset({"determines", "distinct", "of", "per", "via", "where"})
 _PLAIN = re.compile(r"[^\W\d]\w*\Z")
 _ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}")
 _PATTERN_PAIR = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|(.))")
@@ -25,9 +29,14 @@ _PATTERN_CHARACTER = re.compile(r"\\.|.", re.DOTALL)
 
 def write_name(name: str) -> str:
     """Return a name as written in a rules file: plain where it can be, else in backticks."""
-    if _PLAIN.match(name) and name not in RESERVED:
+    if _PLAIN.match(name) and name not in RESERVED | SOMETIMES:
         return name
     return f"`{_escaped(name).replace('`', '``')}`"
+
+
+def write_names(names: Sequence[str]) -> str:
+    """Return a list of names, as it is written without brackets."""
+    return ", ".join(map(write_name, names))
 
 
 def write_string(text: str) -> str:

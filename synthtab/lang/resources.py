@@ -1,4 +1,4 @@
-"""Where the grammars are: inside an installed package, or at the top of a source checkout."""
+"""Where grammars and pages are: inside an installed package, or at the top of a source checkout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from pathlib import Path
 
 def grammar_text(name: str) -> str:
     """Return the text of ``grammars/<name>``. Raises FileNotFoundError where there is none."""
-    installed = files("synthtab") / "grammars" / name
+    return _text("grammars", name)
+
+
+def error_page(code: str) -> str:
+    """Return the page of a code, in Markdown. Raises FileNotFoundError where there is none."""
+    return _text("docs/errors", f"{code}.md")
+
+
+def _text(folder: str, name: str) -> str:
+    installed = files("synthtab") / folder / name
     if installed.is_file():
         return installed.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "grammars" / name).read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / folder / name).read_text(encoding="utf-8")

@@ -5,19 +5,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, cast
 
-from lark import Token, Transformer, v_args
+from lark import Token, v_args
 from lark.tree import Meta
 
-from synthtab.diagnostics import Diagnostic, Source, Span
+from synthtab.diagnostics import Span
 from synthtab.ir import nodes
-from synthtab.lang.calls import call_node
-from synthtab.lang.measure import Measure, resolve
+from synthtab.lang.measure import Measure, Scope, resolve_rule
 from synthtab.lang.quoting import read_pattern, read_quoted
+from synthtab.lang.ruletree import (
+    RuleNodes,
+    default_rule_name,
+    read_number,
+    span_of,
+    token_span,
+)
 from synthtab.schema import (
     BooleanType,
     Column,
@@ -40,7 +46,7 @@ class _Declared:
     """A column with the key and unique rules that its modifiers stand for."""
 
     column: Column
-    rules: tuple[nodes.UniqueRule, ...]
+    rules: tuple[nodes.Rule, ...]
 
 
 @dataclass
@@ -51,65 +57,52 @@ class _Modifiers:
     pattern: str | None = None
     lo: nodes.Literal | None = None
     hi: nodes.Literal | None = None
-    rules: list[nodes.UniqueRule] = field(default_factory=list)
-
-
-def default_rule_name(columns: Sequence[str], *, primary: bool) -> str:
-    """Return the name of a key or unique rule that was not given one."""
-    return "_".join([*columns, "key" if primary else "unique"])
-
-
-def _span(meta: Meta) -> Span | None:
-    return None if meta.empty else _token_span(meta)
-
-
-def _token_span(token: Token | Meta) -> Span:
-    ends = token.line, token.column, token.end_line, token.end_column
-    return Span(*(end or 1 for end in ends))
+    rules: list[nodes.Rule] = field(default_factory=list)
 
 
 Predicate = Callable[[nodes.Term, Span | None], nodes.Condition]
 
 
+@dataclass(frozen=True)
+class Whole:
+    """All that a text declares."""
+
+    tables: tuple[nodes.Table, ...]
+    constants: tuple[nodes.Constant, ...] = ()
+
+
 @v_args(meta=True)
-class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
-    """Makes the tables; what the grammar lets through but no node can hold goes to ``found``."""
-
-    def __init__(self, source: Source) -> None:
-        super().__init__()
-        self.source = source
-        self.found: list[Diagnostic] = []
-
-    def _report(self, code: str, message: str, span: Span | None, help_: str | None) -> None:
-        """Take one finding."""
-        self.found.append(Diagnostic(code, message, span, help_, self.source))
+class ToNodes(RuleNodes):
+    """Makes the tables and constants; what no node can hold goes to ``found``."""
 
     # Tables and columns.
 
-    def start(self, meta: Meta, tables: list[nodes.Table]) -> tuple[nodes.Table, ...]:
-        return tuple(tables)
+    def start(self, meta: Meta, items: list[nodes.Table | nodes.Constant]) -> Whole:
+        tables = tuple(i for i in items if isinstance(i, nodes.Table))
+        constants = tuple(i for i in items if isinstance(i, nodes.Constant))
+        names = {c.name: c for c in reversed(constants)}
+        settled = []
+        for table in tables:
+            scope = Scope(table, tables, names)
+            rules = tuple(resolve_rule(r, scope, self._report) for r in table.rules)
+            settled.append(replace(table, rules=rules))
+        return Whole(tuple(settled), constants)
+
+    def const(self, meta: Meta, items: list[Any]) -> nodes.Constant:
+        name, literal = items
+        return nodes.Constant(read_quoted(name), literal.value, span=token_span(name))
 
     def table(self, meta: Meta, items: list[Any]) -> nodes.Table:
         name, *rest = items
         columns = tuple(i.column for i in rest if isinstance(i, _Declared))
-        bare = nodes.Table(read_quoted(name), columns)
         rules: list[nodes.Rule] = []
         for item in rest:
-            if isinstance(item, _Declared):
-                rules.extend(item.rules)
-            elif isinstance(item, nodes.RowRule):
-                condition = cast(nodes.Condition, resolve(item.condition, bare, self._report))
-                rules.append(nodes.RowRule(item.name, condition, item.description, span=item.span))
-            else:
-                rules.append(item)
-        return nodes.Table(bare.name, columns, tuple(rules), span=_token_span(name))
-
-    def name(self, meta: Meta, items: list[Token]) -> Token:
-        return items[0]
+            rules += item.rules if isinstance(item, _Declared) else [item]
+        return nodes.Table(read_quoted(name), columns, tuple(rules), span=token_span(name))
 
     def column(self, meta: Meta, items: list[Any]) -> _Declared:
         token, kind, *changes = items
-        name, span = read_quoted(token), _span(meta)
+        name, span = read_quoted(token), span_of(meta)
         modifiers = _Modifiers()
         seen: set[str] = set()
         for tree in changes:
@@ -136,9 +129,9 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
         return _Declared(column, tuple(modifiers.rules))
 
     def _modify(self, modifiers: _Modifiers, tree: Any, name: str, seen: set[str]) -> None:
-        word, span = tree.data.split("_")[0], _span(tree.meta)
+        word, span = tree.data.split("_")[0], span_of(tree.meta)
         if word in seen:
-            shown = {"range": "in", "pattern": "matching"}.get(word, word)
+            shown = {"range": "in", "pattern": "matching", "reference": "->"}.get(word, word)
             self._report("E114", f"`{name}` says `{shown}` twice", span, "say it once")
         seen.add(word)
         match tree.data:
@@ -146,10 +139,14 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
                 modifiers.optional = True
             case "key" | "unique":
                 primary = word == "key"
-                rule = nodes.UniqueRule(
-                    default_rule_name([name], primary=primary), (name,), primary, span=span
+                default = default_rule_name([name], word)
+                modifiers.rules.append(nodes.UniqueRule(default, (name,), primary, span=span))
+            case "reference":
+                parent, column = map(read_quoted, tree.children)
+                default = default_rule_name([name], word)
+                modifiers.rules.append(
+                    nodes.ReferenceRule(default, (name,), parent, (column,), span=span)
                 )
-                modifiers.rules.append(rule)
             case "pattern":
                 modifiers.pattern = read_pattern(tree.children[0])
             case "range_both":
@@ -208,62 +205,38 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
         self._report(
             "E221" if word == "text" else "E220",
             f"`{word}` counts digits or characters, and {token} is not a whole number",
-            _token_span(token),
+            token_span(token),
             "write for instance text(20) or decimal(10, 2)",
         )
         return 1
 
-    # Rules.
-
-    def row_rule(self, meta: Meta, items: list[Any]) -> nodes.RowRule:
-        name, description, condition = items
-        text = None if description is None else read_quoted(description)
-        return nodes.RowRule(read_quoted(name), condition, text, span=_token_span(name))
-
-    def unique_rule(self, meta: Meta, items: list[Any]) -> nodes.UniqueRule:
-        name, description, (columns, primary, _) = items
-        text = None if description is None else read_quoted(description)
-        return nodes.UniqueRule(read_quoted(name), columns, primary, text, span=_token_span(name))
-
-    def unique_item(self, meta: Meta, items: list[Any]) -> nodes.UniqueRule:
-        columns, primary, span = items[0]
-        return nodes.UniqueRule(
-            default_rule_name(columns, primary=primary), columns, primary, span=span
-        )
-
-    def unique_of(self, meta: Meta, items: list[Token]) -> tuple[tuple[str, ...], bool, Any]:
-        return tuple(read_quoted(n) for n in items[1:]), False, _span(meta)
-
-    def key_of(self, meta: Meta, items: list[Token]) -> tuple[tuple[str, ...], bool, Any]:
-        return tuple(read_quoted(n) for n in items[1:]), True, _span(meta)
-
     # Conditions.
 
     def when(self, meta: Meta, items: list[Any]) -> nodes.Condition:
-        return nodes.When(items[0], items[1], span=_span(meta))
+        return nodes.When(items[0], items[1], span=span_of(meta))
 
     def iff(self, meta: Meta, items: list[Any]) -> nodes.Condition:
-        return nodes.Iff(items[0], items[1], span=_span(meta))
+        return nodes.Iff(items[0], items[1], span=span_of(meta))
 
     def or_(self, meta: Meta, items: list[Any]) -> nodes.Condition:
-        return nodes.Or(tuple(items), span=_span(meta))
+        return nodes.Or(tuple(items), span=span_of(meta))
 
     def and_(self, meta: Meta, items: list[Any]) -> nodes.Condition:
-        return nodes.And(tuple(items), span=_span(meta))
+        return nodes.And(tuple(items), span=span_of(meta))
 
     def not_(self, meta: Meta, items: list[Any]) -> nodes.Condition:
-        return nodes.Not(items[0], span=_span(meta))
+        return nodes.Not(items[0], span=span_of(meta))
 
     def compare(self, meta: Meta, items: list[Any]) -> nodes.Condition:
         left, op, right = items
-        return nodes.Compare(cast(nodes.CompareOp, str(op)), left, right, span=_span(meta))
+        return nodes.Compare(cast(nodes.CompareOp, str(op)), left, right, span=span_of(meta))
 
     def predicated(self, meta: Meta, items: list[Any]) -> nodes.Condition:
         operand, predicate = items
-        return cast(Predicate, predicate)(operand, _span(meta))
+        return cast(Predicate, predicate)(operand, span_of(meta))
 
     def not_predicated(self, meta: Meta, items: list[Any]) -> nodes.Condition:
-        return nodes.Not(self.predicated(meta, items), span=_span(meta))
+        return nodes.Not(self.predicated(meta, items), span=span_of(meta))
 
     def is_null(self, meta: Meta, items: list[Any]) -> Predicate:
         return lambda operand, span: nodes.IsNull(operand, span=span)
@@ -289,33 +262,33 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
     # Terms.
 
     def add(self, meta: Meta, items: list[Any]) -> nodes.Term:
-        return nodes.Add(items[0], items[1], span=_span(meta))
+        return nodes.Add(items[0], items[1], span=span_of(meta))
 
     def subtract(self, meta: Meta, items: list[Any]) -> nodes.Term:
-        return nodes.Subtract(items[0], items[1], span=_span(meta))
+        return nodes.Subtract(items[0], items[1], span=span_of(meta))
 
     def multiply(self, meta: Meta, items: list[Any]) -> nodes.Term:
-        return nodes.Multiply(items[0], items[1], span=_span(meta))
+        return nodes.Multiply(items[0], items[1], span=span_of(meta))
 
     def divide(self, meta: Meta, items: list[Any]) -> nodes.Term:
-        return nodes.Divide(items[0], items[1], span=_span(meta))
+        return nodes.Divide(items[0], items[1], span=span_of(meta))
 
     def measure(self, meta: Meta, items: list[Any]) -> Measure:
         amount, unit = items
         plural = unit if unit.endswith("s") else f"{unit}s"
-        return Measure(amount, cast(nodes.ShiftUnit, str(plural)), span=_span(meta))
+        return Measure(amount, cast(nodes.ShiftUnit, str(plural)), span=span_of(meta))
 
     def negate(self, meta: Meta, items: list[Any]) -> nodes.Term:
-        return nodes.Negate(items[0], span=_span(meta))
+        return nodes.Negate(items[0], span=span_of(meta))
 
     def number(self, meta: Meta, items: list[Token]) -> nodes.Literal:
-        return nodes.Literal(_number(items[0]), span=_span(meta))
+        return nodes.Literal(read_number(items[0]), span=span_of(meta))
 
     def negative(self, meta: Meta, items: list[Token]) -> nodes.Literal:
-        return nodes.Literal(-_number(items[0]), span=_span(meta))
+        return nodes.Literal(-read_number(items[0]), span=span_of(meta))
 
     def string(self, meta: Meta, items: list[Token]) -> nodes.Literal:
-        return nodes.Literal(read_quoted(items[0]), span=_span(meta))
+        return nodes.Literal(read_quoted(items[0]), span=span_of(meta))
 
     def date(self, meta: Meta, items: list[Token]) -> nodes.Literal:
         return self._moment(items[0], dt.date.fromisoformat, dt.date(1970, 1, 1))
@@ -326,7 +299,7 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
     def _moment(
         self, token: Token, read: Callable[[str], dt.date], instead: dt.date
     ) -> nodes.Literal:
-        span = _token_span(token)
+        span = token_span(token)
         try:
             return nodes.Literal(read(token), span=span)
         except ValueError as error:
@@ -339,20 +312,19 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
             return nodes.Literal(instead, span=span)
 
     def true(self, meta: Meta, items: list[Any]) -> nodes.Literal:
-        return nodes.Literal(True, span=_span(meta))
+        return nodes.Literal(True, span=span_of(meta))
 
     def false(self, meta: Meta, items: list[Any]) -> nodes.Literal:
-        return nodes.Literal(False, span=_span(meta))
+        return nodes.Literal(False, span=span_of(meta))
 
     def column_ref(self, meta: Meta, items: list[Token]) -> nodes.Term:
-        return nodes.ColumnRef(read_quoted(items[0]), span=_span(meta))
+        return nodes.ColumnRef(read_quoted(items[0]), span=span_of(meta))
 
     name_ref = column_ref
 
-    def call(self, meta: Meta, items: list[Any]) -> nodes.Term:
-        name, *args = items
-        given = tuple(a for a in args if a is not None)
-        return call_node(str(name), given, _span(meta), self._report)
+    def parent_ref(self, meta: Meta, items: list[Token]) -> nodes.Term:
+        *path, column = map(read_quoted, items)
+        return nodes.ParentRef(tuple(path), column, span=span_of(meta))
 
     def branch(self, meta: Meta, items: list[Any]) -> tuple[Any, Any]:
         return items[0], items[1]
@@ -362,11 +334,4 @@ class ToNodes(Transformer[Token, tuple[nodes.Table, ...]]):
         otherwise = next(
             (i for i in items if not isinstance(i, tuple | Token) and i is not None), None
         )
-        return nodes.Case(branches, otherwise, span=_span(meta))
-
-
-def _number(token: str) -> int | Decimal:
-    digits = token.replace("_", "")
-    if digits.endswith("%"):
-        return Decimal(digits[:-1]).scaleb(-2)
-    return Decimal(digits) if "." in digits else int(digits)
+        return nodes.Case(branches, otherwise, span=span_of(meta))

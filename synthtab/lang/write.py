@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from synthtab.ir import nodes
-from synthtab.lang.quoting import write_name, write_pattern, write_string
+from synthtab.ir.walk import descendants
+from synthtab.lang.quoting import write_name, write_names, write_pattern, write_string
 from synthtab.schema import Value
 
 # How tightly each construct binds; what binds more loosely than its place allows gets parentheses.
-WHEN, IFF, OR, AND, NOT, COMPARE, SUM, PRODUCT, MEASURE, ATOM = range(10)
+# A figure with lists of names after it (LISTED) stands alone on its side of a comparison: within a
+# sum it would read as if the sum were of the last name.
+WHEN, IFF, OR, AND, NOT, COMPARE, LISTED, SUM, PRODUCT, MEASURE, ATOM = range(11)
+
+
+_BARE_NAME = re.compile(r"(?:[^\W\d]\w*|`(?:[^`]|``)+`)(?!\w)(?!\s*[.(])")
 
 
 def format_value(value: Value) -> str:
@@ -72,7 +79,7 @@ def level_of(node: nodes.Node) -> int:
     """Return how tightly a node binds, from WHEN to ATOM."""
     if isinstance(node, nodes.Not):
         return COMPARE if isinstance(node.operand, _PREDICATES) else NOT
-    return _LEVELS.get(type(node), ATOM)
+    return LISTED if _has_list(node) else _LEVELS.get(type(node), ATOM)
 
 
 def write(node: nodes.Node, level: int) -> str:
@@ -83,10 +90,10 @@ def write(node: nodes.Node, level: int) -> str:
 
 def _bare(node: nodes.Node) -> str:
     match node:
-        case nodes.Literal(value):
-            return format_value(value)
-        case nodes.Quantity(amount, unit):
-            return f"{format_value(amount)} {unit}"
+        case nodes.Literal(value, constant):
+            return format_value(value) if constant is None else write_name(constant)
+        case nodes.Quantity(amount, unit, constant):
+            return f"{_bare(nodes.Literal(amount, constant))} {unit}"
         case nodes.ColumnRef(name):
             return write_name(name)
         case nodes.Negate(operand):
@@ -117,8 +124,12 @@ def _bare(node: nodes.Node) -> str:
             parts = [f"when {write(c, IFF)} then {write(t, SUM)}" for c, t in branches]
             parts += [] if otherwise is None else [f"else {write(otherwise, SUM)}"]
             return f"case {' '.join(parts)} end"
+        case nodes.ParentRef(path, column):
+            return ".".join(map(write_name, (*path, column)))
+        case nodes.Aggregate() | nodes.Previous() | nodes.Increasing() | nodes.GapFree():
+            return _over_rows(node)
         case nodes.Compare(op, left, right):
-            return f"{write(left, SUM)} {op} {write(right, SUM)}"
+            return f"{write(left, LISTED)} {op} {write(right, LISTED)}"
         case nodes.Not(operand):
             if isinstance(operand, _PREDICATES):
                 return _predicate(operand, "not ")
@@ -126,7 +137,8 @@ def _bare(node: nodes.Node) -> str:
         case nodes.And(args):
             return " and ".join(write(a, NOT) for a in args)
         case nodes.Or(args):
-            return " or ".join(write(a, AND) for a in args)
+            # An `and` within needs no parentheses, but readers do.
+            return " or ".join(write(a, NOT) for a in args)
         case nodes.When(premise, conclusion):
             return f"when {write(premise, WHEN)} then {write(conclusion, WHEN)}"
         case nodes.Iff(left, right):
@@ -141,7 +153,7 @@ def _predicate(node: nodes.Node, negation: str) -> str:
             ends = f"{write(lo, SUM)} and {write(hi, SUM)}"
             return f"{write(operand, SUM)} {negation}between {ends}"
         case nodes.In(operand, options):
-            shown = ", ".join(format_value(o.value) for o in options)
+            shown = ", ".join(map(_bare, options))
             return f"{write(operand, SUM)} {negation}in ({shown})"
         case nodes.IsNull(operand):
             return f"{write(operand, SUM)} is {negation}null"
@@ -153,19 +165,70 @@ def _predicate(node: nodes.Node, negation: str) -> str:
 
 
 def _call(name: str, args: Sequence[nodes.Term]) -> str:
-    return f"{name}({', '.join(write(a, WHEN) for a in args)})"
+    return f"{name}({', '.join(_arguments(args))})"
+
+
+def _arguments(args: Sequence[nodes.Node]) -> list[str]:
+    """Return the arguments of a call.
+
+    A list of names at the end of one would go on with a name after it: it is put in parentheses.
+    """
+    texts = [write(a, WHEN) for a in args]
+    for at, arg in enumerate(args[:-1]):
+        open_ended = not texts[at].endswith(")") and any(map(_has_list, descendants(arg)))
+        if open_ended and _BARE_NAME.match(texts[at + 1]):
+            texts[at] = f"({texts[at]})"
+    return texts
+
+
+def _has_list(node: nodes.Node) -> bool:
+    return bool(getattr(node, "per", ()) or getattr(node, "order", ()))
+
+
+def _over_rows(
+    node: nodes.Aggregate | nodes.Previous | nodes.Increasing | nodes.GapFree,
+) -> str:
+    match node:
+        case nodes.Aggregate(function=name, operand=operand):
+            inner = ["distinct"] if node.distinct else []
+            inner += [] if operand is None else [write(operand, WHEN)]
+            inner += [] if node.of is None else [f"of {write_name(node.of)}"]
+            inner += [] if node.via is None else [f"via {write_name(node.via)}"]
+            inner += [] if node.where is None else [f"where {write(node.where, WHEN)}"]
+            call = f"{name}({' '.join(inner)})"
+        case nodes.Previous(operand, start):
+            call = _call("previous", (operand,) if start is None else (operand, start))
+        case nodes.Increasing(operand, strict):
+            call = _call("increasing" if strict else "non_decreasing", (operand,))
+        case nodes.GapFree(operand, start):
+            args = (operand,) if start == 1 else (operand, nodes.Literal(start))
+            call = _call("gap_free", args)
+    if node.per:
+        call += f" per {write_names(node.per)}"
+    if isinstance(node, nodes.Previous | nodes.Increasing) and node.order:
+        call += f" ordered by {write_names(node.order)}"
+    return call
 
 
 def _operand_of_minus(operand: nodes.Term) -> str:
     """A number right after a minus would be read as one negative constant."""
-    number = isinstance(operand, nodes.Literal) and isinstance(operand.value, int | Decimal)
-    return f"({_bare(operand)})" if number else write(operand, MEASURE)
+    if (
+        isinstance(operand, nodes.Literal)
+        and isinstance(operand.value, int | Decimal)
+        and operand.constant is None
+    ):
+        return f"({_bare(operand)})"
+    return write(operand, MEASURE)
 
 
 def _shift(base: nodes.Term, amount: nodes.Term, unit: str) -> str:
     sign = "+"
-    if isinstance(amount, nodes.Literal) and type(amount.value) is int and amount.value < 0:
-        sign, amount = "-", nodes.Literal(-amount.value)
-    elif isinstance(amount, nodes.Negate) and not isinstance(amount.operand, nodes.Literal):
+    plain = isinstance(amount, nodes.Literal) and amount.constant is None
+    if plain and isinstance(amount, nodes.Literal) and type(amount.value) is int:
+        if amount.value < 0:
+            sign, amount = "-", nodes.Literal(-amount.value)
+    elif isinstance(amount, nodes.Negate) and (
+        not isinstance(amount.operand, nodes.Literal) or amount.operand.constant is not None
+    ):
         sign, amount = "-", amount.operand
     return f"{write(base, SUM)} {sign} {write(amount, MEASURE)} {unit}"

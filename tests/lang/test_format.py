@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from condition_trees import COLUMNS, NAMED, conditions
+from condition_trees import COLUMNS, NAMED, conditions, rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import make_case
@@ -25,7 +25,7 @@ from synthtab.lang.quoting import (
 )
 from synthtab.lang.resources import grammar_text
 from synthtab.lang.write import format_node, format_value
-from synthtab.schema import Column, EnumType, IntegerType
+from synthtab.schema import Column, EnumType, IntegerType, Value
 
 
 @settings(max_examples=300, deadline=None)
@@ -49,22 +49,43 @@ def test_well_typed_tables_survive(seed: int) -> None:
     assert format_tables(parsed.tables) == text
 
 
-UNIQUE_RULES = st.builds(
-    lambda columns, primary, name, text: n.UniqueRule(
-        name or "_".join([*columns, "key" if primary else "unique"]), columns, primary, text
-    ),
-    st.lists(st.sampled_from([c.name for c in COLUMNS]), min_size=1, max_size=2).map(tuple),
-    st.booleans(),
-    st.none() | st.text(min_size=1, max_size=3),
-    st.none() | st.text(max_size=3),
+@settings(max_examples=300, deadline=None)
+@given(st.lists(rules(), max_size=5))
+def test_rules_of_all_kinds_keep_their_order(several: list[n.Rule]) -> None:
+    table = n.Table("t", COLUMNS, tuple(several))
+    text = format_tables([table])
+    parsed = parse(text)
+    assert [d.render() for d in parsed.diagnostics if d.code.startswith("E1")] == []
+    assert parsed.tables == (table,), text
+
+
+CONSTANTS = st.dictionaries(
+    st.text(min_size=1, max_size=4).filter(lambda name: name not in {c.name for c in COLUMNS}),
+    st.integers(-99, 99) | st.dates() | st.text(max_size=3) | st.booleans(),
+    max_size=3,
 )
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(UNIQUE_RULES | st.just(n.RowRule("r", NAMED["flag"])), max_size=5))
-def test_rules_keep_their_order(rules: list[n.Rule]) -> None:
-    table = n.Table("t", COLUMNS, tuple(rules))
-    assert parse(format_tables([table])).tables == (table,)
+@given(CONSTANTS)
+def test_constants_keep_their_names(values: dict[str, Value]) -> None:
+    named = [n.Literal(value, name) for name, value in values.items()]
+    ages = [n.Quantity(v.value, "days", v.constant) for v in named if type(v.value) is int]
+    shifts: list[n.Term] = [
+        n.Shift(NAMED["end"], amount, "years")
+        for v in named
+        if type(v.value) is int
+        for amount in (v, n.Negate(v))
+    ]
+    terms = [*named, *ages, *shifts, *map(n.Negate, named)]
+    conditions = [n.Compare("=", term, NAMED["a"]) for term in terms]
+    table = n.Table("t", COLUMNS, tuple(n.RowRule("r", c) for c in conditions))
+    constants = tuple(n.Constant(name, value) for name, value in values.items())
+    text = format_tables([table], constants)
+    parsed = parse(text)
+    assert [d.render() for d in parsed.diagnostics if d.code.startswith("E1")] == []
+    assert parsed.constants == constants
+    assert repr(parsed.tables) == repr((table,)), text
+    assert not named or format_tables([table]) == text
 
 
 @given(st.text(), st.text(min_size=1))
@@ -163,3 +184,24 @@ def test_long_sums_and_cases_are_broken() -> None:
     printed = format_tables(model.tables)
     assert max(map(len, printed.splitlines())) <= WIDTH
     assert parse(printed).tables == model.tables
+
+
+def test_columns_named_like_types_may_follow_anything() -> None:
+    text = """table t {
+  id integer -> t.id
+  date date
+  rule r: id determines date
+  text text(3)
+  rule q: id -> t.id
+  boolean boolean unique
+  rule p: date > 2020-01-01 or date < date
+  integer integer
+  rule o: count() per id, date > 1
+  datetime datetime
+  rule n: count() per id = count() per date
+  decimal decimal(3, 1)
+}"""
+    parsed = parse(text)
+    assert {d.code for d in parsed.diagnostics} == {"E241"}  # of `t.id`, which is no key
+    assert len(parsed.tables[0].columns) == 7
+    assert parse(format_tables(parsed.tables)).tables == parsed.tables

@@ -1,0 +1,171 @@
+"""The work behind ``rulecheck validate``: rows of one table or of several, judged and reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.markup import escape
+
+from synthtab import files
+from synthtab.assess.compliance import Audit, Compliance, RuleCompliance, Values
+from synthtab.atomic import atomic
+from synthtab.cli import common
+from synthtab.cli.failures import Failures
+from synthtab.cli.sarif import sarif
+from synthtab.errors import UsageError
+from synthtab.lang.model import Model
+
+ROWS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Output:
+    """How findings are told: as text or JSON, and the files to write besides."""
+
+    as_json: bool = False
+    sarif: Path | None = None
+    failures: Path | None = None
+
+
+def sources(model: Model, data: Sequence[str], table: str | None) -> dict[str, Path]:
+    """Return the file of each table: ``TABLE=path`` arguments, or one path for the one table.
+
+    Raises UsageError where it is not clear which table a file is.
+    """
+    names = {t.name for t in model.tables}
+    found: dict[str, Path] = {}
+    for argument in data:
+        name, sign, path = argument.partition("=")
+        if sign and name in names:
+            if name in found:
+                raise UsageError(f"two files are given for table `{name}`")
+            found[name] = Path(path)
+        elif len(data) == 1:
+            return {model.table(table).name: Path(argument)}
+        else:
+            raise UsageError(
+                f"{argument!r}: with several files each is TABLE=path, and the tables are "
+                f"{', '.join(f'`{n}`' for n in sorted(names))}"
+            )
+    return found
+
+
+def validate(
+    model: Model, rules_file: Path, paths: Mapping[str, Path], output: Output, ignore_extra: bool
+) -> bool:
+    """Print what files break; return whether a rule is not kept."""
+    if output.failures is not None and output.failures.suffix != ".parquet":
+        raise UsageError(f"{output.failures}: the name must end in .parquet")
+    for target in (output.failures, output.sarif):
+        if target is not None:
+            with atomic(target, commit=False):
+                pass
+    failures = Failures()
+    listener = failures.add if output.failures is not None else None
+    audit = Audit(model.tables, tuple(paths), listener)
+    with common.progress(output.as_json) as update:
+        for name, path in paths.items():
+            step = partial(update, f"checking {path.name}")
+            columns = model.table(name).columns
+            batches = files.iter_batches(path, columns, ignore_extra=ignore_extra, progress=step)
+            for batch in batches:
+                audit.add(name, batch)
+        results = audit.results()
+    if output.failures is not None:
+        failures.write(output.failures)
+    if output.sarif is not None:
+        log = json.dumps(sarif(model, rules_file, paths, results), indent=2, ensure_ascii=False)
+        with atomic(output.sarif) as temporary:
+            temporary.write_text(log + "\n", encoding="utf-8")
+    if output.as_json:
+        reports = [_as_dict(name, str(paths[name]), found) for name, found in results.items()]
+        common.print_json(reports[0] if len(reports) == 1 else {"tables": reports})
+    else:
+        for name, found in results.items():
+            title = str(paths[name])
+            print_compliance(f"{name}: {title}" if len(results) > 1 else title, found)
+            print_rows(found)
+    return any(found.broken for found in results.values())
+
+
+def print_compliance(title: str, result: Compliance) -> None:
+    """Print a table of all rules, and which were not checked."""
+    console = common.stdout()
+    grid = common.grid("rule", "broken by", "kept by", "first rows", right=[1, 2])
+    for rule in result.rules:
+        grid.add_row(*(escape(cell) for cell in _rule_cells(rule)))
+    heading = f"{title}: {result.rows:,} rows, {result.valid:,} of them break nothing"
+    common.print_grid(console, heading, grid)
+    for left in result.unchecked:
+        console.print(escape(f"not checked: {left.name}: {left.reason}"), soft_wrap=True)
+
+
+def first_rows(rules: Sequence[RuleCompliance]) -> dict[int, tuple[list[RuleCompliance], Values]]:
+    """Return the first rows that break any of the rules: which, and the values concerned."""
+    found: dict[int, tuple[list[RuleCompliance], dict[str, object]]] = {}
+    for rule in rules:
+        for row, values in zip(rule.examples, rule.values, strict=True):
+            broken, cells = found.setdefault(row, ([], {}))
+            broken.append(rule)
+            cells.update(values)
+    return {row: found[row] for row in sorted(found)[:ROWS_SHOWN]}  # type: ignore[misc]
+
+
+def print_rows(result: Compliance) -> None:
+    """Show the first offending rows: what they break, and the cells concerned."""
+    shown = first_rows([r for r in result.rules if r.violated])
+    if not shown:
+        return
+    grid = common.grid("row", "breaks", "where", right=[0])
+    for number, (broken, cells) in shown.items():
+        where = ", ".join(f"{name} = {_cell(value)}" for name, value in cells.items())
+        titles = "; ".join(
+            r.name + (f" ({r.description})" if r.description else "") for r in broken
+        )
+        grid.add_row(str(number), escape(titles), escape(where))
+    common.print_grid(common.stdout(), "The first of them", grid)
+
+
+def _rule_cells(rule: RuleCompliance) -> tuple[str, str, str, str]:
+    examples = ", ".join(str(row) for row in rule.examples)
+    more = ", ..." if rule.violated > len(rule.examples) else ""
+    kept = common.share(rule.share)
+    if rule.required is not None:
+        kept += f" (at least {common.share(float(rule.required))}: {'yes' if rule.kept else 'NO'})"
+    return rule.name, f"{rule.violated:,}", kept, examples + more
+
+
+def _cell(value: object) -> str:
+    return "NULL" if value is None else str(value)
+
+
+def _as_dict(table: str, path: str, result: Compliance) -> dict[str, object]:
+    shown = first_rows([r for r in result.rules if r.violated])
+    return {
+        "table": table,
+        "data": path,
+        "rows": result.rows,
+        "valid_rows": result.valid,
+        "valid_share": result.share,
+        "rules": [
+            {
+                "name": rule.name,
+                "kind": rule.kind,
+                "description": rule.description,
+                "columns": list(rule.columns),
+                "violated": rule.violated,
+                "share": rule.share,
+                "required_share": None if rule.required is None else float(rule.required),
+                "kept": rule.kept,
+                "first_rows": list(rule.examples),
+                "values": [dict(v) for v in rule.values],
+            }
+            for rule in result.rules
+        ],
+        "unchecked": [{"name": u.name, "reason": u.reason} for u in result.unchecked],
+        "first_rows": [{"row": row, **cells} for row, (_, cells) in shown.items()],
+    }

@@ -1,0 +1,192 @@
+"""Rules across rows and tables built in Python equal those written as text."""
+
+from decimal import Decimal
+
+import pytest
+
+from synthtab.errors import ModelError, UsageError
+from synthtab.ir import nodes as n
+from synthtab.lang.builder import (
+    Declaration,
+    average,
+    coalesce,
+    col,
+    column,
+    const,
+    count,
+    days,
+    determines,
+    forbid_pair,
+    gap_free,
+    greatest,
+    increasing,
+    key,
+    least,
+    maximum,
+    no_overlap,
+    non_decreasing,
+    previous,
+    reach,
+    references,
+    rule,
+    table,
+    total,
+    unique,
+    when,
+    years,
+)
+from synthtab.lang.model import Model
+from synthtab.schema import BooleanType, DateType, DecimalType, IntegerType, TextType
+
+HEADER = """const legal_age = 18
+
+table team {
+  id      integer key
+  site    integer
+  name    text(20) unique
+  payroll decimal(12, 2)
+  opened  date
+  unique (site, id)
+}
+
+table person {
+  id      integer key
+  team_id integer -> team.id
+  boss    integer optional -> person.id
+  site    integer
+  pay     decimal(10, 2)
+  born    date
+  hired   date
+  left_on date optional
+  active  boolean
+"""
+TEAM = table(
+    "team",
+    column("id", IntegerType(), key=True),
+    column("site", IntegerType()),
+    column("name", TextType(20), unique=True),
+    column("payroll", DecimalType(12, 2)),
+    column("opened", DateType()),
+    unique("site", "id"),
+)
+PERSON: tuple[Declaration, ...] = (
+    column("id", IntegerType(), key=True),
+    column("team_id", IntegerType(), to=("team", "id")),
+    column("boss", IntegerType(), optional=True, to=("person", "id")),
+    column("site", IntegerType()),
+    column("pay", DecimalType(10, 2)),
+    column("born", DateType()),
+    column("hired", DateType()),
+    column("left_on", DateType(), optional=True),
+    column("active", BooleanType()),
+)
+pay, hired, born, site = col("pay"), col("hired"), col("born"), col("site")
+CASES: list[tuple[str, n.Rule]] = [
+    ("rule r: pay < team_id.payroll", rule("r", pay < reach("team_id", "payroll"))),
+    (
+        "rule r: hired > boss.team.opened + 3 days",
+        rule("r", hired > reach("boss", "team", "opened") + days(3)),
+    ),
+    ("rule r: count() per boss <= 12", rule("r", count(per="boss") <= 12)),
+    (
+        "rule r: count(distinct site where active) per team_id, boss <= 3",
+        rule(
+            "r",
+            count(col("site"), distinct=True, where=col("active"), per=["team_id", "boss"]) <= 3,
+        ),
+    ),
+    ("rule r: count(of person) <= 12", rule("r", count(of="person") <= 12)),
+    (
+        "rule r: sum(pay of person via boss where active) < 9",
+        rule("r", total(pay, of="person", via="boss", where=col("active")) < 9),
+    ),
+    (
+        "rule r: coalesce(sum(pay) per site, 0) < team.payroll",
+        rule("r", coalesce(total(pay, per="site"), 0) < reach("team", "payroll")),
+    ),
+    (
+        "rule r: avg(pay) per site between min(pay) and max(pay)",
+        rule("r", average(pay, per="site").between(least(pay), greatest(pay))),
+    ),
+    (
+        "rule r: max((max(hired) per site), born) > min(hired) per site",
+        rule("r", maximum(greatest(hired, per="site"), born) > least(hired, per="site")),
+    ),
+    (
+        "rule r: hired >= born + legal_age years",
+        rule("r", hired >= born + years(const("legal_age", 18))),
+    ),
+    (
+        "rule r: pay = (previous(pay, 0) per site ordered by id) + 1",
+        rule("r", pay == previous(pay, 0, per="site", ordered_by="id") + 1),
+    ),
+    (
+        "rule r: increasing(hired) per site ordered by hired, id",
+        rule("r", increasing(hired, per="site", ordered_by=["hired", "id"])),
+    ),
+    (
+        "rule r: when active then non_decreasing(pay) ordered by id",
+        rule("r", when(col("active")).then(non_decreasing(pay, ordered_by="id"))),
+    ),
+    ("rule r: gap_free(id, 0) per site", rule("r", gap_free(col("id"), 0, per="site"))),
+    ('rule r at least 97.5% "x": pay > 0', rule("r", pay > 0, "x", share=Decimal("0.975"))),
+    ('rule r "x" at least 50%: pay > 0', rule("r", pay > 0, "x", share=Decimal("0.5"))),
+    (
+        'rule r at least 99% "x": team_id determines site, boss',
+        determines("r", "team_id", ["site", "boss"], "x", share=Decimal("0.99")),
+    ),
+    (
+        "rule r: (site, team_id) -> team (site, id)",
+        references(["site", "team_id"], "team", ["site", "id"], name="r"),
+    ),
+    ("rule r: site -> team.id", references("site", "team", "id", name="r")),
+    (
+        "rule r: no overlap (hired, left_on) per site, team_id",
+        no_overlap("r", "hired", "left_on", per=["site", "team_id"]),
+    ),
+    (
+        "rule r: forbid pair (a, b): a.site = b.site and a.hired + 3 days < b.hired",
+        forbid_pair(
+            "r",
+            ("a", "b"),
+            (reach("a", "site") == reach("b", "site"))
+            & (reach("a", "hired") + days(3) < reach("b", "hired")),
+        ),
+    ),
+    ("unique (site, hired) where active", unique("site", "hired", where=col("active"))),
+    (
+        "rule r at least 90%: unique (site, hired) where active",
+        unique("site", "hired", name="r", where=col("active"), share=Decimal("0.9")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "made"), CASES, ids=[text for text, _ in CASES])
+def test_equal_to_the_text(text: str, made: n.Rule) -> None:
+    written = Model.parse(f"{HEADER}  {text}\n}}")
+    built = Model.of([TEAM, table("person", *PERSON, made)])
+    assert built == written
+    assert Model.parse(built.to_text()) == built
+    assert repr(Model.parse(written.to_text()).tables) == repr(written.tables)
+    assert Model.parse(written.to_text()).constants == written.constants
+
+
+def test_constants_are_gathered_from_the_rules() -> None:
+    person = table("p", column("x", IntegerType()), rule("r", col("x") < const("most", 9)))
+    model = Model.of([person])
+    assert model.constants == (n.Constant("most", 9),)
+    assert model.to_text().startswith("const most = 9\n\ntable p {")
+    other = table("q", column("x", IntegerType()), rule("r", col("x") < const("most", 8)))
+    with pytest.raises(ModelError) as caught:
+        Model.of([person, other])
+    assert [d.code for d in caught.value.diagnostics] == ["E253"]
+
+
+def test_what_python_can_get_wrong() -> None:
+    with pytest.raises(UsageError, match="and then a column"):
+        reach("a")
+    with pytest.raises(UsageError, match=r"Decimal\('0.9'\)"):
+        rule("r", col("a") > 1, share=0.9)  # type: ignore[arg-type]
+    with pytest.raises(ModelError) as caught:
+        Model.of([table("t", column("a", IntegerType()), key("a", name="k"), rule("r", pay > 1))])
+    assert [d.code for d in caught.value.diagnostics] == ["E201"]
