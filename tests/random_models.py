@@ -8,7 +8,7 @@ or a figure of a group.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from synthtab import schema as s
 from synthtab.batch import Batch
 from synthtab.errors import UsageError
 from synthtab.ir import nodes as n
+from synthtab.ir.constants import is_whole
 from synthtab.ir.context import separate, separate_pair, simplified
 from synthtab.ir.typing import check
 from synthtab.ir.walk import rebuild
@@ -36,7 +37,7 @@ class ModelCase:
     batches: dict[str, Batch]
 
 
-def model_cases(seeds: range, rules: int = 6, rows: int = 7) -> Iterator[ModelCase]:
+def model_cases(seeds: Iterable[int], rules: int = 6, rows: int = 7) -> Iterator[ModelCase]:
     """Yield one case per seed: ``t`` has that many rules, and each table at most so many rows."""
     for seed in seeds:
         yield make_model(seed, rules, rows)
@@ -90,6 +91,7 @@ class ModelMaker:
         self.tables = tables
         self.table = tables["t"]
         self.maker = RuleMaker(rng, shared)
+        self.by_name = {c.name: c for c in shared}
 
     def record(self, table: n.Table) -> Record:
         """Return a row; keys and codes come from a handful of values."""
@@ -137,7 +139,8 @@ class ModelMaker:
             term = n.ColumnRef(rng.choice(ordered))
             return n.Increasing(term, rng.random() < 0.5, self.some(), self.some(2))
         if choice < 0.2:
-            name = rng.choice([*numbers, "key", "key"])
+            whole = [c for c in numbers if is_whole(n.ColumnRef(c), self.by_name)]
+            name = rng.choice([*whole, "key", "key"])
             gap_free = n.GapFree(n.ColumnRef(name), rng.randint(-1, 2), self.some())
             return rng.choice([gap_free, n.Not(gap_free)])
         try:

@@ -220,6 +220,8 @@ def _call(what: nodes.Aggregate, term: Callable[[nodes.Node], Sql]) -> Sql:
     if what.operand is None:
         return sqltext.integer(f"count(*){only}", 0, MOST_ROWS)
     operand = term(what.operand)
+    if what.function == "sum" and isinstance(operand, Number):
+        operand = sqltext.summand(operand)
     distinct = "DISTINCT " if what.distinct else ""
     text = f"{what.function}({distinct}{operand.text}){only}"
     if what.function == "count":

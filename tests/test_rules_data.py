@@ -1,0 +1,119 @@
+"""What ``validate`` reports about the real data is what their READMEs say, rule by rule.
+
+A README's figure may be about those rows only that a rule applies to ("rows with both"); the rule
+is then broken by as many rows as the README counts, and the share is that of these rows. How many
+there are is counted by a second rule, ``applies``, which has to agree with the README too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from synthtab.assess.compliance import Audit, RuleCompliance
+from synthtab.batch import Batch
+from synthtab.files import iter_batches
+from synthtab.frames import encode_frame
+from synthtab.ir.nodes import Table
+from synthtab.lang.format import format_tables
+from synthtab.lang.model import Model
+from synthtab.lang.quoting import write_name
+from synthtab.schema import DecimalType
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+RULES = sorted((ROOT / "rules").glob("*.rules"))
+FIGURES: dict[str, list[list[str]]] = json.loads(
+    (Path(__file__).parent / "rules_data.json").read_text(encoding="utf-8")
+)
+"""Per data set: ``table.rule``, the figure as the README writes it, and the rows it is about."""
+
+LONG_FRACTIONS = ("url_phishing",)
+"""Data whose binary floats have more digits than a column can declare."""
+
+
+def batches(name: str, path: Path, table: Table) -> Iterator[Batch]:
+    """Yield a file's rows in codes, fractions rounded to their columns' digits where they must."""
+    if name not in LONG_FRACTIONS:
+        yield from iter_batches(path, table.columns, ignore_extra=True)
+        return
+    digits = {c.name: c.type.scale for c in table.columns if isinstance(c.type, DecimalType)}
+    yield encode_frame(table.columns, pd.read_csv(path).round(digits), ignore_extra=True)
+
+
+def with_applies(name: str) -> Model:
+    """Return a file's model with a rule ``applies_RULE`` for every figure about some rows only."""
+    text = Model.load(ROOT / "rules" / f"{name}.rules").to_text()
+    for rule, _, *applies in FIGURES[name]:
+        table, rule = rule.split(".")
+        head = f"table {write_name(table)} {{\n"
+        assert text.count(head) == 1
+        for condition in applies:
+            text = text.replace(head, f"{head}  rule applies_{rule}: {condition}\n")
+    return Model.parse(text)
+
+
+@cache
+def audited(name: str) -> dict[str, RuleCompliance]:
+    """Return what validation finds out about every rule of a data set, by ``table.rule``."""
+    model = with_applies(name)
+    paths = {t.name: p for t in model.tables for p in (DATA / name).glob(f"{t.name}.csv*")}
+    if missing := [t.name for t in model.tables if t.name not in paths]:
+        pytest.skip(f"needs {', '.join(missing)} of the data set {name} in {DATA}")
+    audit = Audit(model.tables)
+    for table, path in paths.items():
+        for batch in batches(name, path, model.table(table)):
+            audit.add(table, batch)
+    results = audit.results()
+    assert not [u for r in results.values() for u in r.unchecked]
+    return {f"{table}.{r.name}": r for table, found in results.items() for r in found.rules}
+
+
+def rounded(part: int, whole: int, like: str) -> str:
+    """Return a share in percent with as many digits as another has."""
+    exponent = Decimal(like).as_tuple().exponent
+    assert isinstance(exponent, int)
+    step = Decimal(1).scaleb(exponent)
+    return str((Decimal(100 * part) / whole).quantize(step, ROUND_HALF_EVEN))
+
+
+@pytest.mark.parametrize(
+    ("name", "figure"),
+    [(name, figure) for name, figures in FIGURES.items() for figure in figures],
+    ids=lambda v: v if isinstance(v, str) else v[0],
+)
+def test_the_share_is_the_readmes(name: str, figure: list[str]) -> None:
+    rule, written, *applies = figure
+    results = audited(name)
+    result = results[rule]
+    assert written in (DATA / name / "README.md").read_text(encoding="utf-8")
+    found = re.fullmatch(r"([0-9.]+)% \(([0-9]+)/([0-9]+)\)", written)
+    assert found is not None
+    percent, good, of = found[1], int(found[2]), int(found[3])
+    table, _, own = rule.partition(".")
+    rows = result.rows - sum(results[f"{table}.applies_{own}"].violated for _ in applies)
+    assert rows == of
+    assert rows - result.violated == good
+    assert rounded(rows - result.violated, rows, percent) == percent
+    assert result.kept
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_hard_rules_hold_in_every_row_and_soft_ones_in_their_share(name: str) -> None:
+    own = {k: r for k, r in audited(name).items() if not k.partition(".")[2].startswith("applies_")}
+    broken = [k for k, r in own.items() if (r.violated if r.required is None else not r.kept)]
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda p: p.stem)
+def test_a_file_is_well_formed_and_its_layout_says_the_same(path: Path) -> None:
+    model = Model.load(path)
+    assert not model.warnings
+    assert Model.parse(format_tables(model.tables, model.constants)) == model
