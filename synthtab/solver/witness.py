@@ -16,9 +16,9 @@ from synthtab.ir import core, nodes
 from synthtab.ir.evaluate import evaluate
 from synthtab.lang.quoting import write_name
 from synthtab.schema import TextType, Value
-from synthtab.solver import reach
+from synthtab.solver.diff import twins
 from synthtab.solver.eliminate import Deadline
-from synthtab.solver.inquiry import Answer, Cell, Inquiry, Row, broken, rule_claims
+from synthtab.solver.inquiry import ANY_ROW, Answer, Cell, Inquiry, Row, broken, rule_claims
 from synthtab.solver.report import listed
 from synthtab.solver.vary import Sampler, stir
 from synthtab.solver.wording import decoded
@@ -70,10 +70,12 @@ def breaking(table: nodes.Table, *, seed: int = 0, budget_s: float = 10.0) -> li
     whole.provide()
     out = []
     for rule in table.rules:
-        if isinstance(rule, nodes.RowRule):
+        if isinstance(rule, nodes.RowRule) and rule in table.row_rules:
             out.append(whole.breaking_row(rule))
-        elif isinstance(rule, nodes.UniqueRule):
+        elif isinstance(rule, nodes.UniqueRule) and rule in table.unique_rules:
             out.append(whole.twins(rule))
+        else:
+            out.append(Breaking(rule.name, reason="not decided: it is about several rows"))
     return out
 
 
@@ -114,7 +116,7 @@ class _Whole:
         for _ in range(n * MAX_ASKED):
             if start.row is None or len(rows) >= n or self.deadline.spent():
                 break
-            made = decoded(self._stirred(start.row, core.Truth(True), ()), self.table)
+            made = decoded(self._stirred(start.row, ANY_ROW, set()), self.table)
             fresh = not any(
                 alike(self.table, u, made, r) for u in self.table.unique_rules for r in rows
             )
@@ -156,19 +158,10 @@ class _Whole:
                 rule.name,
                 reason=f"cannot be broken alone: rows that break it break {inside.name} as well",
             )
-        filled = core.And((core.Truth(True), *(reach.is_filled(c) for c in rule.columns)))
-        first = self.inquiry.can(filled)
-        if first.row is None:
-            return Breaking(rule.name, reason=_why_not(first, rule))
-        one = self._stirred(first.row, filled, ())
-        apart = tuple(
-            core.Or(tuple(core.Not(core.IsTrue(_is(c, one[c]))) for c in u.columns)) for u in others
-        )
-        wanted = core.And((*(_is(c, one[c]) for c in rule.columns), *apart, core.Truth(True)))
-        second = self.inquiry.can(wanted)
-        if second.row is None:
-            return Breaking(rule.name, reason=_why_not(second, rule))
-        other = self._stirred(second.row, wanted, ())
+        pair = twins(self.inquiry, rule, others, lambda r, w: self._stirred(r, w, set()))
+        if isinstance(pair, Answer):
+            return Breaking(rule.name, reason=_why_not(pair, rule))
+        one, other = pair
         return self._checked_twins(
             rule, others, decoded(one, self.table), decoded(other, self.table)
         )
@@ -182,7 +175,7 @@ class _Whole:
             return Breaking(rule.name, (one, other))
         return Breaking(rule.name, reason="not decided: the rows found did not stand the check")
 
-    def _stirred(self, row: Row, wanted: core.Cond, without: set[int] | tuple[()]) -> Row:
+    def _stirred(self, row: Row, wanted: core.Cond, without: set[int]) -> Row:
         claims = [c for k, c in enumerate(self.inquiry.claims) if k not in without]
         picked = self._rng.permutation(len(self.donors))[:DONATIONS]
         return stir(
@@ -196,19 +189,11 @@ class _Whole:
         )
 
 
-def _is(column: str, cell: Cell) -> core.Cond:
-    if cell is None:
-        return reach.is_null(column)
-    if isinstance(cell, str):
-        return core.TextIs(core.Var(column), cell)
-    return reach.equals(column, cell)
-
-
 def _why_not(answer: Answer, rule: nodes.UniqueRule) -> str:
     if answer.verdict == "open":
         return f"not decided: {answer.reason}"
     names = ", ".join(write_name(c) for c in rule.columns)
-    return f"cannot be broken alone: no two lawful rows agree on {names} and differ elsewhere"
+    return f"cannot be broken: no lawful row has a value in every one of {names}"
 
 
 def _rows(batch: Batch) -> list[tuple[Batch, int]]:
