@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import adult, plans, repairs, validation
+from bench import adult, checks, plans, repairs, validation
 from bench.report import Section, markdown
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["adult", "plans", "repair", "validate", "all"])
+    parser.add_argument("what", choices=["adult", "check", "plans", "repair", "validate", "all"])
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     given = parser.parse_args()
     runs = {
         "adult": lambda: adult.run(given.rows, given.seed),
+        "check": lambda: checks.run(given.seed),
         "plans": plans.run,
         "repair": lambda: repairs.run(given.seed),
         "validate": lambda: validation.run(given.seed),

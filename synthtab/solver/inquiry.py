@@ -104,10 +104,13 @@ class Inquiry:
         self.backend = SmtBackend(table)
         self._kept = [self.backend.holds_lowered(c.condition) for c in self.claims]
         self._marks = [z3.Bool(f"\x03claim {k}", self._context) for k in range(len(self.claims))]
+        self._place = {m.get_id(): k for k, m in enumerate(self._marks)}
         self._solver = z3.Solver(ctx=self._context)
         self._facts: list[z3.BoolRef] = []
         self._seen: set[str] = set()
         self._asked = 0
+        # Of each question answered with no: the positions of claims that this rests on.
+        self._blamed: dict[core.Cond, list[int]] = {}
         self._solver.add(*(self.backend.range_formula(c) for c in table.column_names))
         for mark, kept in zip(self._marks, self._kept, strict=True):
             self._solver.add(z3.Implies(mark, kept))
@@ -131,14 +134,19 @@ class Inquiry:
         row = self._from_pool(wanted, needed)
         return Answer("yes", row) if row is not None else self._ask(wanted, needed)
 
-    def because(self, wanted: core.Cond = ANY_ROW, without: Collection[int] = ()) -> list[Claim]:
+    def because(self, wanted: core.Cond = ANY_ROW) -> list[Claim]:
         """Return a smallest set of claims and column ranges that make ``wanted`` impossible.
 
-        Only after :meth:`can` said no. None of the set can be spared; ranges are left out first.
+        Only after :meth:`can` said no to the question; of several times it did, the last counts.
+        None of the set can be spared, as far as there is time to make sure; ranges are left out
+        first.
         """
+        blamed = self._blamed[wanted]
+        spoken = {v for k in blamed for v in variables(self.claims[k].condition)}
+        spoken |= set(variables(wanted))
         claims = [
-            *((self.claims[k], self._kept[k]) for k in range(len(self.claims)) if k not in without),
-            *self._ranges(),
+            *((self.claims[k], self._kept[k]) for k in blamed),
+            *self._ranges(spoken),
         ]
         solver = z3.Solver(ctx=self._context)
         solver.add(*self._facts, self.backend.condition(wanted).true)
@@ -203,6 +211,9 @@ class Inquiry:
         for _ in range(MAX_ROUNDS):
             model = self._model(given, here)
             if isinstance(model, Answer):
+                if model.verdict == "no":
+                    core_ = [self._place.get(m.get_id()) for m in self._solver.unsat_core()]
+                    self._blamed[wanted] = sorted(k for k in core_ if k is not None)
                 reason = NO_STRING if weakened else model.reason
                 return Answer("open" if weakened else model.verdict, reason=reason)
             row = self._wording.row(self.backend, model)
@@ -242,7 +253,12 @@ class Inquiry:
         if self.deadline.spent():
             return z3.unknown
         solver.set("timeout", min(self._slice_ms, self.deadline.left_ms()))
-        return solver.check(*given)
+        # solver.check(*given), without a cast of every literal at every call.
+        literals = (z3.Ast * len(given))(*(g.ast for g in given))
+        verdict = z3.Z3_solver_check_assumptions(
+            self._context.ref(), solver.solver, len(given), literals
+        )
+        return z3.CheckSatResult(verdict)
 
     def _refine(self, model: z3.ModelRef, row: Row | None) -> list[lemmas.Lemma]:
         numbers = row if row is not None else self._wording.row(self.backend, model, texts=False)
@@ -282,13 +298,14 @@ class Inquiry:
         if self._texts and any(isinstance(h.term, lemmas.Fact) for h in fresh):
             self._learn(mutual)
 
-    def _ranges(self) -> list[tuple[Claim, z3.BoolRef]]:
+    def _ranges(self, columns: Collection[str]) -> list[tuple[Claim, z3.BoolRef]]:
         return [
             (
                 Claim(f"the range of {c.name}", ANY_ROW, c.span, is_rule=False),
                 self.backend.range_formula(c.name),
             )
             for c in self.table.columns
+            if c.name in columns
         ]
 
     # Rows.

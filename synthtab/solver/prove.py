@@ -119,7 +119,7 @@ def satisfiable(group: Examined) -> None:
         if answer.verdict != "no":
             break
         group.alive = False
-        reasons = inquiry.because(without=without)
+        reasons = inquiry.because()
         group.found.append(report.conflict(group.table, reasons, group.source))
         blamed = [r for r in reasons if r.is_rule]
         if not blamed:
@@ -165,7 +165,7 @@ def redundant(group: Examined) -> None:
         wanted = broken(group.inquiry.claims[k].condition)
         answer = group.inquiry.can(wanted, {*without, k})
         if answer.verdict == "no":
-            reasons = group.inquiry.because(wanted, {*without, k})
+            reasons = group.inquiry.because(wanted)
             group.found.append(report.implied(rule, reasons, group.source))
             without.add(k)
         elif answer.verdict == "open":

@@ -139,7 +139,7 @@ class _Whole:
     def _reason(self, answer: Answer, wanted: core.Cond, k: int) -> str:
         if answer.verdict == "open":
             return f"not decided: {answer.reason}"
-        reasons = self.inquiry.because(wanted, {k})
+        reasons = self.inquiry.because(wanted)
         rules = [r.title for r in reasons if r.is_rule]
         if not rules:
             names = listed([r.title for r in reasons])

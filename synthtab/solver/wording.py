@@ -29,6 +29,8 @@ class Wording:
         self._rng = np.random.default_rng(seed)
         self._sources: dict[tuple[str | None, int], Strings] = {}
         self._literals: dict[str, None] = {}
+        self._optional = {c.name for c in table.columns if c.optional}
+        self._values: dict[str, z3.ArithRef] = {}
 
     def hear(self, backend: SmtBackend) -> None:
         """Take note of the strings that rules name."""
@@ -44,14 +46,17 @@ class Wording:
         cells: Cells = {}
         alike: dict[int | str, list[str]] = {}
         for column in self._columns:
-            if z3.is_true(model.eval(backend.null(column))):
+            if column in self._optional and z3.is_true(model.eval(backend.null(column))):
                 cells[column] = None
                 continue
-            code = _number(model, backend.value(column), backend.ranges[column])
+            value = self._values.get(column)
+            if value is None:
+                value = self._values[column] = backend.value(column)
+            code = _number(model, value, backend.ranges[column])
             cells[column] = code
             if column in self._types:
                 # A code the model leaves open is that of a string of its own.
-                free = not z3.is_int_value(model.eval(backend.value(column)))
+                free = not z3.is_int_value(model.eval(value))
                 alike.setdefault(column if free else code, []).append(column)
                 cells[column] = ""
         taken: set[str] = set()
