@@ -23,6 +23,14 @@ class Part:
     title: str
     inner: tuple[Part, ...] = ()
 
+    @property
+    def is_branch(self) -> bool:
+        """Whether it is a branch of a ``case``, which earlier branches can keep from its turn."""
+        return self.title == _BRANCH
+
+
+_BRANCH = "a branch of `case`"
+
 
 def parts(node: nodes.Node, table: nodes.Table, *, negated: bool = False) -> tuple[Part, ...]:
     """Return the outermost parts of a checked condition or term.
@@ -45,7 +53,7 @@ def parts(node: nodes.Node, table: nodes.Table, *, negated: bool = False) -> tup
                 own = lower(condition, table)
                 within = (*parts(condition, table), *parts(term, table))
                 taken = core.And((*before, own)) if before else own
-                found.append(Part(condition, taken, "a branch of `case`", within))
+                found.append(Part(condition, taken, _BRANCH, within))
                 before.append(core.Not(core.IsTrue(own)))
             last = () if otherwise is None else parts(otherwise, table)
             return (*found, *last)

@@ -161,22 +161,41 @@ def _more(
     if any(b.verdict == "open" for b in bases):
         opened.append("whether the rules of one version can be kept at all")
         return []
+    # Where the other version allows nothing at all in one group, that alone is the reason.
+    empty = [
+        at for at, base in enumerate(bases) if base.row and inquiries[at].can().verdict == "no"
+    ]
     causes: list[Cause] = []
-    for at, (part, inquiry) in enumerate(zip(parts, inquiries, strict=True)):
-        dropped = set(_fresh(part.rules, limit))
-        # Every claim kept here is needed beside the others: the set of causes is a smallest one.
-        for own in sorted(dropped):
-            claim = inquiry.claims[own]
-            answer = _row_breaking(inquiry, claim, own, dropped)
-            if answer.verdict == "open":
-                opened.append(f"whether {claim.title} makes a difference ({answer.reason})")
-            if answer.row is None:
-                continue
-            dropped.discard(own)
+    for at in empty[:1] or range(len(parts)):
+        fresh_here = _fresh(parts[at].rules, limit)
+        for claim, answer in _smallest(inquiries[at], fresh_here, bool(empty), opened):
             whole = _whole([*bases[:at], answer, *bases[at + 1 :]])
             show = len(causes) < MAX_WITNESSES
             causes.append(Cause(claim.title, (decoded(whole, table),) if show else ()))
     return causes
+
+
+def _smallest(
+    inquiry: Inquiry, fresh: set[int], empty: bool, opened: list[str]
+) -> list[tuple[Claim, Answer]]:
+    """Return a smallest set of ``fresh`` claims that implies all of them, beside the others.
+
+    Each comes with a row that breaks it and no other of the set. ``empty``: all claims together
+    allow no row, and the set is a smallest one of which that is true.
+    """
+    dropped: set[int] = set()
+    needed: dict[int, Answer] = {}
+    for own in sorted(fresh, reverse=True):
+        claim = inquiry.claims[own]
+        wanted = ANY_ROW if empty else broken(claim.condition)
+        answer = inquiry.can(wanted, {own, *dropped})
+        if answer.verdict == "open":
+            opened.append(f"whether {claim.title} makes a difference ({answer.reason})")
+        elif answer.verdict == "no":
+            dropped.add(own)
+        else:
+            needed[own] = answer
+    return [(inquiry.claims[own], needed[own]) for own in sorted(needed)]
 
 
 def _fresh(rules: Sequence[int], limit: int) -> set[int]:
@@ -188,13 +207,6 @@ def _base(inquiry: Inquiry, fresh: set[int]) -> Answer:
     """Find a row that the one version allows; if possible the other does as well."""
     plain = inquiry.can()
     return plain if plain.verdict == "yes" else inquiry.can(without=fresh)
-
-
-def _row_breaking(inquiry: Inquiry, claim: Claim, own: int, dropped: set[int]) -> Answer:
-    """Look for a row that breaks one claim: alone if there is such, else with those still open."""
-    wanted = broken(claim.condition)
-    alone = inquiry.can(wanted, {own})
-    return alone if alone.verdict == "yes" else inquiry.can(wanted, dropped)
 
 
 def _whole(answers: Sequence[Answer]) -> Row:

@@ -145,7 +145,7 @@ def _condition(group: Examined, rule: nodes.RowRule, part: Part) -> None:
         group.found.append(report.never_holds(rule, part, reasons, group.source))
         return
     if answer.verdict == "open":
-        what = f"whether {part.title} of rule {rule.name} can hold"
+        what = f"whether {part.title} in rule {rule.name} can hold"
         group.leave(what, part.node.span or rule.span, answer.reason)
     for inner in part.inner:
         _condition(group, rule, inner)

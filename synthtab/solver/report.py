@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from synthtab.diagnostics import Diagnostic, Label, Severity, Source, Span
 from synthtab.ir import nodes
@@ -30,7 +31,9 @@ def value_of(column: Column, cell: int | str | None) -> str:
         return "NULL"
     if isinstance(cell, str):
         return write_string(cell)
-    return format_value(decode_value(column.type, cell))
+    value = decode_value(column.type, cell)
+    # Without zeros after the last digit that counts, as people write an end of a range.
+    return format_value(value.normalize() if isinstance(value, Decimal) else value)
 
 
 def conflict(table: nodes.Table, reasons: Sequence[Claim], source: Source | None) -> Diagnostic:
@@ -85,10 +88,15 @@ def never_holds(
     rule: nodes.RowRule, part: Part, reasons: Sequence[Claim], source: Source | None
 ) -> Diagnostic:
     """W306: a condition no row makes TRUE."""
+    where = f"{part.title} in rule {rule.name}"
+    said = (
+        f"{where} is never taken in a row that keeps the rules"
+        if part.is_branch
+        else f"{where} can never hold: no row that keeps the rules makes it TRUE"
+    )
     return _finding(
         "W306",
-        f"{part.title} of rule {rule.name} can never hold: no row that keeps the rules makes it "
-        f"TRUE{_why(reasons)}",
+        said + _why(reasons),
         part.node.span or rule.span,
         "correct the condition, or leave it out",
         source,

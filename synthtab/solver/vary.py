@@ -31,6 +31,8 @@ from synthtab.solver.project import compile_plan
 from synthtab.solver.strings import Strings
 
 NULL_SHARE = 0.15
+# Texts drawn from those that rules speak of, where they do.
+NAMED_SHARE = 0.3
 # Where no range is declared, values are drawn from the first so many whole units above 0.
 FREE_UNITS = 10_000
 # Days of the years 1970 to 2029.
@@ -122,8 +124,14 @@ class Sampler:
         strings: list[str] = []
         for column in self._table.columns:
             if isinstance(column.type, TextType):
-                own = texts_for(column, self._literals.get(column.name, ()), self._rng)
-                codes = self._rng.integers(0, max(1, len(own)), n) + len(strings)
+                named = self._literals.get(column.name, [])
+                own = texts_for(column, named, self._rng)
+                few = len(set(named) & set(own))  # they come first
+                codes = self._rng.integers(0, max(1, len(own)), n)
+                if few:
+                    pick = self._rng.integers(0, few, n)
+                    codes = np.where(self._rng.random(n) < NAMED_SHARE, pick, codes)
+                codes += len(strings)
                 strings += own
                 nulls = (
                     self._rng.random(n) < NULL_SHARE if column.optional else np.zeros(n, dtype=bool)

@@ -19,7 +19,9 @@ from synthtab.schema import TextType, Value
 from synthtab.solver.diff import twins
 from synthtab.solver.eliminate import Deadline
 from synthtab.solver.inquiry import ANY_ROW, Answer, Cell, Inquiry, Row, broken, rule_claims
+from synthtab.solver.lemmas import fact_value, text_facts
 from synthtab.solver.report import listed
+from synthtab.solver.strings import Strings
 from synthtab.solver.vary import Sampler, stir
 from synthtab.solver.wording import decoded
 
@@ -28,6 +30,8 @@ MAX_ASKED = 64
 # Lawful rows drawn to take values from, and how many of them a row is offered.
 DONORS = 64
 DONATIONS = 6
+# Strings drawn to find some for each pattern that rules speak of, and how many of them are kept.
+DRAWN, PER_PATTERN = 400, 20
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,25 @@ class _Whole:
         self.table, self.deadline, self._rng = table, deadline, rng
         self.inquiry = Inquiry(table, rule_claims(table, table.row_rules), deadline)
         self.literals = {
-            c.name: self.inquiry.strings_of(c.name)
+            c.name: self._named(c.name, c.type)
             for c in table.columns
             if isinstance(c.type, TextType)
         }
         self.donors: list[Row] = []
+
+    def _named(self, column: str, kind: TextType) -> list[str]:
+        """Return strings for what rules say of a text column: those named, and some per pattern."""
+        found = dict.fromkeys(self.inquiry.strings_of(column))
+        source = Strings(kind.pattern, kind.max_length)
+        drawn = [t for t in (source.draw(self._rng) for _ in range(DRAWN)) if t is not None]
+        for fact, _ in text_facts(self.inquiry.backend, column):
+            if isinstance(fact, core.TextMatch) and fact.pattern != kind.pattern:
+                row = self.inquiry.can(fact).row
+                one = None if row is None else row[column]
+                found |= dict.fromkeys([one] if isinstance(one, str) else [])
+                fits = [t for t in drawn if fact_value(fact, t)]
+                found |= dict.fromkeys(fits[:PER_PATTERN])
+        return [t for t in found if source.has(t)]
 
     def provide(self) -> None:
         """Draw lawful rows to take values from, where there are any."""

@@ -7,6 +7,8 @@ import pytest
 from small_tables import all_rows, lawful, random_table
 
 from synthtab.errors import InfeasibleError
+from synthtab.lang.model import Model
+from synthtab.schema import INT64_MAX
 from synthtab.solver.project import compile_plan
 
 
@@ -57,3 +59,9 @@ def test_projections_are_exactly_the_prefixes_that_can_be_completed(block):
         if plan.exact:
             assert allowed == good, f"seed {seed}"
     assert checked > 100
+
+
+def test_a_column_without_a_range_has_its_whole_domain() -> None:
+    table = Model.parse("table t { a integer rule big: a > 5_000_000 }").table()
+    allowed = compile_plan(table).feasible("a", {})
+    assert (int(allowed.lo[0, 0]), int(allowed.hi[0, 0])) == (5_000_001, INT64_MAX)
