@@ -222,7 +222,12 @@ class Inquiry:
             found = self._refine(model, row)
             here = [lemma.here for lemma in found]
             if not found:
-                # The strings were at fault: leave this combination of facts, and remember that.
+                # The strings were at fault. If there are none, that is so for every row; else leave
+                # this combination of facts, and remember that.
+                nowhere = self._wording.impossible(self.backend, model)
+                if nowhere:
+                    self._learn([z3.Not(z3.And(nowhere))])
+                    continue
                 weakened = True
                 excluded = self._wording.facts_of(self.backend, model)
                 if not excluded:

@@ -11,6 +11,7 @@ import z3
 from synthtab.backends.smt import SmtBackend
 from synthtab.ir import core, nodes
 from synthtab.schema import TextType, Value, decode_value
+from synthtab.solver.language import TooLargeError, shortest
 from synthtab.solver.lemmas import Fact, fact_value, text_facts
 from synthtab.solver.strings import Strings
 
@@ -77,6 +78,22 @@ class Wording:
             if z3.is_int_value(model.eval(backend.value(hidden.name)))
         ]
 
+    def impossible(self, backend: SmtBackend, model: z3.ModelRef) -> list[z3.BoolRef]:
+        """Return things a model says of one text column that are true of no string; [] if none."""
+        for column, kind in self._types.items():
+            said = [
+                (fact, hidden, value.as_long())
+                for fact, hidden in text_facts(backend, column)
+                if z3.is_int_value(value := model.eval(backend.value(hidden.name)))
+            ]
+            facts = [(fact, value) for fact, _, value in said]
+            try:
+                if facts and _found([kind.pattern], facts, kind.max_length) is None:
+                    return [backend.value(h.name) == v for _, h, v in said]
+            except TooLargeError:
+                continue
+        return []
+
     def _string(
         self, backend: SmtBackend, model: z3.ModelRef, columns: list[str], taken: set[str]
     ) -> str | None:
@@ -109,12 +126,27 @@ class Wording:
                 and all(fact_value(fact, text) == value for fact, value in wanted)
             ):
                 return text
-        return None
+        others = [*wanted, *((core.TextIs(core.Var(""), t), 0) for t in taken)]
+        try:
+            return _found([k.pattern for k in kinds], others, most)
+        except TooLargeError:
+            return None
 
     def _source(self, pattern: str | None, most: int) -> Strings:
         if (pattern, most) not in self._sources:
             self._sources[pattern, most] = Strings(pattern, most)
         return self._sources[pattern, most]
+
+
+def _found(declared: list[str | None], facts: list[tuple[Fact, int]], most: int) -> str | None:
+    """Return a string of which all facts are true; None where there is none."""
+    lengths = {v for f, v in facts if isinstance(f, core.TextLength)}
+    if len(lengths) > 1:
+        return None
+    patterns = [(p, True) for p in declared if p is not None]
+    patterns += [(f.pattern, bool(v)) for f, v in facts if isinstance(f, core.TextMatch)]
+    literals = [(f.text, bool(v)) for f, v in facts if isinstance(f, core.TextIs)]
+    return shortest(patterns, literals, most, lengths.pop() if lengths else None)
 
 
 def _number(model: z3.ModelRef, value: z3.ArithRef, domain: tuple[int, int]) -> int:

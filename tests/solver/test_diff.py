@@ -155,6 +155,10 @@ def test_columns_that_change_are_reported_and_compared() -> None:
         "the digits of d",
     }
     assert compared(BASE.replace("text(8)", "text(9)")).verdict == "looser"
+    assert compared(BASE.replace("/[A-Z]+/", "/[A-Z]*/")).verdict == "looser"
+    assert compared(BASE.replace("/[A-Z]+/", "/[A-Z]{2,}/")).verdict == "stricter"
+    assert compared(BASE.replace("/[A-Z]+/", "/[A-Z][A-Z]*/")).verdict == "equivalent"
+    assert compared(BASE.replace("/[A-Z]+/", "/[B-Z]*A?/")).verdict == "neither"
     assert compared(BASE.replace("'x', 'z'", "'z', 'x'")).verdict == "neither"
 
 

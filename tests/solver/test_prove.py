@@ -111,6 +111,11 @@ def test_forbidding_with_false_is_no_mistake() -> None:
         ("length(code) <= 6", ["W305"]),
         ("code = 'abc' or price > 3", ["W306", "W311"]),
         ("when code like 'A%' then other like 'B%'", []),
+        ("not (code like '%7%')", ["W305"]),
+        ("when code matching /A+/ then code like 'A%' and not (code like '%B%')", ["W305"]),
+        ("when code matching /(A|B)*A(A|B)/ then code matching /(A|B)*B(A|B)/", ["W306"]),
+        ("when code like '_%' and length(code) > 5 then length(code) = 6", ["W305"]),
+        ("when other like '% %' and length(other) = 1 then other = ' '", ["W305"]),
     ],
 )
 def test_terms_the_solver_cannot_see_into(rule: str, code: list[str]) -> None:
