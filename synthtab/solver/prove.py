@@ -76,12 +76,9 @@ def examine(
         if any(group.undecided for group in some):
             found.append(report.rules_undecided(table, budget_s, source))
         opened = [o for group in some for o in group.opened]
-        if rows is not None and all(g.alive for g in some):
-            room = room_for(table, rows, [g.inquiry for g in some], deadline)
-            if room.enough is None:
-                opened.append((f"whether {rows:,} rows can exist", table.span))
-            elif room.rule is not None:
-                found.append(report.too_few_rows(table, room.rule, room.most, rows, source))
+        if rows is not None:
+            short = _too_few(table, some, rows, deadline, source, opened)
+            found += [] if short is None else [short]
         if opened:
             found.append(report.undecided(table, opened, budget_s, source))
     return sorted(found, key=_place)
@@ -284,6 +281,29 @@ def _end(group: Examined, column: Column, *, low: bool) -> int | None:
         what = f"the {word} value of {write_name(column.name)}"
         group.leave(what, column.span, found.reason)
     return None
+
+
+def _too_few(
+    table: nodes.Table,
+    examined: Sequence[Examined],
+    rows: int,
+    deadline: Deadline,
+    source: Source | None,
+    opened: list[tuple[str, Span | None]],
+) -> Diagnostic | None:
+    """Return E304 where ``rows`` rows cannot exist for want of keys; note where that is open."""
+    if any(group.found and not group.alive for group in examined):
+        return None  # no row can exist, which was said
+    question = f"whether {rows:,} rows can exist", table.span
+    if any(group.undecided for group in examined):
+        opened.append(question)
+        return None
+    room = room_for(table, rows, [g.inquiry for g in examined], deadline)
+    if room.enough is None:
+        opened.append(question)
+    if room.rule is None:
+        return None
+    return report.too_few_rows(table, room.rule, room.most, rows, source)
 
 
 def _place(finding: Diagnostic) -> tuple[int, int, str]:

@@ -139,6 +139,8 @@ def test_what_time_does_not_allow_is_said() -> None:
     (found,) = findings(text, budget_s=0)
     assert found.code == "W303"
     assert "whether the rules of table 't' can be satisfied" in found.message
+    asked = findings(text, budget_s=0, rows=5)
+    assert any("whether 5 rows can exist" in d.message for d in asked)
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(36, []), (37, ["E304"]), (10**9, ["E304"])])
