@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from synthtab.cli import common, pages
+from synthtab.cli import common
 from synthtab.lang.model import Model
 
 app = typer.Typer(
@@ -117,19 +117,6 @@ def witness(
     chosen = Model.load(file).table(table)
     found = proving.witness(chosen, n, breaking, csv, as_json, seed, budget)
     common.finish(common.FINE if found else common.FINDINGS)
-
-
-@app.command()
-def explain(
-    code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="A diagnostic's code, as E301.")
-    ] = None,
-) -> None:
-    """Print the page about a diagnostic: what it means, an example, the way out; or list them.
-
-    Example: [cyan]rulecheck explain E301[/]
-    """
-    common.print_text(pages.listing() if code is None else pages.page(code))
 
 
 @app.command("compile")

@@ -1,4 +1,4 @@
-"""rulecheck's check, diff, witness and explain: output, exit codes, completion."""
+"""rulecheck's check, diff and witness: output, exit codes, completion."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from synthtab.cli import pages, proving, rulecheck, synthtab
-from synthtab.diagnostics import CODES
+from synthtab.cli import proving, rulecheck, synthtab
 from synthtab.lang.model import Model
 from synthtab.solver.witness import broken_rules
 
@@ -146,21 +145,6 @@ def test_wide_rows_are_listed_by_name(call: Call, tmp_path: Path) -> None:
     columns = "".join(f"  c{k} integer in 0 .. 9\n" for k in range(proving.MAX_COLUMNS + 1))
     path = write(tmp_path, f"table wide {{\n{columns}}}\n")
     assert "c0 = " in call(rulecheck.main, "witness", path, "-n", 2).out
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_explain_prints_every_page(code: str) -> None:
-    assert pages.page(code.lower()).startswith(f"# {code}: ")
-
-
-def test_explain_on_the_command_line(call: Call) -> None:
-    assert "## Fix" in call(rulecheck.main, "explain", "E301").out
-    listed = call(rulecheck.main, "explain").out.splitlines()
-    assert [line.split()[0] for line in listed] == sorted(CODES)
-    ran = call(rulecheck.main, "explain", "E3001")
-    assert ran.code == 2
-    assert "no diagnostic 'E3001'" in ran.err
-    assert "E301" in ran.err
 
 
 @pytest.mark.parametrize("module", [rulecheck, synthtab], ids=["rulecheck", "synthtab"])
