@@ -163,6 +163,9 @@ def redundant(group: Examined) -> None:
         answer = group.inquiry.can(wanted, {*without, k})
         if answer.verdict == "no":
             reasons = group.inquiry.because(wanted)
+            # A smallest set need not be the simplest: perhaps no rule is needed at all.
+            if group.inquiry.can(wanted, range(len(group.rules))).verdict == "no":
+                reasons = group.inquiry.because(wanted)
             group.found.append(report.implied(rule, reasons, group.source))
             without.add(k)
         elif answer.verdict == "open":

@@ -82,7 +82,7 @@ def expected(table: nodes.Table) -> set[tuple[str, str]]:
     return out
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", [*range(100), 2405, 2501, 2575])
 def test_findings_are_those_of_brute_force(seed: int) -> None:
     table = random_table(random.Random(seed))
     wanted = expected(table)
