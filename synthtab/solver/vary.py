@@ -16,6 +16,7 @@ from synthtab.backends.vector import Evaluator, VectorBackend
 from synthtab.batch import Batch, Codes, Mask, concat
 from synthtab.ir import core, nodes
 from synthtab.ir.corewalk import variables
+from synthtab.ir.walk import columns_of
 from synthtab.schema import (
     DAY_SECONDS,
     Column,
@@ -39,6 +40,8 @@ FREE_UNITS = 10_000
 FREE_DAYS = 21_915
 CANDIDATES = 48
 SWEEPS = 3
+# Seconds for a Plan in all, and the number of connected parts they are shared among at most.
+PLAN_S, MOST_PARTS = 3.0, 4
 ROUNDS = 12
 TEXTS = 200
 
@@ -79,7 +82,7 @@ def texts_for(column: Column, literals: Sequence[str], rng: np.random.Generator)
 class Sampler:
     """Draws lawful rows of a table. Raises InfeasibleError at once where there are none.
 
-    ``literals`` are the strings rules name, per text column. ``budget_s`` is the Plan's.
+    ``literals`` are the strings rules name, per text column. ``budget_s`` is the Plan's, in seconds.
     """
 
     def __init__(
@@ -91,7 +94,9 @@ class Sampler:
         budget_s: float = 10.0,
     ) -> None:
         self._table, self._rng = table, rng
-        self._plan = compile_plan(table, budget_s=budget_s)
+        # An inexact Plan costs rows that are thrown away, no more: little time is well spent on it.
+        parts = max(1, len({columns_of(r.condition) for r in table.row_rules}))
+        self._plan = compile_plan(table, budget_s=min(budget_s, PLAN_S) / min(parts, MOST_PARTS))
         self._backend = VectorBackend(table)
         self._literals = literals or {}
 
