@@ -82,7 +82,7 @@ def texts_for(column: Column, literals: Sequence[str], rng: np.random.Generator)
 class Sampler:
     """Draws lawful rows of a table. Raises InfeasibleError at once where there are none.
 
-    ``literals`` are the strings rules name, per text column. ``budget_s`` is the Plan's, in seconds.
+    ``literals`` are the strings rules name, per text column; ``budget_s`` bounds the Plan's time.
     """
 
     def __init__(
