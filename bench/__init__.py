@@ -1,4 +1,4 @@
-"""Measurements behind docs/results.md: ``python -m bench {adult,plans,repair,validate,all}``."""
+"""Measurements behind docs/results.md: ``python -m bench {adult,check,plans,...,all}``."""
 
 import os
 

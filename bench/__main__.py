@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import adult, plans, repairs, support, validation
+from bench import adult, checks, plans, repairs, support, validation
 from bench.report import Section, markdown
 
 HEADER = """# Results
@@ -23,7 +23,8 @@ of speed are those of one machine on one day.
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["adult", "plans", "repair", "validate", "all", "support"])
+    names = ["adult", "check", "plans", "repair", "validate", "all", "support"]
+    parser.add_argument("what", choices=names)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures to this file as well")
@@ -33,6 +34,7 @@ def main() -> None:
         return
     runs = {
         "adult": lambda: adult.run(given.rows, given.seed),
+        "check": lambda: checks.run(given.seed),
         "plans": plans.run,
         "repair": lambda: repairs.run(given.seed),
         "validate": lambda: validation.run(given.seed),

@@ -78,11 +78,20 @@ CODES: Mapping[str, str] = MappingProxyType(
         "E253": "a constant's name is taken",
         "E301": "rules that contradict each other",
         "E302": "a column that can hold no value",
+        "E304": "more rows asked for than can exist",
         "W201": "a constant finer than its column",
         "W202": "division by zero",
         "W203": "a range that says less than it seems",
         "W204": "an order that may not tell rows apart",
-        "W303": "not decided whether the rules contradict each other",
+        "W303": "not decided in the time there was",
+        "W304": "a rule that others imply",
+        "W305": "a rule that nothing can break",
+        "W306": "a condition that can never hold",
+        "W307": "a column that can hold one value only",
+        "W308": "a column that is always NULL",
+        "W309": "an optional column that is never NULL",
+        "W310": "an enum value that no row can take",
+        "W311": "a range tighter in effect than declared",
     }
 )
 
@@ -160,6 +169,10 @@ class Diagnostic:
             "message": self.message,
             "help": self.help,
             **place,
+            "labels": [
+                {"line": label.span.line, "column": label.span.column, "text": label.text}
+                for label in self.labels
+            ],
         }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from statsmodels.datasets import randhie
 
-from bench import plans, repairs
+from bench import checks, plans, repairs
 from bench.report import Section, at_least, at_most, markdown, number, percent, rules_file, seconds
 from synthtab.assess.compliance import valid_rows
 from synthtab.frames import encode_frame
 from synthtab.lang.model import Model
+from synthtab.solver.satisfy import contradictions
 
 
 def test_figures_know_whether_they_were_reached() -> None:
@@ -33,6 +35,14 @@ def test_a_section_is_a_markdown_table_with_what_is_needed_to_repeat_it() -> Non
 def test_every_published_rule_set_has_its_file() -> None:
     for name in (*plans.PUBLISHED, *plans.OWN):
         assert rules_file(name).is_file()
+
+
+@pytest.mark.parametrize("width", [6, checks.COLUMNS])
+def test_large_models_have_their_size_and_can_be_kept(width: int) -> None:
+    model = Model.parse(checks.large(3, width))
+    table = model.table()
+    assert (len(table.columns), len(table.row_rules)) == (checks.COLUMNS, checks.RULES)
+    assert contradictions(model.tables) == []
 
 
 def test_rows_to_be_repaired_are_broken_and_as_many_as_asked() -> None:

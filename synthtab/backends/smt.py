@@ -245,15 +245,21 @@ class SmtBackend:
                 null = self._some(self._null_of(t) for t in _operands(term))
                 return [_Case(self._true, self.value(hidden.name), null)]
 
+    def term(self, term: core.Term) -> tuple[z3.ArithRef, z3.BoolRef]:
+        """Return a term's value and the formula that says it is NULL, whatever the value then."""
+        case = self._fold(self._cases(term))
+        return case.value, case.null
+
     def _limit(self, cases: list[_Case]) -> list[_Case]:
         """Fold the cases into one if-then-else where their number would explode."""
-        if len(cases) <= MAX_CASES:
-            return cases
+        return cases if len(cases) <= MAX_CASES else [self._fold(cases)]
+
+    def _fold(self, cases: list[_Case]) -> _Case:
         value, null = cases[-1].value, cases[-1].null
         for case in reversed(cases[:-1]):
             value = z3.If(case.guard, case.value, value)
             null = z3.If(case.guard, case.null, null)
-        return [_Case(self._true, value, null)]
+        return _Case(self._true, value, null)
 
     def _null_of(self, term: core.Term) -> z3.BoolRef:
         return self._some(z3.And(c.guard, c.null) for c in self._cases(term))

@@ -16,7 +16,7 @@ import typer
 from synthtab.atomic import atomic
 from synthtab.cli import common
 from synthtab.diagnostics import CODES
-from synthtab.errors import ModelError, UsageError
+from synthtab.errors import UsageError
 from synthtab.lang.comments import format_with_comments
 from synthtab.lang.model import Model
 from synthtab.lang.resources import error_page
@@ -24,7 +24,6 @@ from synthtab.lang.resources import error_page
 app = typer.Typer(
     name="rulecheck",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Check, compile and apply the rules of a table.\n\n"
@@ -39,6 +38,9 @@ TableName = Annotated[
 ]
 Budget = Annotated[
     float, typer.Option("--budget", min=0.1, help="Seconds the solver may take for each question.")
+]
+TotalBudget = Annotated[
+    float, typer.Option("--budget", min=0.1, help="Seconds the solver may take in all.")
 ]
 Extra = Annotated[
     bool, typer.Option("--ignore-extra", help="Let columns be that the rules do not declare.")
@@ -55,31 +57,72 @@ class Target(StrEnum):
 
 
 @app.command()
-def check(file: RulesFile, as_json: AsJson = False, budget: Budget = 10.0) -> None:
-    """Find the mistakes in a rules file: syntax, types, and rules that exclude each other.
+def check(
+    file: RulesFile,
+    as_json: AsJson = False,
+    rows: Annotated[
+        int | None,
+        typer.Option("--rows", min=1, help="Ask too whether each table can have so many rows."),
+    ] = None,
+    budget: TotalBudget = 10.0,
+) -> None:
+    """Find the mistakes in a rules file: syntax, types, and what its rules cannot mean.
 
-    Example: [cyan]rulecheck check rules/adult.rules[/]
+    Proved are contradictions, rules that others imply or that nothing can break, conditions that
+    never hold, and columns that can hold less than they declare.
+
+    Example: [cyan]rulecheck check rules/adult.rules --rows 50000[/]
     """
-    from synthtab.solver.satisfy import contradictions  # Z3
+    from synthtab.cli import proving  # pandas, Arrow, Z3
 
-    try:
-        model = Model.load(file)
-    except ModelError as error:
-        findings = list(error.diagnostics)
-    else:
-        found = contradictions(model.tables, model.source, budget_s=budget)
-        findings = [*model.warnings, *found]
-    errors = sum(f.severity == "error" for f in findings)
-    if as_json:
-        common.print_json({"file": str(file), "findings": [f.to_dict() for f in findings]})
-    else:
-        console = common.stdout()
-        common.print_findings(console, findings)
-        console.print(
-            f"{file}: {_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}",
-            soft_wrap=True,
-        )
+    errors = proving.check(file, as_json, budget, rows)
     common.finish(common.FINDINGS if errors else common.FINE)
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="A .rules file.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Another version of it.")],
+    as_json: AsJson = False,
+    budget: TotalBudget = 10.0,
+) -> None:
+    """Say whether NEW is stricter than OLD, looser, equivalent, or neither, with rows that show it.
+
+    Exit code 0 where the two are equivalent, else 1.
+
+    Example: [cyan]rulecheck diff adult_v1.rules adult_v2.rules[/]
+    """
+    from synthtab.cli import proving  # pandas, Arrow, Z3
+
+    differs = proving.compare(old, new, as_json, budget)
+    common.finish(common.FINDINGS if differs else common.FINE)
+
+
+@app.command()
+def witness(
+    file: RulesFile,
+    n: Annotated[int, typer.Option("-n", "--rows", min=0, help="How many rows.")] = 5,
+    breaking: Annotated[
+        bool,
+        typer.Option("--breaking", help="For each rule a row, too, that breaks it and no other."),
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write the rows to this file as well.")
+    ] = None,
+    as_json: AsJson = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="For the same rows again.")] = 0,
+    table: TableName = None,
+    budget: TotalBudget = 10.0,
+) -> None:
+    """Make example rows that keep all rules, and rows that break one: tests for a validator.
+
+    Example: [cyan]rulecheck witness rules/adult.rules -n 20 --breaking --csv cases.csv[/]
+    """
+    from synthtab.cli import proving  # pandas, Arrow, Z3
+
+    chosen = Model.load(file).table(table)
+    found = proving.witness(chosen, n, breaking, csv, as_json, seed, budget)
+    common.finish(common.FINE if found else common.FINDINGS)
 
 
 @app.command("compile")
@@ -251,10 +294,6 @@ def explain(
 def main() -> None:
     """Run the command line."""
     common.run(app)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

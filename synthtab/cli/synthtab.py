@@ -18,7 +18,6 @@ from synthtab.cli import common
 app = typer.Typer(
     name="synthtab",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Synthetic tables that cannot break the rules of the data.\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import z3
@@ -30,6 +31,45 @@ class Component:
             value = backend.value(hidden.name)
             facts += [value >= hidden.lo, value <= hidden.hi, *backend.axioms(hidden)]
         return facts
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns that share rules, directly or through others, with all of their rules, whole."""
+
+    columns: tuple[str, ...]
+    rules: tuple[int, ...]
+
+
+def groups(columns: Sequence[str], rules: Sequence[Collection[str]]) -> list[Group]:
+    """Return the connected groups, in the order of their first columns.
+
+    ``rules`` gives the columns of each rule; a Group names rules by their positions. Unlike
+    :func:`components` no rule is taken apart. Every column is in one group; a rule without columns
+    is a group of its own, after the others.
+    """
+    leader = {c: c for c in columns}
+
+    def find(column: str) -> str:
+        while leader[column] != column:
+            leader[column] = column = leader[leader[column]]
+        return column
+
+    for mentioned in rules:
+        first, *others = [find(c) for c in mentioned] or [""]
+        for other in others:
+            leader[find(other)] = find(first)
+    members: dict[str, list[str]] = {}
+    for column in columns:
+        members.setdefault(find(column), []).append(column)
+    spoken: dict[str, list[int]] = {}
+    alone = []
+    for at, mentioned in enumerate(rules):
+        if mentioned:
+            spoken.setdefault(find(next(iter(mentioned))), []).append(at)
+        else:
+            alone.append(Group((), (at,)))
+    return [Group(tuple(m), tuple(spoken.get(c, ()))) for c, m in members.items()] + alone
 
 
 def components(backend: SmtBackend) -> list[Component]:

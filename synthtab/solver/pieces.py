@@ -20,6 +20,7 @@ from synthtab.backends.vector import Evaluator
 from synthtab.batch import Mask
 from synthtab.ir import core
 from synthtab.ir.corewalk import variables
+from synthtab.schema import INT64_MAX
 from synthtab.solver.feasible import EMPTY_HI, EMPTY_LO, Feasible
 from synthtab.solver.formula import Atom, Formula, atoms, evaluate, linear
 
@@ -134,7 +135,9 @@ def solve(
     ``hidden`` the terms that become known with this column. The NULL mask of the answer is all
     False.
     """
-    setting = _Setting(column, {k: np.asarray(v)[..., None] for k, v in env.items()}, hidden)
+    known = {k: np.asarray(v)[..., None] for k, v in env.items()}
+    # A set ends one past its last code, which for the largest domains is no int64.
+    setting = _Setting(column, known, hidden, big=domain[1] >= INT64_MAX)
     if not atoms_touch(formula, column, hidden):
         ok = np.broadcast_to(evaluate(formula, setting.env), (rows, 1))
         lo = np.where(ok, domain[0], EMPTY_LO)
@@ -179,9 +182,11 @@ def _periodic_hidden(atom: Atom, shape: Shape, hidden: Mapping[str, Hidden]) -> 
 class _Setting:
     """The known values, (rows, 1), and how to put codes of the column beside them."""
 
-    def __init__(self, column: str, env: Mapping[str, Array], hidden: Mapping[str, Hidden]) -> None:
+    def __init__(
+        self, column: str, env: Mapping[str, Array], hidden: Mapping[str, Hidden], *, big: bool
+    ) -> None:
         self.column, self.env, self.hidden = column, env, hidden
-        big = any(np.asarray(v).dtype == object for v in env.values())
+        big = big or any(np.asarray(v).dtype == object for v in env.values())
         self.dtype = np.dtype(object) if big else np.dtype(np.int64)
 
     def at(self, codes: Array) -> dict[str, Array]:

@@ -97,10 +97,10 @@ class Space:
             found = solve(formula, column, present, domain, mine, rows)
         if not optional:
             return found
-        least = {h.name: np.full(rows, h.lo, self.dtype) for h in mine.values()}
+        absent = {h.name: np.full(rows, _stand_in(h), self.dtype) for h in mine.values()}
         at_null = {
             **env,
-            **least,
+            **absent,
             flag: np.ones(rows, np.int64),
             column: np.full(rows, domain[0], self.dtype),
         }
@@ -108,7 +108,7 @@ class Space:
         return Feasible(null, found.lo, found.hi, found.stride)
 
     def value(self, hidden: str, known: Known, pool: Pool | None) -> NDArray[Any]:
-        """Return a hidden term's value in each row, its least one where the term is NULL."""
+        """Return a hidden term's value in each row, one within its range where the term is NULL."""
         return np.atleast_1d(self._value(Evaluator(dict(known), pool), self.hidden[hidden]))
 
     def _value(self, evaluator: Evaluator, hidden: Hidden) -> NDArray[Any]:
@@ -117,7 +117,14 @@ class Space:
         value, nulls = evaluator.value(hidden.term)
         value = np.asarray(value)
         # Of a NULL term no rule looks at the value either.
-        return (value if nulls is None else np.where(nulls, hidden.lo, value)).astype(self.dtype)
+        return (value if nulls is None else np.where(nulls, _stand_in(hidden), value)).astype(
+            self.dtype
+        )
+
+
+def _stand_in(hidden: Hidden) -> int:
+    """Return the value a term that is NULL gets: the least of its range need not fit an int64."""
+    return min(max(0, hidden.lo), hidden.hi)
 
 
 def all_ranges(backend: SmtBackend) -> dict[str, tuple[int, int]]:

@@ -8,6 +8,7 @@ from small_tables import all_rows, lawful, random_table
 
 from synthtab.errors import InfeasibleError
 from synthtab.lang.model import Model
+from synthtab.schema import INT64_MAX
 from synthtab.solver.project import compile_plan
 
 
@@ -77,3 +78,19 @@ def test_contradicting_rules_are_named_and_no_others():
         compile_plan(
             Model.parse("table t { a integer\n rule r: a > 5 }").table(), domains={"a": (0, 3)}
         )
+
+
+def test_a_column_without_a_range_has_its_whole_domain() -> None:
+    table = Model.parse("table t { a integer rule big: a > 5_000_000 }").table()
+    allowed = compile_plan(table).feasible("a", {})
+    assert (int(allowed.lo[0, 0]), int(allowed.hi[0, 0])) == (5_000_001, INT64_MAX)
+
+
+def test_a_product_whose_bounds_no_int64_holds_may_be_null() -> None:
+    text = "table t { a integer  b integer optional  c integer  rule r: a * b = c }"
+    plan = compile_plan(Model.parse(text).table())
+    one, two = np.array([3, 3]), np.array([0, 4])
+    known = {"a": (one, np.zeros(2, bool)), "b": (two, np.array([True, False]))}
+    known = {c: known.get(c, (np.zeros(2, np.int64), np.zeros(2, bool))) for c in plan.order[:-1]}
+    allowed = plan.feasible(plan.order[-1], known)
+    assert allowed.any().all()
