@@ -40,7 +40,6 @@ from synthtab.solver.formula import (
 from synthtab.solver.order import column_order
 from synthtab.solver.pieces import solvable
 from synthtab.solver.plan import Plan, Step
-from synthtab.solver.satisfy import contradictions
 from synthtab.solver.space import Space, all_ranges
 
 CHECK_MS = 500
@@ -108,18 +107,18 @@ def _project(
         done = _without(column, current, backend, deadline)
         current, reason = done.conjuncts, done.inexact or reason
     if any(z3.is_false(c) for c in current) or FALSE in {s.formula for s in steps.values()}:
-        raise InfeasibleError(_conflict(table, component))
+        raise InfeasibleError(_conflict(backend, component))
     return steps
 
 
-def _conflict(table: nodes.Table, component: Component) -> str:
-    """Name a smallest set of rules in conflict, or all of them where only seen ranges conflict."""
-    for finding in contradictions([table]):
-        if finding.severity == "error":
-            return finding.message
+def _conflict(backend: SmtBackend, component: Component) -> str:
+    rules = smallest_conflict(backend, component)
+    named = " and ".join(f"rule {name}" for name in rules)
+    verb = "contradicts" if len(rules) == 1 else "contradict"
+    against = "the ranges of its columns" if len(rules) == 1 else "each other"
     return (
-        f"no row of table {table.name!r} within the ranges seen can satisfy its rules; "
-        f"the conflict lies among: {', '.join(component.rules)}"
+        f"{named} {verb} {against}: no row of table {backend.table.name!r} within its ranges can "
+        f"satisfy {'it' if len(rules) == 1 else 'them together'}"
     )
 
 

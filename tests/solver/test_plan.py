@@ -74,7 +74,7 @@ def test_contradicting_rules_are_named_and_no_others():
     with pytest.raises(InfeasibleError, match="rule one and rule two contradict") as caught:
         compile_plan(table)
     assert "three" not in str(caught.value)
-    with pytest.raises(InfeasibleError, match="within the ranges seen"):
+    with pytest.raises(InfeasibleError, match="rule r contradicts the ranges"):
         compile_plan(
             Model.parse("table t { a integer\n rule r: a > 5 }").table(), domains={"a": (0, 3)}
         )
