@@ -18,6 +18,7 @@ from synthtab.ir.corewalk import show
 from synthtab.ir.walk import columns_of
 from synthtab.schema import TextType
 from synthtab.solver.components import Component, components
+from synthtab.solver.conflict import smallest_conflict
 from synthtab.solver.eliminate import (
     Deadline,
     Eliminated,
