@@ -9,7 +9,7 @@ from synthtab.lang.comments import format_with_comments
 from synthtab.lang.parse import Parsed, parse
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted(ROOT.glob("rules/*.rules"))
+FILES = sorted([*ROOT.glob("rules/*.rules"), *ROOT.glob("bench/published/*.rules")])
 TEXT = """# What this is,
 # in two lines.
 
