@@ -33,6 +33,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "E114": "a modifier that is wrong or said twice",
         "E115": "no tables",
         "E116": "nested too deeply",
+        "E117": "a rules file that is too long",
         "E201": "unknown column",
         "E202": "unknown function",
         "E203": "two tables of one name",

@@ -37,6 +37,9 @@ _ITEM = re.compile(
 )
 _QUOTED_OR_COMMENT = re.compile(r"'(?:[^'\n]|'')*'|\"(?:[^\"\n]|\"\")*\"|`(?:[^`\n]|``)+`|#[^\n]*")
 
+# Reading takes about 15 s a million characters; more than this is no file for people.
+MAX_CHARACTERS = 500_000
+
 
 @dataclass(frozen=True)
 class Parsed:
@@ -66,6 +69,10 @@ def parse(text: str, name: str = "<text>") -> Parsed:
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     source = Source(name, text)
+    if len(text) > MAX_CHARACTERS:
+        message = f"{name} has {len(text):,} characters; {MAX_CHARACTERS:,} can be read at most"
+        help_ = "rules are for people to review: split the file, or state many rules as one"
+        return Parsed((), (Diagnostic("E117", message, None, help_, source),), source)
     if not _QUOTED_OR_COMMENT.sub(_blank_comment, text).strip():
         help_ = "a model begins like this: table person { age integer }"
         return Parsed(
