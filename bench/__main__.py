@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import adult, plans, repairs, support, validation
+from bench import adult, inference, plans, repairs, support, validation
 from bench.report import Section, markdown
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", choices=["adult", "plans", "repair", "validate", "all", "support"])
+    parser.add_argument(
+        "what", choices=["adult", "plans", "repair", "validate", "infer", "all", "support"]
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     given = parser.parse_args()
@@ -26,6 +28,7 @@ def main() -> None:
         "plans": plans.run,
         "repair": lambda: repairs.run(given.seed),
         "validate": lambda: validation.run(given.seed),
+        "infer": inference.run,
     }
     sections: list[Section] = []
     for name, run in runs.items():

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from synthtab.backends.groups import Groups, together
+from synthtab.backends.groups import Groups, Ids, together
 from synthtab.batch import Mask
 from synthtab.ir import nodes
 from synthtab.learn.evidence import Found, Options, worth
@@ -17,6 +18,7 @@ _MOST_COLUMNS = 80
 _FEW_COLUMNS = 14
 _FEW_ROWS = 60_000
 _GLANCE = 2_000
+_LEAST_REPEATED = 5
 
 
 def dependencies(
@@ -26,7 +28,7 @@ def dependencies(
     suited = [f for f in fields if f.changes][:_MOST_COLUMNS]
     holding: dict[tuple[int, int], Found] = {}
     for a, first in enumerate(suited):
-        if first.label in unique:
+        if first.label in unique or _is_measured(first):
             continue
         for b, second in enumerate(suited):
             if a != b and _may(first, second, options):
@@ -36,11 +38,35 @@ def dependencies(
     exact = {edge for edge, made in holding.items() if not made.broken}
     told = {*_told(exact), *(edge for edge in holding if edge not in exact)}
     told = {(a, b) for a, b in told if (a, b) in exact or not _implied(a, b, exact)}
-    found = [holding[edge] for edge in sorted(told)]
+    found = _merged([holding[edge] for edge in sorted(told)])
     if len(suited) <= _FEW_COLUMNS and len(suited[0].codes if suited else ()) <= _FEW_ROWS:
         known = {*exact, *((a, b) for a, b in holding)}
-        found += _twos(suited, unique, known, options)
+        found += _merged(_twos(suited, unique, known, options))
     return found, {(suited[a].label, suited[b].label) for a, b in exact}
+
+
+def _is_measured(field: Field) -> bool:
+    """Say whether values come back by chance more than by meaning: decimals, most there once."""
+    return field.scale > 0 and field.filled < _LEAST_REPEATED * field.groups.count
+
+
+def _merged(found: Sequence[Found]) -> list[Found]:
+    """Put hard dependencies with the same determinants and as much support in one."""
+    alike: dict[tuple[tuple[str, ...], int, int], list[Found]] = {}
+    for at, one in enumerate(found):
+        assert isinstance(one.rule, nodes.DeterminesRule)
+        key = one.rule.determinants, one.support, at if one.broken else -1
+        alike.setdefault(key, []).append(one)
+    made = []
+    for (determinants, support, _), ones in alike.items():
+        rules = [f.rule for f in ones if isinstance(f.rule, nodes.DeterminesRule)]
+        dependents = tuple(name for r in rules for name in r.dependents)
+        word = "gives" if len(determinants) == 1 else "give"
+        name = slug(*determinants, word, *dependents)
+        rule = nodes.DeterminesRule(name, determinants, dependents)
+        expected = max(f.expected for f in ones)
+        made.append(Found(ones[0].kind, rule, support, expected, ones[0].broken))
+    return made
 
 
 def _implied(a: int, b: int, exact: set[tuple[int, int]]) -> bool:
@@ -69,14 +95,15 @@ def _one(first: Field, second: Field) -> Found:
     groups = first.groups
     torn, some = _torn(groups, second.groups.ids)
     present = len(np.unique(groups.ids[some])) if some.any() else 0
-    chance = 1 - float((second.shares**2).sum())
+    shares = np.bincount(second.groups.ids[groups.ids >= 0] + 1) / max(1, first.filled)
+    chance = 1 - float((shares**2).sum())
     expected = (int(some.sum()) - present) * chance
     name = slug(first.label, "gives", second.label)
     rule = nodes.DeterminesRule(name, (first.label,), (second.label,))
     return Found("dependencies", rule, int(some.sum()), expected, int(torn.sum()))
 
 
-def _torn(groups: Groups, values: np.ndarray) -> tuple[Mask, Mask]:  # type: ignore[type-arg]
+def _torn(groups: Groups, values: Ids) -> tuple[Mask, Mask]:
     """Say of each row whether its group has several values, and whether it has several rows."""
     inside = groups.ids >= 0
     ids, held = groups.ids[inside], values[inside]
@@ -130,7 +157,7 @@ def _given(
     one: Field,
     third: Field,
     both: Groups,
-    sizes: np.ndarray,  # type: ignore[type-arg]
+    sizes: NDArray[np.int64],
 ) -> float:
     """Return how many rows would differ from their group's first if only one column mattered."""
     rows = np.flatnonzero((both.ids >= 0) & (third.groups.ids >= 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 
@@ -20,7 +21,7 @@ from synthtab.schema import (
     DateType,
     DecimalType,
     IntegerType,
-    TextType,
+    Value,
     decode_value,
 )
 
@@ -86,7 +87,7 @@ class Field:
 
     def literal(self, code: int) -> nodes.Literal:
         """Return a code as a constant."""
-        return nodes.Literal(decode_value(self.column.type, int(code)))
+        return nodes.Literal(plain(decode_value(self.column.type, int(code))))
 
 
 def fields_of(table: nodes.Table, batch: Batch) -> tuple[Field, ...]:
@@ -100,9 +101,11 @@ def fields_of(table: nodes.Table, batch: Batch) -> tuple[Field, ...]:
     return tuple(found)
 
 
-def is_text(field: Field) -> bool:
-    """Say whether its codes are those of strings."""
-    return isinstance(field.column.type, TextType)
+def plain(value: Value) -> Value:
+    """Return a constant without zeros after the last digit that counts."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else value.normalize()
 
 
 def common_scale(fields: Sequence[Field]) -> list[Field]:

@@ -9,7 +9,8 @@ import numpy as np
 from synthtab.ir import nodes
 from synthtab.learn.evidence import Found, Options, worth
 from synthtab.learn.fields import Field, slug
-from synthtab.schema import decode_value
+
+_STEPS = 3  # as many steps between neighbouring values lie between zero and the least
 
 
 def gaps(fields: Sequence[Field], options: Options) -> list[Found]:
@@ -23,12 +24,15 @@ def gaps(fields: Sequence[Field], options: Options) -> list[Found]:
         if len(above) == len(codes) or len(above) < options.least_support or above[0] < 2:
             continue
         least, middle = int(above[0]), int(above[len(above) // 2])
+        lower = np.unique(above[above <= middle])
+        if len(lower) < 2 or least < _STEPS * np.median(np.diff(lower)):
+            continue
         density = (above < middle).sum() / max(1, middle - least)
         expected = float(density * (least - 1))
         if field.groups.count > 20 and worth(expected, 0, len(above), options):
             zero = nodes.Compare("=", field.term, nodes.Literal(0))
-            bound = nodes.Literal(decode_value(field.column.type, least))
-            condition = nodes.Or((zero, nodes.Compare(">=", field.term, bound)))
+            bound = nodes.Compare(">=", field.term, field.literal(least))
+            condition = nodes.Or((zero, bound))
             rule = nodes.RowRule(slug(field.label, "zero_or_more"), condition)
             found.append(Found("gaps", rule, len(above), expected))
     return found

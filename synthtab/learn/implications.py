@@ -52,8 +52,8 @@ def implications(
         for a, b in combinations(fields, 2)
         if (a.label, b.label) in pairs and (b.label, a.label) in pairs
     }
-    found: list[Found] = []
-    for first, second in combinations(views(fields, options), 2):
+    found, seen = _equivalent(views(fields, options), options)
+    for first, second in combinations(seen, 2):
         names = first.field.label, second.field.label
         if names[0] == names[1] or doubles & set(names):
             continue
@@ -65,16 +65,11 @@ def implications(
 
 
 def _between(first: View, second: View, options: Options) -> list[Found]:
-    rows = (first.ids >= 0) & (second.ids >= 0)
-    size = first.size * second.size
-    cells = first.ids[rows] * second.size + second.ids[rows]
-    counts = np.bincount(cells, minlength=size).reshape(first.size, second.size)
+    counts = _counts(first, second)
     total = int(counts.sum())
     if total < options.least_support:
         return []
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
-    if first.what == second.what == "null" and counts[0, 1] == counts[1, 0] == 0:
-        return [_together(first, second, total, float(expected[0, 1] + expected[1, 0]))]
     candidates = [
         *_candidates(counts, expected, False, options),
         *_candidates(counts.T, expected.T, True, options),
@@ -97,10 +92,40 @@ def _between(first: View, second: View, options: Options) -> list[Found]:
     return found
 
 
-def _together(first: View, second: View, total: int, expected: float) -> Found:
-    condition = nodes.Iff(first.among({1}), second.among({1}))
-    rule = nodes.RowRule(slug(first.field.label, "with", second.field.label), condition)
-    return Found("implications", rule, total, expected)
+def _counts(first: View, second: View) -> NDArray[np.int64]:
+    """Return how many rows are at each level of the one and each of the other."""
+    rows = (first.ids >= 0) & (second.ids >= 0)
+    size = first.size * second.size
+    cells = first.ids[rows] * second.size + second.ids[rows]
+    return np.bincount(cells, minlength=size).reshape(first.size, second.size)
+
+
+def _equivalent(given: Sequence[View], options: Options) -> tuple[list[Found], list[View]]:
+    """Return what always goes together, of columns with two levels; and the views without doubles.
+
+    Two columns of values that do are a dependency each way, which is told as such.
+    """
+    found: list[Found] = []
+    gone: set[int] = set()
+    for (a, first), (b, second) in combinations(enumerate(given), 2):
+        same = first.field.label == second.field.label or first.what == second.what == "value"
+        if same or {a, b} & gone or first.size != 2 or second.size != 2:
+            continue
+        counts = _counts(first, second)
+        if (straight := counts[0, 1] == counts[1, 0] == 0) or counts[0, 0] == counts[1, 1] == 0:
+            total = int(counts.sum())
+            margins = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / max(1, total)
+            crossed = margins[0, 1] + margins[1, 0]
+            expected = float(crossed if straight else total - crossed)
+            if not worth(expected, 0, total, options):
+                continue
+            other = second.among({1 if straight else 0})
+            name = slug(first.field.label, "with", second.field.label)
+            rule = nodes.RowRule(name, nodes.Iff(first.among({1}), other))
+            found.append(Found("implications", rule, total, expected))
+            if np.array_equal(first.ids < 0, second.ids < 0):
+                gone.add(b)
+    return found, [v for at, v in enumerate(given) if at not in gone]
 
 
 def _candidates(
@@ -150,9 +175,7 @@ def _rule(chosen: _Candidate, premise: View, conclusion: View) -> nodes.RowRule:
     when = premise.among(chosen.premises)
     negative = not chosen.allowed and len(chosen.levels) < conclusion.size - 1
     told = conclusion.told(
-        chosen.levels
-        if chosen.allowed or negative
-        else set(range(conclusion.size)) - chosen.levels
+        chosen.levels if chosen.allowed or negative else set(range(conclusion.size)) - chosen.levels
     )
     word = "excludes" if negative else "gives"
     name = slug(premise.told(chosen.premises), word, told)

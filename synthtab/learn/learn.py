@@ -24,7 +24,7 @@ from synthtab.learn.gaps import gaps
 from synthtab.learn.implications import implications
 from synthtab.learn.keys import keys
 from synthtab.learn.orders import orders
-from synthtab.learn.references import cardinalities, references
+from synthtab.learn.references import cardinalities, kinds_reached, references
 from synthtab.learn.sequences import sequences
 from synthtab.learn.totals import totals
 
@@ -82,14 +82,14 @@ def learn(
         steps.done()
     context = Context(tables.values(), batches)
     links = references(list(tables.values()), context, options)
-    checks = Checks(tables.values(), batches)
+    checks = Checks(list(tables.values()), batches)
     for name, table in tables.items():
         told = [_reference(r, table, batches[name], checks) for r in links[name]]
         hard = [f for f in told if not f.broken]
         evidence[name] += told
         links[name] = [f.rule for f in hard if isinstance(f.rule, nodes.ReferenceRule)]
         tables[name] = _with(table, [f.rule for f in evidence[name]])
-    checks = Checks(tables.values(), batches)
+    checks = Checks(list(tables.values()), batches)
     for name, table in tables.items():
         rows = len(batches[name])
         made = []
@@ -111,14 +111,15 @@ def _of_rows(
     steps: _Steps,
 ) -> list[Found]:
     plain = _meaningful(table, fields, links)
-    depends, exact = dependencies(_without_text(fields), unique, options)
+    depends, exact = dependencies([f for f in fields if f.filled], unique, options)
     steps.done()
     found = [*depends, *totals(plain, options)]
     steps.done()
     settled = {_columns(f.rule) for f in found if f.kind in ("equalities", "sums")}
     pairs = {frozenset((a, b)) for names in settled for a in names for b in names if a != b}
-    reached = _reached(table, links, checks)
-    found += orders([*plain, *reached], options, pairs)
+    reached, homes = _reached(table, links, checks)
+    found += orders([*plain, *(f for f in reached if f.measure)], options, pairs)
+    found += kinds_reached(reached, homes, options)
     found += gaps(plain, options)
     steps.done()
     equal = {(a, b) for names in settled if len(names) == 2 for a in names for b in names}
@@ -145,26 +146,22 @@ def _meaningful(
     table: nodes.Table, fields: Iterable[Field], links: Sequence[nodes.ReferenceRule]
 ) -> list[Field]:
     """Return the columns whose values mean something: no keys, no references."""
-    names = {r.columns[0] for r in (*table.unique_rules, *links) if len(r.columns) == 1}
-    return [f for f in fields if f.label not in names]
-
-
-def _without_text(fields: Iterable[Field]) -> list[Field]:
-    return [f for f in fields if f.filled]
+    names = {r.columns for r in table.unique_rules} | {r.columns for r in links}
+    return [f for f in fields if (f.label,) not in names]
 
 
 def _reached(
     table: nodes.Table, links: Sequence[nodes.ReferenceRule], checks: Checks
-) -> list[Field]:
-    """Return the measured columns of the rows that hard references lead to."""
-    found = []
+) -> tuple[list[Field], dict[str, Field]]:
+    """Return the columns of the rows that hard references lead to, and those of the parents."""
+    found, homes = [], {}
     for rule in links:
         alone = sum(r.parent == rule.parent for r in links) == 1 and rule.parent != table.name
         step = rule.parent if alone and rule.parent not in table.column_names else rule.columns[0]
         parent = checks.context.tables[rule.parent]
         referring = {r.columns[0] for r in parent.rules if isinstance(r, nodes.ReferenceRule)}
         for column in parent.columns:
-            keyed = any(column.name in r.columns for r in parent.unique_rules)
+            keyed = any(r.columns == (column.name,) for r in parent.unique_rules)
             if keyed or column.name in referring:
                 continue
             term = nodes.ParentRef((step,), column.name)
@@ -173,8 +170,9 @@ def _reached(
             gone = there < 0
             at = np.where(gone, 0, there)
             label = f"{step}.{column.name}"
+            homes[label] = Field(label, term, column, codes, nulls)
             found.append(Field(label, term, column, codes[at], gone | nulls[at]))
-    return [f for f in found if f.measure]
+    return found, homes
 
 
 def _declared(table: nodes.Table, batch: Batch) -> list[Found]:
@@ -233,13 +231,17 @@ def _with(table: nodes.Table, rules: Iterable[nodes.Rule]) -> nodes.Table:
     """Return a table with these rules, in the order in which they can stand on columns."""
     order = {name: at for at, name in enumerate(table.column_names)}
     taken: set[str] = set()
-    alone, rest = [], []
+    alone: list[tuple[int, nodes.Rule]] = []
+    rest: list[nodes.Rule] = []
     for rule in rules:
         rule = replace(rule, name=_fresh(rule.name, taken))
-        single = isinstance(rule, nodes.UniqueRule | nodes.ReferenceRule) and len(rule.columns) == 1
-        (alone if single and rule.share is None else rest).append(rule)
-    alone.sort(key=lambda r: order[r.columns[0]])  # type: ignore[union-attr]
-    return replace(table, rules=(*alone, *rest))
+        about = rule.columns if isinstance(rule, nodes.UniqueRule | nodes.ReferenceRule) else ()
+        if rule.share is None and len(about) == 1:
+            alone.append((order[about[0]], rule))
+        else:
+            rest.append(rule)
+    on_columns = (rule for _, rule in sorted(alone, key=lambda pair: pair[0]))
+    return replace(table, rules=(*on_columns, *rest))
 
 
 def _fresh(name: str, taken: set[str]) -> str:

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
+from synthtab.batch import Codes
 from synthtab.ir import nodes
 from synthtab.learn.evidence import LEAST_SURPRISE, Found, Options, worth
 from synthtab.learn.fields import LARGEST, Field, reduced, slug
@@ -36,8 +37,9 @@ def orders(
     told = reduced(exact)
     soft = {edge for edge in holding if edge not in exact}
     through = {
-        (a, b) for a, b in soft if any((a, via) in holding and (via, b) in holding
-                                       for via in range(len(suited)))
+        (a, b)
+        for a, b in soft
+        if any((a, via) in holding and (via, b) in holding for via in range(len(suited)))
     }
     return [holding[edge] for edge in sorted(told | (soft - through))]
 
@@ -77,11 +79,11 @@ def _order(first: Field, second: Field, options: Options) -> Found | None:
     return Found("orders", rule, support, expected, broken)
 
 
-def _alike(first: Field, second: Field):  # type: ignore[no-untyped-def]
+def _alike(first: Field, second: Field) -> list[Codes | None]:
     """Return the codes of two columns in one unit; None where that leaves 64 bits."""
     most = max(first.scale, second.scale)
     finest = min(first.resolution, second.resolution)
-    made = []
+    made: list[Codes | None] = []
     for field in (first, second):
         factor = 10 ** (most - field.scale) * (field.resolution // finest)
         largest = int(np.abs(field.codes).max())

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthtab.backends.context import Context
 from synthtab.backends.groups import Groups
+from synthtab.batch import Mask
 from synthtab.ir import nodes
 from synthtab.lang.ruletree import default_rule_name
-from synthtab.learn.evidence import LEAST_SURPRISE, Found, Options
+from synthtab.learn.evidence import LEAST_SURPRISE, Found, Options, worth
 from synthtab.learn.fields import Field, slug
 from synthtab.schema import Column, EnumType, IntegerType, TextType
 
@@ -48,6 +50,8 @@ def references(
     for table in tables:
         for column in table.columns:
             best: tuple[float, nodes.ReferenceRule] | None = None
+            if _names_itself(table, column):
+                continue
             for target in targets:
                 rule = nodes.ReferenceRule(
                     default_rule_name([column.name], "reference"),
@@ -65,6 +69,12 @@ def references(
             if best is not None:
                 found[table.name].append(best[1])
     return found
+
+
+def _names_itself(table: nodes.Table, column: Column) -> bool:
+    """Say whether a column is its table's key and called so: client_id of client."""
+    is_key = any(r.primary and r.columns == (column.name,) for r in table.unique_rules)
+    return is_key and set(_words(table.name)) <= set(_words(column.name))
 
 
 def _score(
@@ -96,7 +106,9 @@ def _score(
         return 0.0
     if not named:
         codes, nulls = context.batches[table].column(column.name)
-        small = isinstance(column.type, IntegerType) and int(codes[~nulls].max()) < 10 * present.sum()
+        small = (
+            isinstance(column.type, IntegerType) and int(codes[~nulls].max()) < 10 * present.sum()
+        )
         if small or len(used) < 20 or covered < 0.3:
             return 0.0
     return named + float(covered) / 2 + contained / 4 + target.is_key / 8
@@ -161,7 +173,9 @@ def cardinalities(
             if len(counts) < options.least_support or rule.columns == _key(context, child):
                 continue
             label = slug(child, *((via,) if via else ()))
-            found += _told(counts, label, nodes.Aggregate("count", of=child, via=via))
+            term = nodes.Aggregate("count", of=child, via=via)
+            unique = any(u.columns == rule.columns for u in context.tables[child].unique_rules)
+            found += _told(counts, label, term, unique)
             found += _of_kinds(child, fields[child], ids, there, label, via)
     return found
 
@@ -170,13 +184,15 @@ def _key(context: Context, table: str) -> tuple[str, ...] | None:
     return next((r.columns for r in context.tables[table].unique_rules if r.primary), None)
 
 
-def _counts(child: Groups, parent: Groups, asked: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _counts(child: Groups, parent: Groups, asked: Mask) -> NDArray[np.int64]:
     """Return how many of the rows asked about refer to each row of the parent."""
     counts = np.bincount(child.ids[asked & (child.ids >= 0)], minlength=parent.count)
     return np.asarray(counts[parent.ids[parent.ids >= 0]])
 
 
-def _told(counts: np.ndarray, label: str, term: nodes.Aggregate) -> list[Found]:  # type: ignore[type-arg]
+def _told(
+    counts: NDArray[np.int64], label: str, term: nodes.Aggregate, unique: bool = False
+) -> list[Found]:
     """Return what all counts keep to that counts around the same mean would not."""
     rows, mean = len(counts), float(counts.mean())
     least, most = int(counts.min()), int(counts.max())
@@ -188,7 +204,7 @@ def _told(counts: np.ndarray, label: str, term: nodes.Aggregate) -> list[Found]:
         if least:
             below = sum(_poisson(k, mean) for k in range(least))
             found.append(("some", ">=", least, rows * below))
-        if most <= _MOST_PER_PARENT:
+        if most <= _MOST_PER_PARENT and not unique:
             above = 1 - sum(_poisson(k, mean) for k in range(most + 1))
             found.append(("few", "<=", most, rows * above))
     made = []
@@ -220,6 +236,27 @@ def _of_kinds(
                 where = nodes.Compare("=", field.term, field.literal(code))
                 term = nodes.Aggregate("count", where=where, of=child, via=via)
                 found += _told(counts, f"{label}_{field.literal(code).value}", term)
+    return found
+
+
+def kinds_reached(
+    reached: Sequence[Field], parents: Mapping[str, Field], options: Options
+) -> list[Found]:
+    """Return values that all rows referred to have, though not all rows of the parent do."""
+    found = []
+    for field in reached:
+        if not isinstance(field.column.type, EnumType) or field.groups.count != 1:
+            continue
+        parent = parents[field.label]
+        code = int(field.codes[~field.nulls][0])
+        share = float((~parent.nulls & (parent.codes == code)).mean())
+        expected = field.filled * (1 - share)
+        if worth(expected, 0, field.filled, options):
+            literal = field.literal(code)
+            rule = nodes.RowRule(
+                slug(field.label, str(literal.value)), nodes.Compare("=", field.term, literal)
+            )
+            found.append(Found("kinds reached", rule, field.filled, expected))
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from synthtab.backends.groups import Ids, together
 from synthtab.ir import nodes
 from synthtab.learn.evidence import LEAST_SURPRISE, Found, Options, worth
 from synthtab.learn.fields import Field, slug
-from synthtab.schema import EnumType, IntegerType, decode_value
+from synthtab.schema import EnumType, IntegerType
 
 _LEAST_PER_GROUP = 1.5
 _MOST_GROUPINGS = 6
@@ -124,7 +123,6 @@ def _balances(
             if amount is balance or amount.scale != balance.scale:
                 continue
             steps = amount.codes[at]
-            slack = 0
             if (np.abs(np.abs(moved) - np.abs(steps)) > 1).mean() > 0:
                 continue
             slack = int(np.abs(np.abs(moved) - np.abs(steps)).max())
@@ -135,7 +133,7 @@ def _balances(
             total = nodes.Add(previous, term)
             condition: nodes.Condition = nodes.Compare("=", balance.term, total)
             if slack:
-                limit = nodes.Literal(decode_value(balance.column.type, slack))
+                limit = balance.literal(slack)
                 gap = nodes.Absolute(nodes.Subtract(total, balance.term))
                 condition = nodes.Compare("<=", gap, limit)
             expected = float((moved != 0).sum()) * (1 - float(amount.shares.max()))
@@ -171,6 +169,3 @@ def _signed(
             when = one if len(literals) == 1 else nodes.In(kind.term, literals)
             return nodes.Case(((when, amount.term),), nodes.Negate(amount.term))
     return None
-
-
-__all__ = ["Decimal", "sequences"]

@@ -16,11 +16,10 @@ from synthtab.batch import Codes, Mask
 from synthtab.ir import nodes
 from synthtab.learn.evidence import Found, Options, worth
 from synthtab.learn.fields import LARGEST, Field, common_scale, slug
-from synthtab.schema import BooleanType, EnumType, decode_value
 
 _SAMPLE = 40
 _MOST_COLUMNS = 120
-_FEW_COLUMNS = 45
+_FEW_COLUMNS = 60
 _MOST_CHECKED = 3_000
 _FIT = 0.9  # of a sample; a soft rule may be broken in it
 
@@ -126,8 +125,7 @@ def _distances(fields: Sequence[Field], known: Known, options: Options) -> list[
 def _moved(field: Field, step: int) -> nodes.Term:
     """Return a column plus a fixed distance."""
     if field.measure == "number":
-        literal = nodes.Literal(decode_value(field.column.type, step))
-        return nodes.Add(field.term, literal)
+        return nodes.Add(field.term, field.literal(step))
     if field.measure == "date":
         return nodes.Shift(field.term, nodes.Literal(step), "days")
     seconds = step * field.resolution
@@ -149,7 +147,7 @@ def _sums(
             fits = ((values == total) | gone | nulls).mean(axis=1) >= _FIT
             fits &= ((values == total) & ~gone & ~nulls).any(axis=1)
             fits[list(parts)] = False
-            for target in np.flatnonzero(fits):
+            for target in np.flatnonzero(fits).tolist():
                 checked += 1
                 if checked > _MOST_CHECKED:
                     return found
@@ -202,15 +200,12 @@ def _judged(
     return Found(f"{word}s", rule, support, expected, broken)
 
 
-def _products(
-    fields: Sequence[Field], options: Options, rng: np.random.Generator
-) -> list[Found]:
+def _products(fields: Sequence[Field], options: Options, rng: np.random.Generator) -> list[Found]:
     if len(fields) < 3:
         return []
     rows = rng.integers(0, len(fields[0].codes), _SAMPLE)
     values = np.array([f.codes[rows] for f in fields])
     nulls = np.array([f.nulls[rows] for f in fields])
-    units = np.array([10**f.scale for f in fields])
     found: list[Found] = []
     for a, b in combinations(range(len(fields)), 2):
         whole = values[a] * values[b]
@@ -229,7 +224,6 @@ def _products(
             made = _product(fields[target], fields[a], fields[b], 10**shift, options)
             if made is not None:
                 found.append(made)
-    del units
     return found
 
 
@@ -240,12 +234,5 @@ def _product(
     gone = target.nulls | first.nulls | second.nulls
     ones = (10**first.scale, 10**second.scale)
     telling = (total != 0) & (first.codes != ones[0]) & (second.codes != ones[1])
-    scaled = Field(
-        target.label, target.term, target.column, target.codes * factor, target.nulls
-    )
+    scaled = Field(target.label, target.term, target.column, target.codes * factor, target.nulls)
     return _judged(scaled, (first, second), total, gone, telling, options, "product")
-
-
-def is_category(field: Field) -> bool:
-    """Say whether a column's values are names."""
-    return isinstance(field.column.type, EnumType | BooleanType)

@@ -73,7 +73,7 @@ def views(fields: Sequence[Field], options: Options) -> list[View]:
     """Return what columns can be seen as, those with two levels at least."""
     found: list[View] = []
     for field in fields:
-        rows, nulls = len(field.codes), rows_of(field.nulls)
+        rows, nulls = len(field.codes), int(field.nulls.sum())
         if min(nulls, rows - nulls) >= options.least_support:
             found.append(View(field, "null", field.nulls.astype(np.int64)))
         kind, count = field.column.type, field.groups.count
@@ -84,14 +84,9 @@ def views(fields: Sequence[Field], options: Options) -> list[View]:
             level[~field.nulls] = ids
             found.append(View(field, "value", level, tuple(field.literal(c) for c in codes)))
         elif isinstance(kind, IntegerType | DecimalType) and field.filled:
-            zeros = rows_of((field.codes == 0) & ~field.nulls)
+            zeros = int(((field.codes == 0) & ~field.nulls).sum())
             others = field.filled - zeros
             if zeros >= _LEAST_ZEROS * field.filled and min(zeros, others) >= options.least_support:
                 ids = np.where(field.nulls, -1, field.codes == 0).astype(np.int64)
                 found.append(View(field, "zero", ids))
     return found
-
-
-def rows_of(mask: np.ndarray) -> int:  # type: ignore[type-arg]
-    """Count the rows of a mask."""
-    return int(mask.sum())
