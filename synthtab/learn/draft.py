@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from synthtab.ir import nodes
-from synthtab.lang.format import chunks
+from synthtab.lang.format import WIDTH, chunks
 from synthtab.learn.evidence import Found
 from synthtab.learn.learn import Draft
 
@@ -26,18 +26,24 @@ def to_text(draft: Draft) -> str:
                 if isinstance(r, nodes.UniqueRule | nodes.ReferenceRule)
                 and r.columns == (column.name,)
             ]
-            told = [n for n in notes if n]
-            lines += [f"{chunk.text}  {told[0]}" if told else chunk.text]
+            told = "; ".join(dict.fromkeys(n for n in notes if n))
+            note = f"# inferred: {told}"
+            if not told:
+                lines.append(chunk.text)
+            elif len(f"{chunk.text}  {note}".split("\n")[-1]) > WIDTH:
+                lines += [f"{_INDENT}{note}", chunk.text]
+            else:
+                lines.append(f"{chunk.text}  {note}")
         for rule, chunk in zip(table.rules[len(on_columns) :], below, strict=True):
             note = _note(draft, table, rule)
-            lines += ["", *([f"{_INDENT}{note}"] if note else []), chunk.text]
+            lines += ["", *([f"{_INDENT}# inferred: {note}"] if note else []), chunk.text]
         lines.append(made[-1].text)
     return "\n".join(lines) + "\n"
 
 
 def _note(draft: Draft, table: nodes.Table, rule: nodes.Rule) -> str:
     found = draft.found.get((table.name, rule.name))
-    return "" if found is None else f"# inferred: support {found.support:,}, {_sure(found)}"
+    return "" if found is None else f"support {found.support:,}, {_sure(found)}"
 
 
 def _sure(found: Found) -> str:

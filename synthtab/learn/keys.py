@@ -58,6 +58,12 @@ def _repeats(field: Field) -> float:
     return 0.0
 
 
+def _alike(field: Field) -> float:
+    """Return how likely two different rows are to have the same value."""
+    counts = field.shares * field.filled
+    return float((counts * (counts - 1)).sum() / max(1, field.filled * (field.filled - 1)))
+
+
 def _pairs(fields: tuple[Field, ...], rows: int, options: Options) -> list[Found]:
     """Return pairs of columns that never repeat together though chance would have them do so."""
     suited = [
@@ -73,7 +79,7 @@ def _pairs(fields: tuple[Field, ...], rows: int, options: Options) -> list[Found
         if first.groups.count * second.groups.count < rows:
             continue
         both = int((~first.nulls & ~second.nulls).sum())
-        alike = float((first.shares**2).sum() * (second.shares**2).sum())
+        alike = _alike(first) * _alike(second)
         expected = both * (both - 1) / 2 * alike
         if both < max(options.least_support, rows / 2) or expected < LEAST_SURPRISE:
             continue

@@ -14,6 +14,7 @@ from synthtab.learn.fields import LARGEST, Field, reduced, slug
 
 _MOST_COLUMNS = 60
 _GLANCE = 1_000
+_NEAR = 3  # units within which as many rows lie as would be equal if they could
 
 
 def orders(
@@ -68,6 +69,8 @@ def _order(first: Field, second: Field, options: Options) -> Found | None:
         return None
     ties = float((np.searchsorted(after, own, side="right") - below).sum()) / len(after)
     equal = int(((ours == theirs) & both).sum())
+    near = (theirs - ours)[both]
+    ties = max(ties, float(((near > 0) & (near <= _NEAR)).sum()) / _NEAR)
     strict = not equal and not broken and ties >= LEAST_SURPRISE
     op: nodes.CompareOp = "<" if strict else "<="
     word = "below" if strict else "at_most"
