@@ -30,7 +30,7 @@ def to_text(draft: Draft) -> str:
             note = f"# inferred: {told}"
             if not told:
                 lines.append(chunk.text)
-            elif len(f"{chunk.text}  {note}".split("\n")[-1]) > WIDTH:
+            elif "\n" in chunk.text or len(f"{chunk.text}  {note}") > WIDTH:
                 lines += [f"{_INDENT}{note}", chunk.text]
             else:
                 lines.append(f"{chunk.text}  {note}")

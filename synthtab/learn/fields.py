@@ -43,7 +43,10 @@ class Field:
     @cached_property
     def groups(self) -> Groups:
         """Rows by value, NULLs in none."""
-        return factorize(self.codes, self.nulls)
+        held = factorize(self.codes[~self.nulls])
+        ids = np.full(len(self.codes), -1, dtype=np.int64)
+        ids[~self.nulls] = held.ids
+        return Groups(ids, held.count)
 
     @cached_property
     def filled(self) -> int:

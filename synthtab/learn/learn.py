@@ -27,6 +27,7 @@ from synthtab.learn.orders import orders
 from synthtab.learn.references import cardinalities, kinds_reached, references
 from synthtab.learn.sequences import sequences
 from synthtab.learn.totals import totals
+from synthtab.schema import EnumType, TextType
 
 Progress = Callable[[float], None]
 """Is told the share of the work done."""
@@ -49,9 +50,15 @@ class _Steps:
         self._total, self._done, self._progress = total, 0, progress
 
     def done(self) -> None:
+        """Take one stage as done."""
         self._done += 1
         if self._progress is not None:
             self._progress(min(1.0, self._done / self._total))
+
+    def end(self) -> None:
+        """Say that nothing is left to do; small tables have fewer stages."""
+        if self._progress is not None and self._done < self._total:
+            self._progress(1.0)
 
 
 def learn(
@@ -80,8 +87,12 @@ def learn(
         evidence[name] = _declared(table, batches[name]) + made[: options.most]
         tables[name] = _with(table, [f.rule for f in evidence[name]])
         steps.done()
-    context = Context(tables.values(), batches)
-    links = references(list(tables.values()), context, options)
+    links = references(list(tables.values()), Context(tables.values(), batches), options)
+    for name, table in tables.items():
+        tables[name] = _texts(table, links[name], tables)
+        if tables[name] is not table:
+            batches[name] = encode_frame(tables[name].columns, frames[name])
+            fields[name] = fields_of(tables[name], batches[name])
     checks = Checks(list(tables.values()), batches)
     for name, table in tables.items():
         told = [_reference(r, table, batches[name], checks) for r in links[name]]
@@ -98,7 +109,22 @@ def learn(
             made += cardinalities(table, links, fields, checks.context, options)
         evidence[name] += _judged(table, made, checks, options)
         steps.done()
+    steps.end()
     return _draft(tables, evidence)
+
+
+def _texts(
+    table: nodes.Table, links: Sequence[nodes.ReferenceRule], tables: Mapping[str, nodes.Table]
+) -> nodes.Table:
+    """Return a table whose columns that refer to texts are such texts, not lists of some."""
+    kinds = {r.columns[0]: tables[r.parent].column(r.parent_columns[0]).type for r in links}
+    columns = [
+        replace(c, type=TextType(max(kind.max_length, *map(len, c.type.values))))
+        if isinstance(c.type, EnumType) and isinstance(kind := kinds.get(c.name), TextType)
+        else c
+        for c in table.columns
+    ]
+    return table if tuple(columns) == table.columns else replace(table, columns=tuple(columns))
 
 
 def _of_rows(

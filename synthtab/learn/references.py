@@ -90,7 +90,7 @@ def _score(
         return 0.0
     named = _named(column.name, target)
     if (table == target.table and (column.name == target.column.name or named < 2)) or (
-        not named and not target.is_key
+        not target.is_key and (named < 2 or not target.column.name.lower().endswith("id"))
     ):
         return 0.0
     child, parent = context.shared_keys(table, rule)

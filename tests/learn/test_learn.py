@@ -252,7 +252,7 @@ def shop(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
     amount = rng.integers(1, 500, len(account))
     signed = pd.Series(np.where(kind == "in", amount, -amount))
     day = opened[account] + 5 * number + rng.integers(0, 5, len(account))
-    holders = np.concatenate([np.arange(accounts), rng.choice(accounts, 30, replace=False)])
+    holders = np.concatenate([np.arange(accounts), rng.choice(accounts, 60, replace=False)])
     return {
         "account": pd.DataFrame({"account_id": np.arange(accounts) + 100, "opened": days(opened)}),
         "movement": pd.DataFrame(
@@ -275,9 +275,9 @@ def shop(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
         ),
         "card": pd.DataFrame(
             {
-                "card_id": np.arange(60) + 1,
-                "holder_id": rng.permutation(accounts)[:60] + 1,
-                "level": rng.integers(1, 30, 60),
+                "card_id": np.arange(100) + 1,
+                "holder_id": rng.permutation(accounts)[:100] + 1,
+                "level": rng.integers(1, 30, 100),
             }
         ),
     }
