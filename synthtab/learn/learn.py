@@ -12,7 +12,6 @@ import pandas as pd
 from synthtab.backends.context import Context
 from synthtab.backends.tables import Checks
 from synthtab.batch import Batch
-from synthtab.errors import ModelError
 from synthtab.frames import encode_frame
 from synthtab.ir import nodes
 from synthtab.lang.infer import infer_table
@@ -182,7 +181,8 @@ def _reached(
     """Return the columns of the rows that hard references lead to, and those of the parents."""
     found, homes = [], {}
     for rule in links:
-        alone = sum(r.parent == rule.parent for r in links) == 1 and rule.parent != table.name
+        ways = [r for r in table.rules if isinstance(r, nodes.ReferenceRule)]
+        alone = sum(r.parent == rule.parent for r in ways) == 1 and rule.parent != table.name
         step = rule.parent if alone and rule.parent not in table.column_names else rule.columns[0]
         parent = checks.context.tables[rule.parent]
         referring = {r.columns[0] for r in parent.rules if isinstance(r, nodes.ReferenceRule)}
@@ -279,22 +279,11 @@ def _fresh(name: str, taken: set[str]) -> str:
 
 
 def _draft(tables: Mapping[str, nodes.Table], evidence: Mapping[str, Sequence[Found]]) -> Draft:
-    """Put everything together, leaving out what the type checker refuses."""
-    left = {name: list(found) for name, found in evidence.items()}
-    while True:
-        made = [_with(table, [f.rule for f in left[name]]) for name, table in tables.items()]
-        try:
-            model = Model.of(made)
-            break
-        except ModelError:
-            # Not known to happen; the most elaborate rules are the last.
-            longest = max(left.values(), key=len)
-            if not longest:
-                raise
-            longest.pop()
+    """Put everything together."""
+    model = Model.of([_with(t, [f.rule for f in evidence[name]]) for name, t in tables.items()])
     by_rule = {}
     for table in model.tables:
-        plain = {_nameless(f.rule): f for f in left[table.name]}
+        plain = {_nameless(f.rule): f for f in evidence[table.name]}
         for rule in table.rules:
             one = plain.get(_nameless(rule))
             if one is not None:

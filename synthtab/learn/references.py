@@ -167,7 +167,9 @@ def cardinalities(
     for child, rules in children.items():
         own = [r for r in rules if r.parent == parent.name and child != parent.name]
         for rule in own:
-            via = rule.columns[0] if len(own) > 1 else None
+            ways = [r for r in context.tables[child].rules if isinstance(r, nodes.ReferenceRule)]
+            several = sum(r.parent == parent.name for r in ways) > 1
+            via = rule.columns[0] if several else None
             ids, there = context.shared_keys(child, rule)
             counts = _counts(ids, there, np.ones(len(ids.ids), dtype=bool))
             if len(counts) < options.least_support or rule.columns == _key(context, child):

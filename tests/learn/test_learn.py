@@ -339,3 +339,52 @@ def test_adult() -> None:
     assert "when capital_gain != 0 then capital_loss = 0" in text or (
         "when capital_loss != 0 then capital_gain = 0" in text
     )
+
+
+def test_two_references_to_one_table(rng: np.random.Generator) -> None:
+    """One of them is soft; what looks through the other has to say which it means."""
+    day = rng.integers(0, 900, 60)
+    home, away = rng.integers(0, 60, ROWS), rng.integers(0, 60, ROWS)
+    games = pd.DataFrame(
+        {
+            "game_id": np.arange(ROWS) + 1,
+            "home_team_id": home + 1,
+            "away_team_id": away + 1,
+            "played": days(day[home] + rng.integers(0, 50, ROWS)),
+        }
+    )
+    games.loc[4, "away_team_id"] = 77
+    teams = pd.DataFrame({"team_id": np.arange(60) + 1, "founded": days(day)})
+    text = drafted({"game": games, "team": teams})
+    assert "home_team_id integer in 1 .. 60   -> team.team_id" in text or (
+        "-> team.team_id" in text.split("home_team_id")[1].split("\n")[0]
+    )
+    assert "away_team_id -> team.team_id" in text.split("at least 99.9%")[1]
+    assert "home_team_id.founded <= played" in text
+
+
+def test_nulls_and_texts_of_a_table_are_no_values(rng: np.random.Generator) -> None:
+    names = [f"name {k}" for k in range(300)]
+    frame = pd.DataFrame({"name": [None, *names], "x": rng.integers(0, 9, 301)})
+    assert "optional unique" in one(frame)
+    frame = pd.DataFrame({"name": [None, "name 4", *names], "x": rng.integers(0, 9, 302)})
+    assert "unique" not in one(frame)
+
+
+@pytest.mark.skipif(not (DATA / "berka_bank").is_dir(), reason="the public data are not here")
+def test_a_bank() -> None:
+    folder = DATA / "berka_bank"
+    text = drafted({p.name.split(".")[0]: read_frame(p) for p in sorted(folder.glob("*.csv*"))})
+    for rule in (
+        "amount = duration * payments",
+        "count(of disp where type = 'OWNER') = 1",
+        "disp.type = 'OWNER'",
+        "account.date <= date",
+        "gap_free(seq) per account_id",
+        "non_decreasing(date) per account_id ordered by seq",
+        "previous(balance, 0) per account_id ordered by seq",
+        "operation in ('PREVOD Z UCTU', 'VKLAD') then type = 'PRIJEM'",
+        "when operation is null then k_symbol = 'UROK'",
+    ):
+        assert rule in text
+    assert text.count("->") == 8
