@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -22,9 +22,15 @@ _LEAST_REPEATED = 5
 
 
 def dependencies(
-    fields: Sequence[Field], unique: frozenset[str], options: Options
+    fields: Sequence[Field],
+    unique: frozenset[str],
+    options: Options,
+    formulas: Collection[frozenset[str]] = (),
 ) -> tuple[list[Found], set[tuple[str, str]]]:
-    """Return dependencies that others do not imply, and all (determinant, dependent) that hold."""
+    """Return dependencies that others do not imply, and all (determinant, dependent) that hold.
+
+    ``formulas`` are columns each of which the others of its set give by a formula.
+    """
     suited = [f for f in fields if f.changes][:_MOST_COLUMNS]
     holding: dict[tuple[int, int], Found] = {}
     for a, first in enumerate(suited):
@@ -38,10 +44,11 @@ def dependencies(
     exact = {edge for edge, made in holding.items() if not made.broken}
     told = {*_told(exact), *(edge for edge in holding if edge not in exact)}
     told = {(a, b) for a, b in told if (a, b) in exact or not _implied(a, b, exact)}
+    told = {e for e in told if frozenset(suited[at].label for at in e) not in formulas}
     found = _merged([holding[edge] for edge in sorted(told)])
     if len(suited) <= _FEW_COLUMNS and len(suited[0].codes if suited else ()) <= _FEW_ROWS:
         known = {*exact, *((a, b) for a, b in holding)}
-        found += _merged(_twos(suited, unique, known, options))
+        found += _merged(_twos(suited, unique, known, options, formulas))
     return found, {(suited[a].label, suited[b].label) for a, b in exact}
 
 
@@ -122,6 +129,7 @@ def _twos(
     unique: frozenset[str],
     known: set[tuple[int, int]],
     options: Options,
+    formulas: Collection[frozenset[str]],
 ) -> list[Found]:
     """Return what two columns determine together and neither does alone."""
     found = []
@@ -137,6 +145,8 @@ def _twos(
             continue
         for c, third in enumerate(fields):
             if c in (a, b) or (a, c) in known or (b, c) in known:
+                continue
+            if frozenset((first.label, second.label, third.label)) in formulas:
                 continue
             glance = Groups(both.ids[:_GLANCE], both.count)
             if _torn(glance, third.groups.ids[:_GLANCE])[0].any():

@@ -136,11 +136,14 @@ def _of_rows(
     steps: _Steps,
 ) -> list[Found]:
     plain = _meaningful(table, fields, links)
-    depends, exact = dependencies([f for f in fields if f.filled], unique, options)
+    sums = totals(plain, options)
     steps.done()
-    found = [*depends, *totals(plain, options)]
+    formulas = {_columns(f.rule) for f in sums if not f.broken}
+    suited = [f for f in fields if f.filled]
+    depends, exact = dependencies(suited, unique, options, formulas)
     steps.done()
-    settled = {_columns(f.rule) for f in found if f.kind in ("equalities", "sums")}
+    found = [*depends, *sums]
+    settled = {_columns(f.rule) for f in sums if f.kind in ("equalities", "sums")}
     pairs = {frozenset((a, b)) for names in settled for a in names for b in names if a != b}
     reached, homes = _reached(table, links, checks)
     found += orders([*plain, *(f for f in reached if f.measure)], options, pairs)

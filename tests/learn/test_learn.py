@@ -149,6 +149,7 @@ def test_sums_and_products(rng: np.random.Generator) -> None:
     assert text.count("_sum") == 2  # the third sum follows
     assert "total = `count` * price" in text or "total = count * price" in text
     assert "net <= gross" not in text
+    assert "determines" not in text
     frame.loc[[3, 4, 5], "gross"] += 1
     assert "at least 99.7%: gross = net + tax" in one(frame)
     alone = one(frame[["net", "tax", "tip", "paid"]])
@@ -174,6 +175,7 @@ def test_equalities_and_distances(rng: np.random.Generator) -> None:
     assert "a = same" in text
     assert "shifted = a + 17" in text
     assert "shifted = same + 17" not in text
+    assert "a determines same" not in text
     assert "%: a = mostly" in text
     assert "ends = starts + 30 days" in text
     assert "paid = booked + 90 seconds" in text
