@@ -42,7 +42,7 @@ def dependencies(
                 if worth(made.expected, made.broken, made.support, options):
                     holding[a, b] = made
     exact = {edge for edge, made in holding.items() if not made.broken}
-    told = {*_told(exact), *(edge for edge in holding if edge not in exact)}
+    told = {*_told(exact, suited), *(edge for edge in holding if edge not in exact)}
     told = {(a, b) for a, b in told if (a, b) in exact or not _implied(a, b, exact)}
     told = {e for e in told if frozenset(suited[at].label for at in e) not in formulas}
     found = _merged([holding[edge] for edge in sorted(told)])
@@ -81,14 +81,14 @@ def _implied(a: int, b: int, exact: set[tuple[int, int]]) -> bool:
     return any(first == a and (via, b) in exact for first, via in exact)
 
 
-def _told(exact: set[tuple[int, int]]) -> set[tuple[int, int]]:
+def _told(exact: set[tuple[int, int]], fields: Sequence[Field]) -> set[tuple[int, int]]:
     """Return those of a transitive relation from which all others follow."""
     heads: dict[int, int] = {}
     for at in sorted({x for edge in exact for x in edge}):
         heads[at] = min([at, *(b for a, b in exact if a == at and (b, a) in exact)])
     within = {(a, b) for a, b in exact if (b, a) in exact and heads[a] in (a, b)}
     among = {(heads[a], heads[b]) for a, b in exact if heads[a] != heads[b]}
-    return within | {edge for edge in reduced(among) if edge in exact}
+    return within | {edge for edge in reduced(among, fields) if edge in exact}
 
 
 def _may(first: Field, second: Field, options: Options) -> bool:

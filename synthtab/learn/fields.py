@@ -131,12 +131,20 @@ def slug(*words: str) -> str:
     return text if text and not text[0].isdigit() else f"r_{text}"
 
 
-def reduced(edges: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Return the edges of a graph without cycles that two others do not already imply."""
+def reduced(edges: Iterable[tuple[int, int]], fields: Sequence[Field]) -> set[tuple[int, int]]:
+    """Return the edges of a graph without cycles that two others do not already imply.
+
+    Nothing is implied through a column that is null where the first of the three is not.
+    """
     given = set(edges)
     ends: dict[int, set[int]] = {}
     for first, second in given:
         ends.setdefault(first, set()).add(second)
-    return {
-        (a, b) for a, b in given if not any(b in ends.get(via, ()) for via in ends[a] if via != b)
-    }
+
+    def follows(a: int, b: int) -> bool:
+        return any(
+            via != b and b in ends.get(via, ()) and not (fields[via].nulls & ~fields[a].nulls).any()
+            for via in ends[a]
+        )
+
+    return {(a, b) for a, b in given if not follows(a, b)}

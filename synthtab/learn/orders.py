@@ -35,7 +35,7 @@ def orders(
         if made is not None:
             holding[a, b] = made
     exact = {edge for edge, made in holding.items() if not made.broken}
-    told = reduced(exact)
+    told = reduced(exact, suited)
     soft = {edge for edge in holding if edge not in exact}
     through = {
         (a, b)

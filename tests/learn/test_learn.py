@@ -206,6 +206,16 @@ def test_orders(rng: np.random.Generator) -> None:
     assert "at least 99.4%: began <= typed" in text
 
 
+def test_nothing_follows_through_a_null(rng: np.random.Generator) -> None:
+    low = rng.integers(0, 1_000, ROWS)
+    middle = low + rng.integers(0, 300, ROWS)
+    frame = pd.DataFrame({"low": low, "middle": middle, "high": middle + 5})
+    frame["middle"] = frame["middle"].astype("Int64").mask(rng.random(ROWS) < 0.3)
+    frame["high"] += rng.integers(0, 300, ROWS)
+    text = one(frame)
+    assert "low < high" in text or "low <= high" in text
+
+
 def test_implications(rng: np.random.Generator) -> None:
     status = rng.choice(["open", "paid", "void"], ROWS, p=[0.4, 0.5, 0.1])
     paid = status == "paid"
