@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import adult, checks, plans, repairs, support, validation
+from bench import adult, checks, inference, plans, repairs, support, validation
 from bench.report import Section, markdown
 
 HEADER = """# Results
@@ -23,7 +23,7 @@ of speed are those of one machine on one day.
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ["adult", "check", "plans", "repair", "validate", "all", "support"]
+    names = ["adult", "check", "infer", "plans", "repair", "validate", "all", "support"]
     parser.add_argument("what", choices=names)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
@@ -38,6 +38,7 @@ def main() -> None:
         "plans": plans.run,
         "repair": lambda: repairs.run(given.seed),
         "validate": lambda: validation.run(given.seed),
+        "infer": inference.run,
     }
     sections: list[Section] = []
     for name, run in runs.items():

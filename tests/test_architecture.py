@@ -26,6 +26,7 @@ LAYERS = [
     ["solver"],
     ["generate"],
     ["assess"],
+    ["learn"],
     ["keys", "draw", "store", "pipeline"],
     ["cli"],
 ]

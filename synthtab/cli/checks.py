@@ -46,12 +46,6 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
 
 
-def inferred(data: Path, name: str | None) -> str:
-    """Return a draft of a rules file for the table in a data file."""
-    frame = files.read_frame(data)
-    return Model.from_frame(frame, name or data.name.split(".")[0]).to_text()
-
-
 def repair(table: Table, data: Path, output: Path, seed: int, as_json: bool) -> bool:
     """Mend a file's rows and write them; return whether rows are left that break rules."""
     files.check_writable(output)

@@ -228,21 +228,44 @@ def plan(
 
 @app.command()
 def infer(
-    data: DataFile,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="A .csv, .csv.gz or .parquet file, or TABLE=FILE for each of several tables.",
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write to this file instead.")
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="The table's name; else the file's.")
     ] = None,
+    soft: Annotated[
+        float,
+        typer.Option("--soft", min=0.5, max=1.0, help="The least confidence of a soft rule."),
+    ] = 0.98,
+    support: Annotated[
+        int, typer.Option("--min-support", min=1, help="Rows that a rule has to speak of.")
+    ] = 30,
+    most: Annotated[
+        int, typer.Option("--max-rules", min=0, help="Rules of each kind for a table, the best.")
+    ] = 20,
+    no_rules: Annotated[
+        bool, typer.Option("--no-rules", help="Draft columns and keys only.")
+    ] = False,
 ) -> None:
-    """Draft a rules file from data: types, ranges, enums, optional columns. Then review it.
+    """Draft a rules file from data: columns, keys, references and rules. Then review it.
 
-    Example: [cyan]rulecheck infer adult.csv.gz -o adult.rules[/]
+    Every rule is marked with the rows it speaks of and the share of them that keep it.
+
+    Example: [cyan]rulecheck infer account=account.csv trans=trans.csv -o draft.rules[/]
     """
-    from synthtab.cli import checks  # pandas, Arrow
+    from synthtab.cli import checks, inferring  # pandas, Arrow
+    from synthtab.learn.evidence import Options  # with all that learns
 
-    text = checks.inferred(data, name)
+    options = None if no_rules else Options(soft, support, most)
+    text = inferring.inferred(inferring.sources(data, name), options)
     if output is None:
         common.print_text(text)
     else:

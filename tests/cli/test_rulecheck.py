@@ -211,3 +211,38 @@ def test_a_file_of_several_tables_asks_which_one(call: Call, tmp_path: Path) -> 
     assert ran.code == 2
     assert "`a`" in ran.err
     assert call(rulecheck.main, "plan", path, "--table", "b").code == 0
+
+
+def test_infer_learns_rules_of_several_tables(call: Call, tmp_path: Path) -> None:
+    staff, teams = tmp_path / "staff.csv", tmp_path / "team.csv"
+    rows = [f"{k},{k % 40 + 1},{k * 7 % 50},{k * 7 % 50 + 1 + k % 3}" for k in range(400)]
+    staff.write_text("\n".join(["staff_id,team_id,low,high", *rows]) + "\n")
+    teams.write_text("\n".join(["team_id", *(str(k + 1) for k in range(40))]) + "\n")
+    out = tmp_path / "draft.rules"
+    ran = call(rulecheck.main, "infer", f"people={staff}", teams, "-o", out)
+    assert ran.code == 0
+    text = out.read_text()
+    assert "-> team.team_id" in text
+    assert "rule low_below_high: low < high" in text
+    assert "# inferred: support 400, confidence 100%" in text
+    ran = call(rulecheck.main, "validate", out, f"people={staff}", f"team={teams}")
+    assert ran.code == 0
+    assert call(rulecheck.main, "fmt", out, "--check").code == 0
+    bare = call(rulecheck.main, "infer", staff, "--no-rules").out
+    assert "rule" not in bare
+    assert "table staff" in bare
+    assert "rule" not in call(rulecheck.main, "infer", staff, "--min-support", "401").out
+    assert "rule" not in call(rulecheck.main, "infer", staff, "--max-rules", "0").out
+
+
+def test_infer_says_what_it_was_not_told(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x\n1\n")
+    for arguments, message in (
+        ([path, path], "two files are given for table `a`"),
+        ([path, f"b={path}", "--name", "c"], "--name is for one table"),
+        ([f"={path}"], "write TABLE=path"),
+    ):
+        ran = call(rulecheck.main, "infer", *arguments)
+        assert ran.code == 2
+        assert message in ran.err
