@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -78,6 +78,7 @@ class Synthesizer:
     ) -> None:
         self.model = model
         self.table = model.table()
+        self._hard_table = _enforced(self.table)
         self._config = config or GeneratorConfig()
         self._budget = solver_budget_s
         self._generator: RowGenerator | None = None
@@ -107,7 +108,6 @@ class Synthesizer:
         """
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
-        _refuse_what_is_only_checked(self.table)
         columns = self.table.columns
         whole = (
             encode_frame(columns, data)
@@ -117,10 +117,10 @@ class Synthesizer:
         if len(whole) == 0:
             raise DataError(f"there are no rows to learn table {self.table.name!r} from")
         batch, broken, cells = self._lawful(whole, violations, seed)
-        sequences = surrogate_keys(self.table, batch)
+        sequences = surrogate_keys(self._hard_table, batch)
         learned = [c for c in columns if c.name not in {s.column for s in sequences}]
         domains, sizes = _seen(self.table, batch)
-        plan = compile_plan(self.table, domains=domains, sizes=sizes, budget_s=self._budget)
+        plan = compile_plan(self._hard_table, domains=domains, sizes=sizes, budget_s=self._budget)
         names = {c.name for c in learned}
         generator = RowGenerator.fit(
             learned,
@@ -141,17 +141,17 @@ class Synthesizer:
         self, batch: Batch, violations: Violations, seed: int
     ) -> tuple[Batch, dict[str, int], int]:
         """Return rows that break nothing, how many broke each rule, how many cells were mended."""
-        found = compliance(self.table, batch)
+        found = compliance(self._hard_table, batch)
         broken = {r.name: r.violated for r in found.broken}
         if not broken:
             return batch, {}, 0
         if violations == "error":
-            raise RuleViolationError(_complain(self.table, found))
+            raise RuleViolationError(_complain(self._hard_table, found))
         cells = 0
         if violations == "repair":
-            mended = repair(self.table, batch, rng=np.random.default_rng(seed))
+            mended = repair(self._hard_table, batch, rng=np.random.default_rng(seed))
             cells, batch = int(mended.changed.sum()), mended.batch
-        batch = batch.take(valid_rows(self.table, batch))
+        batch = batch.take(valid_rows(self._hard_table, batch))
         if len(batch) == 0:
             raise RuleViolationError(
                 f"no row is left: all rows of the data break {', '.join(broken)}; "
@@ -190,10 +190,15 @@ class Synthesizer:
         chosen = secrets.randbits(32) if seed is None else seed
         numbered = {s.column: s.codes(n) for s in self._sequences} if n > 0 else {}
         batch, counts = draw_rows(
-            self.table, generator, plan, n, mode=mode, seed=chosen, progress=progress
+            self._hard_table, generator, plan, n, mode=mode, seed=chosen, progress=progress
         )
         whole = _with_columns(self.table, batch, numbered)
         return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
+
+    @property
+    def unenforced(self) -> tuple[str, ...]:
+        """The soft rules by name: learned like everything else, not enforced."""
+        return tuple(r.name for r in self.table.table_rules)
 
     @property
     def plan(self) -> Plan:
@@ -209,12 +214,11 @@ class Synthesizer:
                 "the columns of the new rules differ from those the model was trained on; "
                 "rules may change after training, columns may not"
             )
-        _refuse_what_is_only_checked(table)
         copy = Synthesizer(model, config=self._config, solver_budget_s=self._budget)
         copy._generator, copy.report = generator, self.report
         copy._sequences = self._sequences
         copy._plan = compile_plan(
-            table, domains=plan.domains, order=plan.order, budget_s=self._budget
+            copy._hard_table, domains=plan.domains, order=plan.order, budget_s=self._budget
         )
         return copy
 
@@ -262,15 +266,18 @@ class Synthesizer:
         return self._generator, self._plan
 
 
-def _refuse_what_is_only_checked(table: nodes.Table) -> None:
-    """Raise UsageError naming the rules that rows cannot be made to keep yet."""
-    names = ", ".join(f"`{rule.name}`" for rule in table.table_rules)
+def _enforced(table: nodes.Table) -> nodes.Table:
+    """Return the table with the rules that rows are made to keep: keys, and hard ones on one row.
+
+    Raises UsageError naming the other hard rules: rows cannot be made to keep them yet.
+    """
+    names = ", ".join(f"`{rule.name}`" for rule in table.table_rules if rule.share is None)
     if names:
         raise UsageError(
             f"table `{table.name}` has rules that are checked, not generated yet: {names}; rules "
-            "across rows and tables, and soft ones, can be left to 'rulecheck validate' in a file "
-            "of their own"
+            "across rows and tables can be left to 'rulecheck validate' in a file of their own"
         )
+    return replace(table, rules=(*table.row_rules, *table.unique_rules))
 
 
 def _complain(table: nodes.Table, found: Compliance) -> str:

@@ -270,11 +270,22 @@ def test_weighted_rows_follow_the_conditional_distribution():
     assert abs(shares["solver+weighted"] - shares["reject"]) < 0.03
 
 
-def test_rules_that_are_only_checked_are_refused_by_name() -> None:
+def test_hard_rules_across_rows_are_refused_by_name() -> None:
     table = Model.parse(
         "table t {\n  a integer\n  b integer\n  rule total: sum(a) <= 10\n"
         "  rule most at least 90%: a < b\n  rule plain: a >= 0\n}\n"
     )
-    frame = pd.DataFrame({"a": [1, 2], "b": [2, 3]})
-    with pytest.raises(UsageError, match="not generated yet: `total`, `most`"):
-        Synthesizer(table).fit(frame)
+    with pytest.raises(UsageError, match="not generated yet: `total`; "):
+        Synthesizer(table)
+
+
+def test_soft_rules_are_named_and_neither_enforced_nor_an_error() -> None:
+    model = Model.parse(
+        "table t {\n  a integer\n  b integer\n  rule most at least 90%: a < b\n"
+        "  rule plain: a >= 0\n}\n"
+    )
+    data = pd.DataFrame({"a": range(60), "b": [*range(1, 55), *range(6)]})
+    synthesizer = Synthesizer(model, config=QUICK).fit(data)
+    assert synthesizer.unenforced == ("most",)
+    assert synthesizer.report.rows_used == 60
+    assert (synthesizer.sample(20, seed=0)["a"] >= 0).all()

@@ -44,7 +44,9 @@ def fit(
     report = synthesizer.report
     assert report is not None
     if as_json:
-        common.print_json({**asdict(report), "seconds": seconds, "model": str(output)})
+        soft = list(synthesizer.unenforced)
+        facts = {**asdict(report), "unenforced": soft, "seconds": seconds, "model": str(output)}
+        common.print_json(facts)
         return
     console = common.stdout()
     console.print(f"learned {report.rows_used:,} of {report.rows_read:,} rows in {seconds:.0f} s")
@@ -53,6 +55,9 @@ def fit(
         console.print(f"real rows that broke rules were {done[report.violations]}:")
         for name, count in report.violated.items():
             console.print(f"  {name}: {count:,}", markup=False)
+    if synthesizer.unenforced:
+        names = ", ".join(synthesizer.unenforced)
+        console.print(f"soft rules are learned, not enforced: {names}", markup=False)
     console.print(f"saved: {output}", soft_wrap=True, markup=False)
 
 

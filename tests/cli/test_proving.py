@@ -68,8 +68,9 @@ def test_check_keeps_to_its_budget_and_says_what_it_left(call: Call, tmp_path: P
     columns = "".join(f"  {c} integer in 0 .. 1_000_000\n" for c in "abcd")
     path = write(tmp_path, f"table t {{\n{columns}{sums}}}\n")
     ran = call(rulecheck.main, "check", path, "--budget", "0.1")
-    assert ran.code == 0
-    assert "W303" in ran.out or "0 warnings" in ran.out
+    # A fast machine may just prove that no sum comes out: then that is said, and nothing else.
+    assert ("W303" in ran.out) != ("E301" in ran.out)
+    assert ran.code == int("E301" in ran.out)
 
 
 def test_diff_shows_rows_and_exits_by_its_verdict(call: Call, tmp_path: Path) -> None:
