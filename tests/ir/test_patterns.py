@@ -1,5 +1,6 @@
 import re
 
+import outlines_core
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,8 +107,7 @@ def test_lengths_hold(pair: tuple[str, str]) -> None:
 
 
 def test_the_dialect_is_that_of_rust() -> None:
-    core = pytest.importorskip("outlines_core")
-    vocabulary = core.Vocabulary(0, {"a": [1], "b": [2]})
+    vocabulary = outlines_core.Vocabulary(0, {"a": [1], "b": [2]})
     for pattern in GOOD:
         if check_pattern(pattern).least <= 3 and "a" in pattern:
-            core.Index(f"(?:{pattern})|a", vocabulary)
+            outlines_core.Index(f"(?:{pattern})|a", vocabulary)
