@@ -66,7 +66,7 @@ class Counts:
     + ``copied`` (a free text equal to a real one) + ``broken`` (thrown away for breaking a rule)
     + ``duplicates`` (a unique rule) + ``thinned`` (taken out by importance weights) + ``surplus``.
     ``mended`` rows are among those returned. ``clipped`` is the share of weights above the bound
-    they were divided by: 0 means that the rows follow P(row | rules) exactly.
+    they were divided by; where it is 0 and no row was mended or copied, rows follow P(row | rules).
     """
 
     asked: int

@@ -22,14 +22,12 @@ from synthtab.batch import Batch
 from synthtab.files import iter_batches
 from synthtab.frames import encode_frame
 from synthtab.ir.nodes import Table
-from synthtab.lang.format import format_tables
 from synthtab.lang.model import Model
 from synthtab.lang.quoting import write_name
 from synthtab.schema import DecimalType
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
-RULES = sorted((ROOT / "rules").glob("*.rules"))
 FIGURES: dict[str, list[list[str]]] = json.loads(
     (Path(__file__).parent / "rules_data.json").read_text(encoding="utf-8")
 )
@@ -110,10 +108,3 @@ def test_hard_rules_hold_in_every_row_and_soft_ones_in_their_share(name: str) ->
     own = {k: r for k, r in audited(name).items() if not k.partition(".")[2].startswith("applies_")}
     broken = [k for k, r in own.items() if (r.violated if r.required is None else not r.kept)]
     assert broken == []
-
-
-@pytest.mark.parametrize("path", RULES, ids=lambda p: p.stem)
-def test_a_file_is_well_formed_and_its_layout_says_the_same(path: Path) -> None:
-    model = Model.load(path)
-    assert not model.warnings
-    assert Model.parse(format_tables(model.tables, model.constants)) == model

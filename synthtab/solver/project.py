@@ -97,7 +97,7 @@ def _project(
     for at in range(len(columns) - 1, -1, -1):
         column = columns[at]
         known_now = [h for h in component.hidden if ready[h.name] == at]
-        steps[column] = _step(table, backend, column, current, known_now, reason)
+        steps[column] = _step(table, backend, column, current, known_now, reason, deadline)
         # Latest first: a hidden term may be made of others.
         for hidden in reversed(known_now):
             free = not _mentioned_beyond(hidden, current, backend)
@@ -108,12 +108,12 @@ def _project(
         done = _without(column, current, backend, deadline)
         current, reason = done.conjuncts, done.inexact or reason
     if any(z3.is_false(c) for c in current) or FALSE in {s.formula for s in steps.values()}:
-        raise InfeasibleError(_conflict(backend, component))
+        raise InfeasibleError(_conflict(backend, component, deadline))
     return steps
 
 
-def _conflict(backend: SmtBackend, component: Component) -> str:
-    rules = smallest_conflict(backend, component)
+def _conflict(backend: SmtBackend, component: Component, deadline: Deadline) -> str:
+    rules = smallest_conflict(backend, component, deadline)
     named = " and ".join(f"rule {name}" for name in rules)
     verb = "contradicts" if len(rules) == 1 else "contradict"
     against = "the ranges of its columns" if len(rules) == 1 else "each other"
@@ -150,6 +150,7 @@ def _step(
     current: Sequence[z3.BoolRef],
     known_now: Sequence[Hidden],
     reason: str | None,
+    deadline: Deadline,
 ) -> Step:
     rules = tuple(r.name for r in table.row_rules if column in columns_of(r.condition))
     mine = {column, column + NULL_SUFFIX} | {h.name for h in known_now}
@@ -164,7 +165,7 @@ def _step(
             except NotLinearError:
                 reason = reason or "a projection is not linear"
     formula = under_ranges(conjoin(parts), ranges)
-    if formula != TRUE and _implied(backend, current, mine):
+    if formula != TRUE and _implied(backend, current, mine, deadline):
         formula = TRUE
     hidden = {h.name: h for h in known_now if h.name in variables(formula)}
     lo, hi = backend.ranges[column]
@@ -182,30 +183,36 @@ def _step(
         inexact=reason,
         determined=formula != TRUE
         and not table.column(column).optional
-        and _determined(backend, column, current, known_now),
+        and _determined(backend, column, current, known_now, deadline),
     )
 
 
-def _implied(backend: SmtBackend, current: Sequence[z3.BoolRef], mine: set[str]) -> bool:
+def _implied(
+    backend: SmtBackend, current: Sequence[z3.BoolRef], mine: set[str], deadline: Deadline
+) -> bool:
     """Say whether what is asked of ``mine`` holds anyway, given the rest (False if undecided)."""
     own = [c for c in current if mine & names_in(c)]
     ranges = {e.get_id() for name in backend.ranges for e in flatten([backend.range_formula(name)])}
     asked = [c for c in own if c.get_id() not in ranges]
     solver = z3.SolverFor("QF_LIA", ctx=backend.context)
-    solver.set("timeout", CHECK_MS)
+    solver.set("timeout", min(CHECK_MS, deadline.left_ms()))
     solver.add(*(c for c in current if c.get_id() not in {a.get_id() for a in asked}))
     solver.add(z3.Not(z3.And(asked)))
     return bool(solver.check() == z3.unsat)
 
 
 def _determined(
-    backend: SmtBackend, column: str, current: Sequence[z3.BoolRef], known_now: Sequence[Hidden]
+    backend: SmtBackend,
+    column: str,
+    current: Sequence[z3.BoolRef],
+    known_now: Sequence[Hidden],
+    deadline: Deadline,
 ) -> bool:
     """Say whether the earlier columns leave at most one value (False where undecided)."""
     if known_now:
         return False
     solver = z3.SolverFor("QF_LIA", ctx=backend.context)
-    solver.set("timeout", CHECK_MS)
+    solver.set("timeout", min(CHECK_MS, deadline.left_ms()))
     value, other = backend.value(column), z3.Int(column + "'", backend.context)
     solver.add(*current, *(z3.substitute(c, (value, other)) for c in current), value != other)
     return bool(solver.check() == z3.unsat)

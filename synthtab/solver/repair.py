@@ -1,11 +1,12 @@
 """Repair single rows: keep as many cells as possible, and draw the others again where rules allow.
 
-Two stages. First, for all broken rows at once and without a solver: for each column, what it could
-hold with every other cell kept (the rules' own formulas, solved for that column in numpy). Rows
-that one cell can mend are mended there. The rest go to Z3, row by row: a persistent solver keeps
-cells greedily, heaviest first, guided by unsatisfiable cores. Changed cells are drawn from a donor
-distribution inside the feasible set; a solver's model sits on its edge and looks like nothing in
-the data.
+Three stages. First, for all broken rows at once and without a solver: for each column, what it
+could hold with every other cell kept (the rules' own formulas, solved for that column in numpy).
+Rows that one cell can mend are mended there. The rest go to Z3, row by row: a persistent solver
+keeps cells greedily, heaviest first, guided by unsatisfiable cores. Rows that this does not mend
+are rewritten along the Plan, keeping what the cells before allow. Changed cells are drawn from a
+donor distribution inside the feasible set; a solver's model sits on its edge and looks like nothing
+in the data.
 """
 
 from __future__ import annotations
