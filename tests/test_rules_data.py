@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from real_data import DATA, ROOT, paths_of
 
 from synthtab.assess.compliance import Audit, RuleCompliance
 from synthtab.batch import Batch
@@ -26,8 +27,6 @@ from synthtab.lang.model import Model
 from synthtab.lang.quoting import write_name
 from synthtab.schema import DecimalType
 
-ROOT = Path(__file__).parents[1]
-DATA = ROOT.parent / "shared" / "data"
 FIGURES: dict[str, list[list[str]]] = json.loads(
     (Path(__file__).parent / "rules_data.json").read_text(encoding="utf-8")
 )
@@ -62,9 +61,7 @@ def with_applies(name: str) -> Model:
 def audited(name: str) -> dict[str, RuleCompliance]:
     """Return what validation finds out about every rule of a data set, by ``table.rule``."""
     model = with_applies(name)
-    paths = {t.name: p for t in model.tables for p in (DATA / name).glob(f"{t.name}.csv*")}
-    if missing := [t.name for t in model.tables if t.name not in paths]:
-        pytest.skip(f"needs {', '.join(missing)} of the data set {name} in {DATA}")
+    paths = paths_of(name, model.tables)
     audit = Audit(model.tables)
     for table, path in paths.items():
         for batch in batches(name, path, model.table(table)):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from real_data import ROOT, paths_of
 
 from synthtab.assess.compliance import Audit, Compliance
 from synthtab.backends.sqltables import SqlTables
@@ -20,21 +21,15 @@ from synthtab.backends.tables import TablesBackend
 from synthtab.files import iter_batches, read_batch
 from synthtab.lang.model import Model
 
-ROOT = Path(__file__).parents[1]
-DATA = ROOT.parent / "shared" / "data"
 EXCEPTIONS = json.loads((Path(__file__).parent / "rules_on_data.json").read_text(encoding="utf-8"))
 
 
 def audited(name: str) -> dict[str, Compliance]:
     """Return the compliance of every table of a data set; skip where the data are not there."""
     model = Model.load(ROOT / "rules" / f"{name}.rules")
-    paths = {t.name: next((DATA / name).glob(f"{t.name}.csv*"), None) for t in model.tables}
-    missing = [table for table, path in paths.items() if path is None]
-    if missing:
-        pytest.skip(f"needs {', '.join(missing)} of the data set {name} in {DATA}")
+    paths = paths_of(name, model.tables)
     audit = Audit(model.tables)
     for table, path in paths.items():
-        assert path is not None
         for batch in iter_batches(path, model.table(table).columns, ignore_extra=True):
             audit.add(table, batch)
     return audit.results()
@@ -56,9 +51,7 @@ def test_the_shares_are_those_of_the_readme(name: str) -> None:
 @pytest.mark.parametrize("name", EXCEPTIONS)
 def test_duckdb_names_the_same_rows(name: str) -> None:
     model = Model.load(ROOT / "rules" / f"{name}.rules")
-    paths = {t.name: p for t in model.tables for p in (DATA / name).glob(f"{t.name}.csv*")}
-    if len(paths) < len(model.tables):
-        pytest.skip(f"needs the data set {name} in {DATA}")
+    paths = paths_of(name, model.tables)
     batches = {
         t.name: read_batch(paths[t.name], t.columns, ignore_extra=True) for t in model.tables
     }

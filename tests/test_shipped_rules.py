@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from real_data import ROOT, paths_of
 from statsmodels.datasets import randhie
 
 from synthtab.assess.compliance import compliance
@@ -17,8 +18,6 @@ from synthtab.ir.walk import columns_of
 from synthtab.lang.model import Model
 from synthtab.solver.satisfy import contradictions
 
-ROOT = Path(__file__).parents[1]
-DATA = ROOT.parent / "shared" / "data"
 # The benchmarks' come first: of two files of one name, EXCEPTIONS speaks of the published rules.
 FILES = sorted([*(ROOT / "rules").glob("*.rules"), *(ROOT / "bench/published").glob("*.rules")])
 
@@ -41,9 +40,7 @@ EXCEPTIONS = {
 
 def real_rows(name: str, table: Table) -> Batch:
     """Return a data set in codes; ratios are rounded to the digits their columns declare."""
-    path = next((DATA / name).glob(f"{name}.csv*"), None)
-    if path is None:
-        pytest.skip(f"needs the data set {name} in {DATA}")
+    path = paths_of(name, [table])[table.name]
     if name != "url_phishing":
         return read_batch(path, table.columns, ignore_extra=True)
     frame = pd.read_csv(path).round({"ratio_digits_url": 9, "ratio_digits_host": 9})

@@ -122,7 +122,7 @@ def _across(old: nodes.Table, new: nodes.Table) -> list[str]:
     for table in (old, new):
         compared = (*table.row_rules, *table.unique_rules)
         sides.append([r for r in table.rules if r not in compared])
-    words = "is about several rows, and was compared by its text only"
+    words = "is soft or about several rows, and was compared by its text only"
     return [
         f"rule {r.name}, {what} in NEW, {words}"
         for what, mine, its in (("not", sides[0], sides[1]), ("only", sides[1], sides[0]))

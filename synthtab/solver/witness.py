@@ -79,7 +79,7 @@ def breaking(table: nodes.Table, *, seed: int = 0, budget_s: float = 10.0) -> li
         elif isinstance(rule, nodes.UniqueRule) and rule in table.unique_rules:
             out.append(whole.twins(rule))
         else:
-            out.append(Breaking(rule.name, reason="not decided: it is about several rows"))
+            out.append(Breaking(rule.name, reason="not decided: it is soft, or about several rows"))
     return out
 
 
