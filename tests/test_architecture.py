@@ -19,7 +19,7 @@ MAX_LINES = 420
 # Low to high; a module may import from its own layer and from those before it.
 LAYERS = [
     ["errors", "diagnostics"],
-    ["schema", "batch", "atomic", "csvtext", "codec", "frames", "files"],
+    ["schema", "batch", "atomic", "csvtext", "codec", "frames", "files", "databases"],
     ["ir"],
     ["lang"],
     ["backends"],
@@ -27,7 +27,10 @@ LAYERS = [
     ["generate"],
     ["assess"],
     ["learn"],
+    ["exchange"],
+    ["relational"],
     ["keys", "draw", "store", "pipeline"],
+    ["translate"],
     ["cli"],
 ]
 HOMES = {
@@ -40,6 +43,11 @@ HOMES = {
     "lark": ["lang/"],
     "scipy": ["assess/"],
     "statsmodels": ["cli/demo"],
+    "sqlalchemy": ["databases/", "exchange/"],
+    "sqlglot": ["exchange/"],
+    "pandera": ["exchange/"],
+    "llguidance": ["generate/"],
+    "faker": ["generate/"],
     "typer": ["cli/"],
     "rich": ["cli/"],
 }
