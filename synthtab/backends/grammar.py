@@ -18,6 +18,7 @@ from synthtab.backends.ranges import (
 )
 from synthtab.backends.support import Unsupported, answers
 from synthtab.ir.nodes import Table
+from synthtab.lang.format import format_declaration, format_rule
 from synthtab.schema import (
     BooleanType,
     Column,
@@ -89,8 +90,11 @@ def json_schema(table: Table) -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a row as an object, every column a property.
 
     Decimals, dates and datetimes are strings with a pattern that has their range. Integers have
-    ``minimum`` and ``maximum``, and are listed as an ``enum`` as well where they are few.
+    ``minimum`` and ``maximum``, and are listed as an ``enum`` as well where they are few. What JSON
+    Schema has no words for stands under ``x-rules``, in the rules language, where only
+    ``rulecheck import`` looks: each column's declaration, and the rules that one table decides.
     """
+    rules = [r for r in table.rules if r in table.row_rules or r in table.unique_rules]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": table.name,
@@ -98,6 +102,7 @@ def json_schema(table: Table) -> dict[str, Any]:
         "properties": {c.name: _property(c) for c in table.columns},
         "required": list(table.column_names),
         "additionalProperties": False,
+        **({"x-rules": [format_rule(r) for r in rules]} if rules else {}),
     }
 
 
@@ -137,7 +142,8 @@ def _property(column: Column) -> dict[str, Any]:
             found = {"type": "string", "pattern": f"^{pattern}$"}
         case _:
             found = {"type": "string", "pattern": f"^{column_regex(column)}$"}
-    return {"anyOf": [found, {"type": "null"}]} if column.optional else found
+    said: dict[str, Any] = {"anyOf": [found, {"type": "null"}]} if column.optional else found
+    return {**said, "x-rules": format_declaration(column)}
 
 
 def _strings(texts: Sequence[str]) -> str:

@@ -47,6 +47,15 @@ Extra = Annotated[
 ]
 
 
+class SchemaFormat(StrEnum):
+    """What rules can be imported from."""
+
+    sql = "sql"
+    json_schema = "json-schema"
+    frictionless = "frictionless"
+    pandera = "pandera"
+
+
 class Target(StrEnum):
     """What rules can be compiled to."""
 
@@ -266,6 +275,45 @@ def infer(
 
     options = None if no_rules else Options(soft, support, most)
     text = inferring.inferred(inferring.sources(data, name), options)
+    if output is None:
+        common.print_text(text)
+    else:
+        checks.write_text(output, text)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A schema file, schema.py:NAME for pandera, or a database URL.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write to this file instead.")
+    ] = None,
+    form: Annotated[
+        SchemaFormat | None, typer.Option("--format", help="What SOURCE is; else it is guessed.")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option("--dialect", help="The SQL of a file: postgres, mysql, ...")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="Pick this table, or name the only one.")
+    ] = None,
+) -> None:
+    """Make a rules file of another tool's schema. Then review it.
+
+    Read are SQL (CREATE TABLE) and live databases, JSON Schema, Frictionless descriptors and
+    pandera schemas. What rules cannot say is a comment in the file and a line on standard error.
+    For pandera SOURCE is schema.py:NAME, and that Python file is run: import only what you trust.
+
+    Example: [cyan]rulecheck import orders.schema.json -o orders.rules[/]
+    """
+    from synthtab.cli import checks, importing  # pandas, Arrow, sqlglot
+
+    text = importing.imported(source, None if form is None else form.value, dialect, table)
     if output is None:
         common.print_text(text)
     else:
