@@ -7,6 +7,7 @@ columns are left to the Plan.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from synthtab.backends.ranges import (
@@ -18,7 +19,7 @@ from synthtab.backends.ranges import (
 )
 from synthtab.backends.support import Unsupported, answers
 from synthtab.ir.nodes import Table
-from synthtab.lang.format import format_declaration, format_rule
+from synthtab.lang.format import format_tables
 from synthtab.schema import (
     BooleanType,
     Column,
@@ -90,11 +91,11 @@ def json_schema(table: Table) -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a row as an object, every column a property.
 
     Decimals, dates and datetimes are strings with a pattern that has their range. Integers have
-    ``minimum`` and ``maximum``, and are listed as an ``enum`` as well where they are few. What JSON
-    Schema has no words for stands under ``x-rules``, in the rules language, where only
-    ``rulecheck import`` looks: each column's declaration, and the rules that one table decides.
+    ``minimum`` and ``maximum``, and are listed as an ``enum`` as well where they are few. JSON
+    Schema has no words for decimals, dates, keys and sums: ``x-rules`` has the table in the rules
+    language, without what depends on other rows, for ``rulecheck import`` to find.
     """
-    rules = [r for r in table.rules if r in table.row_rules or r in table.unique_rules]
+    alone = tuple(r for r in table.rules if r in table.row_rules or r in table.unique_rules)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": table.name,
@@ -102,7 +103,7 @@ def json_schema(table: Table) -> dict[str, Any]:
         "properties": {c.name: _property(c) for c in table.columns},
         "required": list(table.column_names),
         "additionalProperties": False,
-        **({"x-rules": [format_rule(r) for r in rules]} if rules else {}),
+        "x-rules": format_tables([replace(table, rules=alone)]),
     }
 
 
@@ -142,8 +143,7 @@ def _property(column: Column) -> dict[str, Any]:
             found = {"type": "string", "pattern": f"^{pattern}$"}
         case _:
             found = {"type": "string", "pattern": f"^{column_regex(column)}$"}
-    said: dict[str, Any] = {"anyOf": [found, {"type": "null"}]} if column.optional else found
-    return {**said, "x-rules": format_declaration(column)}
+    return {"anyOf": [found, {"type": "null"}]} if column.optional else found
 
 
 def _strings(texts: Sequence[str]) -> str:

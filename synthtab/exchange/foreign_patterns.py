@@ -8,6 +8,7 @@ ASCII: ``\d`` is ``[0-9]``, ``\w`` is ``[A-Za-z0-9_]``.
 from __future__ import annotations
 
 import re
+import warnings
 from enum import Enum
 
 from synthtab.ir.patterns import PatternError, check_pattern
@@ -44,7 +45,8 @@ def translated(pattern: str, fit: Fit) -> str:
     InexpressibleError with the reason.
     """
     try:
-        re.compile(_UNICODE.sub("u", _NAMED_GROUP.sub("(?:", pattern)))
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
+            re.compile(_UNICODE.sub("u", _NAMED_GROUP.sub("(?:", pattern)))
     except re.error as error:
         raise InexpressibleError(f"it is not a regular expression: {error}") from error
     made = []

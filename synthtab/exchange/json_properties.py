@@ -9,15 +9,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from synthtab.errors import ModelError
 from synthtab.exchange.facts import Bound, Facts, Kind, declared
 from synthtab.exchange.foreign_patterns import Fit, InexpressibleError, translated
 from synthtab.exchange.imported import Note
 from synthtab.exchange.json_claims import ANNOTATIONS, Field, moment
 from synthtab.exchange.json_document import Document, Schema, json_type, members, shown
 from synthtab.ir import nodes
-from synthtab.lang.model import Model
-from synthtab.lang.quoting import write_name
 from synthtab.schema import INT64_MAX, Column, Value
 
 _MOST_MULTIPLES = 256
@@ -54,9 +51,6 @@ def read_property(
         return None
     null = document.admits_null(schema)
     facts = replace(work.facts(kind), optional=null or not required)
-    ours = None if work.declaration is None else _declaration(work.declaration, name)
-    if ours is not None:
-        return Property(Field(ours, null), (), (), ())
     made = declared(table, name, facts)
     notes = (*work.notes, *made.notes)
     return Property(Field(made.column, null), made.rules, tuple(work.left), notes)
@@ -66,16 +60,6 @@ def plain_column(document: Document, name: str, schema: Schema) -> Column | None
     """Return a column that has nothing but the type a schema speaks of."""
     kind = _Work(document, name, schema).kind(guess=False)
     return None if kind is None else declared("", name, Facts(kind, optional=True)).column
-
-
-def _declaration(text: str, name: str) -> Column | None:
-    """Read a column as the rules language declares it, which ``rulecheck compile`` adds."""
-    try:
-        model = Model.parse(f"table t {{ {write_name(name)} {text} }}")
-    except ModelError:
-        return None
-    whole = len(model.tables) == 1 and len(model.tables[0].columns) == 1
-    return replace(model.tables[0].columns[0], span=None) if whole else None
 
 
 class _Work:
@@ -88,9 +72,6 @@ class _Work:
         self.notes: list[Note] = []
         self.left: list[tuple[str, Mapping[str, Any]]] = []
         self.parts = self.unfolded(schema)
-        self.declaration = next(
-            (p["x-rules"] for p in self.parts if isinstance(p.get("x-rules"), str)), None
-        )
 
     def note(self, what: str, reason: str) -> None:
         self.notes.append(Note(self.where, what, reason))

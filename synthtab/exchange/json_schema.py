@@ -1,17 +1,19 @@
 """JSON Schema (draft 7 and 2020-12): schemas of rows become tables.
 
 A row is an object; it is found as the schema itself, as the ``items`` of an array, as a property
-that is such an array, or under ``$defs`` (``definitions``). What a file from ``rulecheck compile``
-says in its ``x-rules`` is taken from there, as JSON has no decimals and no dates.
+that is such an array, or under ``$defs`` (``definitions``). A schema that ``rulecheck compile``
+made has its table in the rules language under ``x-rules``, and that is what it becomes again.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from synthtab.backends.grammar import json_schema
 from synthtab.errors import ModelError, UsageError
 from synthtab.exchange.claims import Claim, Constantly, Every, condition
 from synthtab.exchange.facts import named_apart
@@ -21,7 +23,6 @@ from synthtab.exchange.json_claims import ANNOTATIONS, Claims, Field
 from synthtab.exchange.json_document import Document, Schema, members, read_json, shown
 from synthtab.exchange.json_properties import plain_column, read_property, slug
 from synthtab.ir import nodes
-from synthtab.lang.format import format_tables
 from synthtab.lang.model import Model
 from synthtab.schema import type_name
 
@@ -41,6 +42,9 @@ def from_json_schema(text: str, name: str = "the JSON schema", table: str = "dat
     if not isinstance(document.root, Mapping):
         raise UsageError(f"{name} is no JSON schema: it is {shown(document.root)}, not an object")
     notes: list[Note] = []
+    own = _own(document, notes)
+    if own is not None:
+        return Imported((own,), ())
     tables = []
     for title, schema in _rows(document, table, notes):
         made, lost = _Reader(document, title, schema).read()
@@ -52,6 +56,23 @@ def from_json_schema(text: str, name: str = "the JSON schema", table: str = "dat
             " objects, or such schemas under `$defs`"
         )
     return Imported(tuple(tables), tuple(notes))
+
+
+def _own(document: Document, notes: list[Note]) -> nodes.Table | None:
+    """Return the table that ``rulecheck compile`` made this of; None after a change."""
+    text = document.root.get("x-rules")
+    if not isinstance(text, str):
+        return None
+    try:
+        table = Model.parse(text).table()
+        made = json.loads(json.dumps(json_schema(table)))
+    except (ModelError, UsageError):
+        made = None
+    if made != document.root:
+        what = "they are not those of this schema, which is read instead"
+        notes.append(Note(document.name, "x-rules", what))
+        return None
+    return table
 
 
 def _rows(document: Document, table: str, notes: list[Note]) -> Iterator[tuple[str, Schema]]:
@@ -165,8 +186,6 @@ class _Reader:
 
     def clauses(self, part: Mapping[str, Any], claims: Claims) -> None:
         """Make rules of what a part says of whole rows."""
-        if isinstance(part.get("x-rules"), list):
-            self.declared_rules(part["x-rules"])
         for word, value in part.items():
             closed = word in ("additionalProperties", "unevaluatedProperties")
             known = word in _UNCONDITIONAL or word in ANNOTATIONS or word.startswith("x-")
@@ -205,16 +224,6 @@ class _Reader:
                     self.note(where, f"{word} {shown(part[word])}", "no row can keep it")
                 continue
             self.rules.append(nodes.RowRule(name, condition(each, optional), told))
-
-    def declared_rules(self, texts: list[object]) -> None:
-        """Read rules that ``rulecheck compile`` has written out."""
-        columns = tuple(f.column for f in self.fields.values())
-        for text in texts:
-            try:
-                bare = format_tables([nodes.Table(self.table, columns)]).rstrip().removesuffix("}")
-                self.rules += Model.parse(f"{bare}{text}\n}}").tables[0].rules
-            except ModelError:
-                self.note(self.table, f"x-rules {shown(text)}", "it is no rule of these columns")
 
     def conditional_columns(self) -> None:
         """Declare the properties that only conditions speak of: they are optional."""

@@ -53,7 +53,9 @@ def chosen(imported: Imported, name: str | None) -> Imported:
         return imported
     for table in imported.tables:
         if table.name == name:
-            return replace(imported, tables=(table,))
+            others = [t.name for t in imported.tables if t is not table]
+            kept = tuple(n for n in imported.notes if not any(_about(n, o) for o in others))
+            return Imported((table,), kept)
     if len(imported.tables) > 1:
         names = ", ".join(f"`{t.name}`" for t in imported.tables)
         raise UsageError(f"there is no table `{name}`; there are {names}")
@@ -77,7 +79,11 @@ def _renamed(table: nodes.Table, name: str) -> nodes.Table:
     return replace(table, name=name, rules=rules)
 
 
+def _about(note: Note, table: str) -> bool:
+    return note.where == table or note.where.startswith(f"{table}.")
+
+
 def _moved(note: Note, old: str, new: str) -> Note:
-    if note.where == old or note.where.startswith(f"{old}."):
+    if _about(note, old):
         return replace(note, where=new + note.where[len(old) :])
     return note

@@ -145,16 +145,6 @@ def format_type(kind: ColumnType) -> str:
             )
 
 
-def format_declaration(column: Column) -> str:
-    """Return what is declared of a column, as text: its type and modifiers, without its name."""
-    return " ".join([format_type(column.type), *_modifiers(column)])
-
-
-def format_rule(rule: nodes.Rule) -> str:
-    """Return a rule, key or unique rule as text, as it stands below the columns of a table."""
-    return _rule(rule).strip()
-
-
 def _attached(table: nodes.Table) -> dict[str, list[str]]:
     """Say which columns carry `key`, `unique` or a reference.
 
