@@ -6,8 +6,8 @@ its words into :class:`Facts`, and :func:`declared` says once what becomes of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -106,21 +106,32 @@ def _excluded(name: str, values: Sequence[Value]) -> nodes.Condition | None:
     return nodes.Not(found)
 
 
-def named_apart(
-    rules: Iterable[nodes.Rule],
-    rename: Callable[[nodes.Rule, str], nodes.Rule],
-    taken: Iterable[str] = (),
-) -> tuple[nodes.Rule, ...]:
-    """Return rules no two of which have one name: the later ones get a number."""
-    used = set(taken)
+def arranged(columns: Sequence[Column], rules: Iterable[nodes.Rule]) -> tuple[nodes.Rule, ...]:
+    """Return a table's rules in the usual order, no two with one name: later ones get a number.
+
+    Keys, unique rules and references of one column come first, by column: they are printed on it.
+    """
+    order = {c.name: at for at, c in enumerate(columns)}
+
+    def place(rule: nodes.Rule) -> int:
+        match rule:
+            case nodes.UniqueRule(columns=(name,)) | nodes.ReferenceRule(columns=(name,)):
+                return order.get(name, len(order))
+            case nodes.UniqueRule():
+                return len(order) + 1
+            case nodes.ReferenceRule():
+                return len(order) + 2
+        return len(order) + 3
+
+    used: set[str] = set()
     out: list[nodes.Rule] = []
-    for rule in rules:
+    for rule in sorted(rules, key=place):
         name, count = rule.name, 1
         while name in used:
             count += 1
             name = f"{rule.name}_{count}"
         used.add(name)
-        out.append(rule if name == rule.name else rename(rule, name))
+        out.append(rule if name == rule.name else replace(rule, name=name))
     return tuple(out)
 
 
@@ -156,6 +167,8 @@ class _Work:
                     left = self.fitting(BooleanType(), self.facts.options, "a value")
                     if len(left) == 1:
                         self.say("value", one_of(self.name, left))
+                    elif not left:
+                        self.no_value()
                 self.drop_bounds("true and false have no order")
                 return BooleanType(), None, None
             case "text":
@@ -165,6 +178,10 @@ class _Work:
     def drop_bounds(self, reason: str) -> None:
         for bound in (*self.facts.lows, *self.facts.highs):
             self.note(f"the bound {bound.value!r}", reason)
+
+    def no_value(self) -> None:
+        """Say that the column can hold nothing but NULL, where it may hold that."""
+        self.say("values", nodes.IsNull(nodes.ColumnRef(self.name)))
 
     def fitting(self, kind: ColumnType, values: Sequence[Value], what: str) -> tuple[Value, ...]:
         """Return the values that are of a type; the others are noted."""
@@ -224,7 +241,10 @@ class _Work:
                 if hi - lo + 1 != len(within):
                     self.say("values", one_of(self.name, tuple(within.values())))
             else:
-                self.note("the list of values", "none of them fits the column")
+                self.no_value()
+        if lo is not None and hi is not None and lo > hi:
+            self.no_value()
+            return kind, None, None
         return kind, lo, hi
 
     def code(self, kind: ColumnType, bound: Bound, step: int) -> int | None:
@@ -256,7 +276,7 @@ class _Work:
             if left:
                 self.text_rules(facts.patterns, facts.least, facts.most)
                 return EnumType(left)
-            self.note("the list of values", "none of them is a text")
+            self.no_value()
         first = facts.patterns[0] if facts.patterns else None
         fits = None if first is None else check_pattern(first)
         most = facts.most if facts.most is not None else fits.most if fits else None

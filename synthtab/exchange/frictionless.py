@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtab.errors import UsageError
-from synthtab.exchange.facts import Bound, Facts, Kind, declared, named_apart
+from synthtab.exchange.facts import Bound, Facts, Kind, arranged, declared
 from synthtab.exchange.foreign_patterns import Fit, InexpressibleError, translated
 from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.json_document import read_json, shown
@@ -116,9 +116,7 @@ class _Reader:
             self.uniques.append(nodes.UniqueRule(default_rule_name(each, "unique"), each))
         self.references()
         rules = (*first, *self.uniques, *self.rules)
-        return nodes.Table(
-            self.table, tuple(columns), named_apart(rules, lambda r, n: replace(r, name=n))
-        )
+        return nodes.Table(self.table, tuple(columns), arranged(columns, rules))
 
     def names(self, word: str) -> tuple[str, ...]:
         value = self.schema.get(word) or []

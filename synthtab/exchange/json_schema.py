@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from synthtab.backends.grammar import json_schema
 from synthtab.errors import ModelError, UsageError
 from synthtab.exchange.claims import Claim, Constantly, Every, condition
-from synthtab.exchange.facts import named_apart
+from synthtab.exchange.facts import arranged
 from synthtab.exchange.foreign_patterns import InexpressibleError
 from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.json_claims import ANNOTATIONS, Claims, Field
@@ -170,8 +169,8 @@ class _Reader:
         for part in self.parts:
             self.clauses(part, claims)
         columns = tuple(f.column for f in self.fields.values())
-        apart = named_apart(self.rules, lambda r, n: replace(r, name=n))
-        return nodes.Table(self.table, columns, apart), tuple(dict.fromkeys(self.notes))
+        table = nodes.Table(self.table, columns, arranged(columns, self.rules))
+        return table, tuple(dict.fromkeys(self.notes))
 
     def required(self) -> set[str]:
         found: set[str] = set()
@@ -220,8 +219,8 @@ class _Reader:
         told = description if isinstance(description, str) and description.strip() else None
         for each in claim.claims if isinstance(claim, Every) else (claim,):
             if isinstance(each, Constantly):
-                if not each.value:
-                    self.note(where, f"{word} {shown(part[word])}", "no row can keep it")
+                if not each.value:  # the schema admits no row, and so says the rule
+                    self.rules.append(nodes.RowRule(name, nodes.Literal(False), told))
                 continue
             self.rules.append(nodes.RowRule(name, condition(each, optional), told))
 

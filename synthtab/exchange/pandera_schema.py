@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from synthtab.errors import UsageError
-from synthtab.exchange.facts import Bound, Facts, Kind, declared, named_apart
+from synthtab.exchange.facts import Bound, Facts, Kind, arranged, declared
 from synthtab.exchange.foreign_patterns import (
     ANYTHING,
     Fit,
@@ -83,13 +83,10 @@ class _Reader:
         if schema.unique:
             names = (schema.unique,) if isinstance(schema.unique, str) else tuple(schema.unique)
             self.unique(names, columns)
-        apart = named_apart(self.rules, lambda r, n: replace(r, name=n))
-        return nodes.Table(self.name, tuple(columns), apart)
+        return nodes.Table(self.name, tuple(columns), arranged(columns, self.rules))
 
     def unique(self, names: tuple[str, ...], columns: Iterable[Column]) -> None:
-        rule = nodes.UniqueRule(default_rule_name(names, "unique"), names)
-        at = sum(isinstance(r, nodes.UniqueRule) for r in self.rules)
-        self.rules.insert(at, rule)
+        self.rules.append(nodes.UniqueRule(default_rule_name(names, "unique"), names))
         if any(c.optional for c in columns if c.name in names):
             what = f"unique={list(names)!r} of NULLs"
             self.note("", what, "NULLs never repeat here; in pandera they do")

@@ -52,7 +52,8 @@ class Parsed:
 
 
 @cache
-def _parser() -> Lark:
+def parser() -> Lark:
+    """Return the parser of the language, made once."""
     return Lark(
         grammar_text("rules.lark"),
         parser="lalr",
@@ -109,7 +110,7 @@ def _recover(text: str, source: Source) -> tuple[Tree[Token] | None, str, list[D
     work = text
     while True:
         try:
-            return _parser().parse(work), work, found
+            return parser().parse(work), work, found
         except UnexpectedInput as error:
             place = _place(text, work, error)
             finding = explain(place, source)
@@ -122,7 +123,7 @@ def _recover(text: str, source: Source) -> tuple[Tree[Token] | None, str, list[D
             if place.at_end:
                 closed = f"{work}\n}}"
                 try:
-                    return _parser().parse(closed), work, found
+                    return parser().parse(closed), work, found
                 except UnexpectedInput:
                     return None, work, found
             if start == end or not work[start:end].strip() or place.in_header:

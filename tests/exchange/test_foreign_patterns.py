@@ -48,7 +48,9 @@ def test_examples(pattern: str, made: str) -> None:
     assert translated(pattern, Fit.SOMEWHERE) == made
 
 
-@pytest.mark.parametrize("pattern", ["(?=a)", r"\bx", r"(a)\1", "(?i)a", "(^a)b", "(", "[]a]", "a++"])
+@pytest.mark.parametrize(
+    "pattern", ["(?=a)", r"\bx", r"(a)\1", "(?i)a", "(^a)b", "(", "[]a]", "a++"]
+)
 def test_what_has_no_equal(pattern: str) -> None:
     with pytest.raises(InexpressibleError):
         translated(pattern, Fit.SOMEWHERE)

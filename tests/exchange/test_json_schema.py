@@ -49,7 +49,14 @@ TEXTS = st.sampled_from(["", "a", "ab", "b1", "abab", "1"])
 PATTERNS = st.sampled_from(["a", "^a", "b$", "^a|1$", "^(?:ab)+$", r"\d", r"^\w{2}$", "[^a]", "^$"])
 COLUMNS = {"n": NUMBERS, "m": NUMBERS, "t": TEXTS, "u": TEXTS, "f": st.booleans()}
 DECIMALS = st.integers(-20, 30).map(lambda n: Decimal(n) / 10)
-KINDS = {"n": "integer", "m": "integer", "t": "string", "u": "string", "f": "boolean", "d": "number"}
+KINDS = {
+    "n": "integer",
+    "m": "integer",
+    "t": "string",
+    "u": "string",
+    "f": "boolean",
+    "d": "number",
+}
 
 
 def leaf(name: str) -> st.SearchStrategy[Any]:
@@ -61,7 +68,9 @@ def leaf(name: str) -> st.SearchStrategy[Any]:
     if kind == "string":
         found += [st.fixed_dictionaries({"pattern": PATTERNS})]
         found += [st.fixed_dictionaries({w: st.integers(0, 3)}) for w in ("minLength", "maxLength")]
-    values = {"integer": NUMBERS, "string": TEXTS, "boolean": st.booleans(), "number": NUMBERS}[kind]
+    values = {"integer": NUMBERS, "string": TEXTS, "boolean": st.booleans(), "number": NUMBERS}[
+        kind
+    ]
     found.append(st.fixed_dictionaries({"const": st.none() | values}))
     found.append(
         st.fixed_dictionaries({"enum": st.lists(st.none() | values, min_size=1, max_size=3)})
@@ -88,9 +97,7 @@ def value_schema(name: str) -> st.SearchStrategy[Any]:
 
 
 NAMES = st.sampled_from(sorted(KINDS))
-ONE = NAMES.flatmap(
-    lambda n: value_schema(n).map(lambda s: {"properties": {n: s}})
-)
+ONE = NAMES.flatmap(lambda n: value_schema(n).map(lambda s: {"properties": {n: s}}))
 NEEDED = st.lists(NAMES, max_size=2, unique=True)
 ROW = st.recursive(
     st.one_of(
@@ -177,7 +184,15 @@ def _fitted(table: Table, row: Row) -> Row | None:
     return made
 
 
-def test_most_random_schemas_are_said_without_loss() -> None:
+def test_what_no_value_fits_is_said_so() -> None:
+    integer = {"type": "integer"}
+    base = {"properties": {"a": {**integer, "minimum": 5, "maximum": 1}, "b": integer}}
+    assert rules_of(base) == ["rule a_values: a is null"]
+    base = {"properties": {"a": {"enum": ["x"], "const": "y"}}, "anyOf": [False]}
+    assert rules_of(base) == ["rule a_values: a is null", "rule any_of: false"]
+
+
+def test_a_negation_lets_null_be() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer", "not": {"const": 1}}}}
     assert read(schema).notes == ()
     assert accepted(only(schema), [{"n": 1}, {"n": 2}, {"n": None}]) == [False, True, True]
@@ -322,7 +337,7 @@ def test_what_cannot_be_said_is_noted(schema: Any, lost: str) -> None:
         ('{"properties": {"a": {"$ref": "other.json"}}}', "leads out of the file"),
         ('{"properties": {"a": {"$ref": "#x"}}}', "no schema has this $anchor"),
         ('{"$ref": "#"}', "leads back to itself"),
-        ('{"properties": {"a": {"const": 1}}, "required": "a"}', "`required` is \"a\", not a list"),
+        ('{"properties": {"a": {"const": 1}}, "required": "a"}', '`required` is "a", not a list'),
         ('{"properties": {"a": {"anyOf": {}}}}', "'anyOf' is {}, not a list of schemas"),
         ('{"properties": {"a": {"type": "array"}}}', "has no property to be a column"),
         ("[" * 100_000, "is nested too deeply"),
