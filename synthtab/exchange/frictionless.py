@@ -95,7 +95,7 @@ class _Reader:
         self.notes.append(Note(f"{self.table}.{where}" if where else self.table, what, reason))
 
     def read(self) -> nodes.Table:
-        key = self.names("primaryKey")
+        key = self.names("primaryKey", self.schema.get("primaryKey"))
         columns = [
             column
             for at, field in enumerate(self.schema["fields"], 1)
@@ -110,17 +110,19 @@ class _Reader:
             first.append(nodes.UniqueRule(default_rule_name(key, "key"), key, True))
         elif key:
             self.note("", f"primaryKey {shown(key)}", "it names a field that is no column")
-        listed = self.schema.get("uniqueKeys", [])
-        for names in listed if isinstance(listed, list) else []:
-            each = tuple([names] if isinstance(names, str) else names)
+        listed = self.schema.get("uniqueKeys") or []
+        if not isinstance(listed, list):
+            raise UsageError(f"{self.name}: uniqueKeys is {shown(listed)}, not a list")
+        for names in listed:
+            each = self.names("uniqueKeys", names)
             self.uniques.append(nodes.UniqueRule(default_rule_name(each, "unique"), each))
         self.references()
         rules = (*first, *self.uniques, *self.rules)
         return nodes.Table(self.table, tuple(columns), arranged(columns, rules))
 
-    def names(self, word: str) -> tuple[str, ...]:
-        value = self.schema.get(word) or []
-        listed = [value] if isinstance(value, str) else value
+    def names(self, word: str, value: Any) -> tuple[str, ...]:
+        """Return the fields that a name or a list of names stands for."""
+        listed = [value] if isinstance(value, str) else value or []
         if not isinstance(listed, list) or not all(isinstance(n, str) for n in listed):
             raise UsageError(f"{self.name}: {word!r} is {shown(value)}, not a name or their list")
         return tuple(dict.fromkeys(listed))
@@ -132,10 +134,10 @@ class _Reader:
         constraints = field.get("constraints") or {}
         if not isinstance(constraints, Mapping):
             raise UsageError(f"{self.name}: the constraints of {name!r} are {shown(constraints)}")
-        if kind in _LOST_TYPES:
+        if isinstance(kind, str) and kind in _LOST_TYPES:
             self.note(name, f"type {kind}", "a column holds one value: left out")
             return None
-        if kind not in _KINDS and kind not in _TEXTS:
+        if not isinstance(kind, str) or (kind not in _KINDS and kind not in _TEXTS):
             known = ", ".join(sorted({*_KINDS, *_TEXTS, *_LOST_TYPES}))
             raise UsageError(f"{self.name}: {name!r} has the type {shown(kind)}; there are {known}")
         if kind in _TEXTS:
@@ -222,11 +224,9 @@ class _Reader:
             if not isinstance(target, Mapping):
                 self.note("", f"foreignKeys {shown(each)}", "it has no reference")
                 continue
-            own, theirs = (
-                tuple([names] if isinstance(names, str) else names or ())
-                for names in (each.get("fields"), target.get("fields"))
-            )
-            parent = target.get("resource") or self.table
+            own = self.names("foreignKeys", each.get("fields"))
+            theirs = self.names("foreignKeys", target.get("fields"))
+            parent = str(target.get("resource") or self.table)
             self.rules.append(
                 nodes.ReferenceRule(default_rule_name(own, "reference"), own, parent, theirs)
             )

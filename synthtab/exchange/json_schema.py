@@ -21,6 +21,7 @@ from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.json_claims import ANNOTATIONS, Claims, Field
 from synthtab.exchange.json_document import Document, Schema, members, read_json, shown
 from synthtab.exchange.json_properties import plain_column, read_property, slug
+from synthtab.exchange.json_shape import check_shape
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
 from synthtab.schema import type_name
@@ -40,6 +41,7 @@ def from_json_schema(text: str, name: str = "the JSON schema", table: str = "dat
     document = Document(read_json(text, name), name)
     if not isinstance(document.root, Mapping):
         raise UsageError(f"{name} is no JSON schema: it is {shown(document.root)}, not an object")
+    check_shape(document.root, name)
     notes: list[Note] = []
     own = _own(document, notes)
     if own is not None:
@@ -104,7 +106,7 @@ def _row_of(
 ) -> Schema | None:
     """Return the schema of one row: of the array's items, or the schema itself."""
     parts = document.parts(schema)
-    items = [p["items"] for p in parts if "items" in p]
+    items = [p["items"] for p in parts if isinstance(p.get("items"), Mapping)]
     if items:
         for part in parts:
             for word in _LOST_OF_LISTS:
@@ -119,10 +121,7 @@ def _properties(document: Document, schema: Schema | None) -> dict[str, Schema]:
     """Return the properties of an object that hold for all rows, each with all that is said."""
     found: dict[str, list[Schema]] = {}
     for part in document.parts(True if schema is None else schema):
-        listed = part.get("properties", {})
-        if not isinstance(listed, Mapping):
-            raise UsageError(f"{document.name}: `properties` is {shown(listed)}, not an object")
-        for name, each in listed.items():
+        for name, each in part.get("properties", {}).items():
             found.setdefault(name, []).append(each)
     return {n: s[0] if len(s) == 1 else {"allOf": s} for n, s in found.items()}
 
@@ -175,12 +174,7 @@ class _Reader:
     def required(self) -> set[str]:
         found: set[str] = set()
         for part in self.parts:
-            listed = part.get("required", [])
-            if not isinstance(listed, list) or not all(isinstance(n, str) for n in listed):
-                raise UsageError(
-                    f"{self.document.name}: `required` is {shown(listed)}, not a list of names"
-                )
-            found |= set(listed)
+            found |= set(part.get("required", ()))
         return found
 
     def clauses(self, part: Mapping[str, Any], claims: Claims) -> None:
@@ -229,7 +223,7 @@ class _Reader:
         asked: set[str] = set()
         for part in self.parts:
             for inner in _within(self.document, part):
-                asked |= {n for n in inner.get("required", []) if isinstance(n, str)}
+                asked |= set(inner.get("required", ()))
                 asked |= set(inner.get("dependentRequired", {}))
                 for name, schema in inner.get("properties", {}).items():
                     if name in self.fields:
