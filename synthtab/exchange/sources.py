@@ -37,12 +37,15 @@ def read_source(
     if form is None:
         form = _guessed(source)
     elif _URL.match(source) and form != "sql":
-        raise UsageError(f"{source} is a URL, and so a database: --format {form} is for files")
+        shown = without_password(source)
+        raise UsageError(f"{shown} is a URL, and so a database: --format {form} is for files")
     if dialect is not None and (form != "sql" or _URL.match(source)):
-        raise UsageError(f"--dialect is for files with SQL, which {source} is not")
+        raise UsageError(
+            f"--dialect is for files with SQL, which {without_password(source)} is not"
+        )
     match form:
         case "sql":
-            raise UsageError("SQL is not imported yet")
+            read = _database(source) if _URL.match(source) else _sql(_text(source), dialect)
         case "json-schema":
             read = from_json_schema(_text(source), source, _stem(source))
         case "frictionless":
@@ -51,6 +54,34 @@ def read_source(
             schema, name = load_schema(source)
             read = from_pandera(schema, name)
     return settled(chosen(read, table))
+
+
+def without_password(source: str) -> str:
+    """Return a source as it may be shown: a URL without its password."""
+    return re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", source) if _URL.match(source) else source
+
+
+def _sql(text: str, dialect: str | None) -> Imported:
+    try:
+        from synthtab.exchange.sqlddl import from_sql  # sqlglot, which is an extra
+    except ModuleNotFoundError as error:
+        raise _missing(error, "SQL", "sqlglot") from error
+    return from_sql(text, dialect)
+
+
+def _database(url: str) -> Imported:
+    try:
+        from synthtab.exchange.reflect import from_database  # SQLAlchemy, which is an extra
+    except ModuleNotFoundError as error:
+        raise _missing(error, "a database", "sqlalchemy", "sqlglot") from error
+    return from_database(url)
+
+
+def _missing(error: ModuleNotFoundError, what: str, *packages: str) -> Exception:
+    """Return what to raise where an import failed: the extra that is missing, or the bug it is."""
+    if error.name not in packages:
+        return error
+    return UsageError(f"to read {what} {error.name} is needed: pip install 'synthtab[sql]'")
 
 
 def _guessed(source: str) -> Format:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,53 @@ def test_the_format_is_guessed(call: Call, folder: Path, source: str, table: str
     assert Model.parse(ran.out).tables[0].name == table
     named = call(main, "import", source, "--table", "mine")
     assert Model.parse(named.out).tables[0].name == "mine"
+
+
+SQL = """
+create table customer (id integer primary key, tier varchar(10) check (tier in ('basic', 'gold')));
+create table orders (
+    id integer primary key,
+    customer_id integer not null references customer (id),
+    total numeric(8, 2) check (total >= 0)
+);
+"""
+
+
+def test_sql_and_databases(call: Call, folder: Path) -> None:
+    (folder / "shop.sql").write_text(SQL, "utf-8")
+    (folder / "words").write_text(SQL, "utf-8")
+    with contextlib.closing(sqlite3.connect(folder / "shop.db")) as connection:
+        connection.executescript(SQL)
+    made = call(main, "import", "shop.sql")
+    assert made.code == 0
+    assert [t.name for t in Model.parse(made.out).tables] == ["customer", "orders"]
+    for arguments in (["words"], ["words", "--dialect", "sqlite"], ["sqlite:///shop.db"]):
+        again = call(main, "import", *arguments)
+        assert (again.code, Model.parse(again.out)) == (0, Model.parse(made.out)), again.out
+    unknown = call(main, "import", "shop.sql", "--dialect", "cobol")
+    assert (unknown.code, "unknown SQL dialect 'cobol'" in unknown.err) == (2, True)
+
+
+def test_a_password_is_not_shown(call: Call, folder: Path) -> None:
+    ran = call(main, "import", "postgresql://me:s3cr:et@127.0.0.1:1/shop")
+    assert ran.code == 2
+    assert "s3cr" not in ran.err
+    ran = call(main, "import", "postgresql://me:s3cr:et@localhost/shop", "--format", "pandera")
+    assert "postgresql://me:***@localhost/shop is a URL" in ran.err
+
+
+def test_a_missing_extra_is_named(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "shop.sql").write_text(SQL, "utf-8")
+    for module in ("sqlddl", "reflect"):
+        monkeypatch.delitem(sys.modules, f"synthtab.exchange.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    for source in ("shop.sql", "sqlite:///shop.db"):
+        ran = call(main, "import", source)
+        assert ran.code == 2
+        assert "pip install 'synthtab[sql]'" in ran.err
 
 
 def test_the_format_may_be_said(call: Call, folder: Path) -> None:
