@@ -174,6 +174,8 @@ def as_literal(value: object) -> nodes.Literal:
     """Return a constant. Raises UsageError for what the language has none of."""
     if isinstance(value, float):
         refuse_float(value)
+    if isinstance(value, Expr) and isinstance(value.node, nodes.Literal):
+        return value.node
     if isinstance(value, nodes.Literal):
         return value
     if not isinstance(value, int | Decimal | date | datetime | str):

@@ -8,7 +8,7 @@ constant's: the parser leaves a ColumnRef, which becomes a Literal where it is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast, get_args
 
@@ -95,10 +95,30 @@ def resolve(node: nodes.Node, scope: Scope, report: Report) -> nodes.Node:
                 return fixed(measure)
             case nodes.ColumnRef(name) if name in scope.constants and not own(name):
                 return nodes.Literal(scope.constants[name].value, name, span=node.span)
+            case nodes.In(operand, options):
+                return listed(node, cast(nodes.Term, settle(operand)), map(settle, options))
             case nodes.Aggregate(of=str(of)):
                 inner = scope.within(of)
                 return rebuild(node, lambda part: resolve(part, inner, report))
         return rebuild(node, settle)
+
+    def listed(
+        whole: nodes.In, operand: nodes.Term, options: Iterable[nodes.Node]
+    ) -> nodes.Condition:
+        made = []
+        for option in options:
+            if isinstance(option, nodes.Literal):
+                made.append(option)
+            else:
+                report(
+                    "E103",
+                    "the values of a list are constants; a text goes in single quotes",
+                    option.span,
+                    "write `x in ('a', 'b')`, or declare the name: `const a = ...`",
+                )
+        if not made:
+            return nodes.IsNull(operand, span=whole.span)
+        return nodes.In(operand, tuple(made), span=whole.span)
 
     def moved(
         base: nodes.Node, measure: Measure, sign: int, whole: nodes.Add | nodes.Subtract

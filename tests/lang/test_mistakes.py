@@ -104,3 +104,11 @@ def test_deep_nesting_is_a_finding_and_long_chains_are_not_deep() -> None:
     assert [d.code for d in deep] == ["E116"]
     assert parse(f"{header}{' and '.join(['a > 1'] * 2000)} }}").diagnostics == ()
     assert parse(f"{header}{' + '.join(['a'] * 100)} > 1 }}").diagnostics == ()
+
+
+@pytest.mark.parametrize("names", ["x, y", "x, 'x'", "'x', a"])
+def test_a_list_of_values_names_constants_only(names: str) -> None:
+    found = parse(f"{HEADER}  rule r: c in ({names}){FOOTER}").diagnostics
+    assert found[0].code == "E103"
+    assert "constants" in found[0].message
+    assert {d.code for d in found[1:]} <= {"E103", "E201"}
