@@ -332,11 +332,15 @@ class Increasing(Spanned):
 
 @dataclass(frozen=True)
 class GapFree(Spanned):
-    """``gap_free(x, 1) per g``: the group's values of x are start, start + 1, ... without a gap."""
+    """``gap_free(x, 1) per g``: the group's values of x are start, start + 1, ... without a gap.
+
+    ``constant`` is the name that the start was given by, if any.
+    """
 
     operand: Term
     start: int = 1
     per: tuple[str, ...] = ()
+    constant: str | None = field(default=None, compare=False)
 
 
 Condition = (

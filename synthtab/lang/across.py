@@ -111,9 +111,12 @@ def non_decreasing(operand: object, *, per: Names = (), ordered_by: Names = ()) 
     return Expr(nodes.Increasing(as_term(operand), False, _names(per), _names(ordered_by)))
 
 
-def gap_free(operand: object, start: int = 1, *, per: Names = ()) -> Expr:
-    """``gap_free(x, start) per g``."""
-    return Expr(nodes.GapFree(as_term(operand), start, _names(per)))
+def gap_free(operand: object, start: int | Expr = 1, *, per: Names = ()) -> Expr:
+    """``gap_free(x, start) per g``; ``start`` is a whole number, or a :func:`const` that is one."""
+    first = as_literal(start)
+    if type(first.value) is not int:
+        raise UsageError(f"gap_free counts from a whole number, not {first.value!r}")
+    return Expr(nodes.GapFree(as_term(operand), first.value, _names(per), first.constant))
 
 
 def determines(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, cast, get_args
 
 from synthtab.diagnostics import Span
 from synthtab.ir import nodes
+from synthtab.lang.measure import CountedFrom, Report, counted
 
 _ALIASES = {
     "least": "min",
@@ -31,7 +31,6 @@ PARTS = get_args(nodes.Part)
 AGGREGATES = ("count", "sum", "avg", "min", "max")
 SEQUENCES = ("previous", "increasing", "non_decreasing", "gap_free")
 FUNCTIONS = ("min", "max", "abs", "coalesce", "length", *PARTS, *AGGREGATES[:3], *SEQUENCES)
-Report = Callable[[str, str, Span | None, str | None], None]
 
 
 @dataclass(frozen=True)
@@ -131,19 +130,10 @@ def _sequence(
         start = args[1] if len(args) > 1 else None
         return nodes.Previous(args[0], start, per, order, span=span)
     if name == "gap_free":
-        return nodes.GapFree(args[0], _first(args[1:], report), per, span=span)
+        if len(args) > 1 and isinstance(args[1], nodes.ColumnRef):
+            return cast(nodes.Node, CountedFrom(args[0], args[1], per, span=span))
+        return counted(args[0], args[1] if len(args) > 1 else nodes.Literal(1), per, span, report)
     return nodes.Increasing(args[0], name == "increasing", per, order, span=span)
-
-
-def _first(given: tuple[nodes.Term, ...], report: Report) -> int:
-    """Return the number that `gap_free` counts from."""
-    if not given:
-        return 1
-    if isinstance(given[0], nodes.Literal) and type(given[0].value) is int:
-        return given[0].value
-    message = "`gap_free` counts from a number that is written out"
-    report("E211", message, given[0].span, "write a whole number: `gap_free(line_no, 0)`")
-    return 1
 
 
 def _fitting(word: str) -> str:

@@ -101,6 +101,8 @@ def constants_of(tables: Sequence[nodes.Table]) -> tuple[nodes.Constant, ...]:
                     found[nodes.Constant(name, node.value)] = None
                 elif isinstance(node, nodes.Quantity) and name is not None:
                     found[nodes.Constant(name, node.amount)] = None
+                elif isinstance(node, nodes.GapFree) and name is not None:
+                    found[nodes.Constant(name, node.start)] = None
     return tuple(found)
 
 

@@ -31,6 +31,16 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class CountedFrom:
+    """``gap_free(x, name)`` where it is not yet known what the name stands for."""
+
+    operand: nodes.Term
+    start: nodes.Term
+    per: tuple[str, ...] = ()
+    span: Span | None = field(default=None, compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True)
 class Scope:
     """What names may mean in a rule of ``table``; ``pair`` names the rows of a forbidden pair."""
 
@@ -74,7 +84,7 @@ def resolve(node: nodes.Node, scope: Scope, report: Report) -> nodes.Node:
     def own(name: str) -> bool:
         return name in scope.table.column_names
 
-    def settle(node: nodes.Node | Measure) -> nodes.Node:
+    def settle(node: nodes.Node | Measure | CountedFrom) -> nodes.Node:
         match node:
             case nodes.Add(left, Measure() as measure):
                 return moved(settle(left), measure, +1, node)
@@ -93,6 +103,9 @@ def resolve(node: nodes.Node, scope: Scope, report: Report) -> nodes.Node:
                 return nodes.Add(fixed(measure), cast(nodes.Term, base), span=node.span)
             case Measure() as measure:
                 return fixed(measure)
+            case CountedFrom(operand, start, per):
+                operand, start = (cast(nodes.Term, settle(part)) for part in (operand, start))
+                return counted(operand, start, per, node.span, report)
             case nodes.ColumnRef(name) if name in scope.constants and not own(name):
                 return nodes.Literal(scope.constants[name].value, name, span=node.span)
             case nodes.In(operand, options):
@@ -158,6 +171,18 @@ def resolve(node: nodes.Node, scope: Scope, report: Report) -> nodes.Node:
         return nodes.Quantity(0, "days", span=measure.span)
 
     return settle(node)
+
+
+def counted(
+    operand: nodes.Term, start: nodes.Term, per: tuple[str, ...], span: Span | None, report: Report
+) -> nodes.GapFree:
+    """Return ``gap_free(operand, start)``; the start has to be a whole number, or its name."""
+    if isinstance(start, nodes.Literal) and type(start.value) is int:
+        return nodes.GapFree(operand, start.value, per, start.constant, span=span)
+    message = "`gap_free` counts from a number that is written out"
+    help_ = "write a whole number, or a constant that is one: `gap_free(line_no, 0)`"
+    report("E211", message, start.span, help_)
+    return nodes.GapFree(operand, 1, per, span=span)
 
 
 def negated(amount: nodes.Term) -> nodes.Term:

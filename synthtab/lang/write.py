@@ -200,8 +200,9 @@ def _over_rows(
             call = _call("previous", (operand,) if start is None else (operand, start))
         case nodes.Increasing(operand, strict):
             call = _call("increasing" if strict else "non_decreasing", (operand,))
-        case nodes.GapFree(operand, start):
-            args = (operand,) if start == 1 else (operand, nodes.Literal(start))
+        case nodes.GapFree(operand, start, _, constant):
+            plain = start == 1 and constant is None
+            args = (operand,) if plain else (operand, nodes.Literal(start, constant))
             call = _call("gap_free", args)
     if node.per:
         call += f" per {write_names(node.per)}"

@@ -6,6 +6,7 @@ import pytest
 
 from synthtab.errors import ModelError, UsageError
 from synthtab.ir import nodes as n
+from synthtab.ir.evaluate import evaluate
 from synthtab.lang.builder import (
     Declaration,
     average,
@@ -35,8 +36,9 @@ from synthtab.lang.builder import (
     when,
     years,
 )
+from synthtab.lang.format import format_tables
 from synthtab.lang.model import Model
-from synthtab.schema import BooleanType, DateType, DecimalType, IntegerType, TextType
+from synthtab.schema import BooleanType, DateType, DecimalType, EnumType, IntegerType, TextType
 
 HEADER = """const legal_age = 18
 
@@ -190,3 +192,56 @@ def test_what_python_can_get_wrong() -> None:
     with pytest.raises(ModelError) as caught:
         Model.of([table("t", column("a", IntegerType()), key("a", name="k"), rule("r", pay > 1))])
     assert [d.code for d in caught.value.diagnostics] == ["E201"]
+
+
+def test_constants_stand_in_lists_and_where_counting_begins() -> None:
+    text = """const first = 0
+const vip = 'gold'
+const most = 9
+const later = 1
+
+table p {
+  g integer
+  n integer
+  s enum('basic', 'gold')
+
+  rule numbers: gap_free(n, first) per g
+  rule others: gap_free(n, later) per g
+  rule listed: n in (1, 5, most) and s not in ('basic', vip)
+}
+"""
+    model = Model.parse(text)
+    assert model.to_text() == text
+    (made,) = model.tables
+    assert format_tables([made]).startswith("const first = 0\nconst later = 1\n")
+    numbers, others, _ = (r.condition for r in made.rules if isinstance(r, n.RowRule))
+    assert (numbers, others) == (
+        n.GapFree(n.ColumnRef("n"), 0, ("g",)),
+        n.GapFree(n.ColumnRef("n"), 1, ("g",)),
+    )
+    row = {"g": 1, "n": 9, "s": "gold"}
+    assert evaluate(made.row_rules[0].condition, row, made) is False
+    assert evaluate(made.row_rules[0].condition, {**row, "n": 4, "s": None}, made) is False
+    built = table(
+        "p",
+        column("g", IntegerType()),
+        column("n", IntegerType()),
+        column("s", EnumType(("basic", "gold"))),
+        rule("numbers", gap_free(col("n"), const("first", 0), per="g")),
+        rule("others", gap_free(col("n"), const("later", 1), per="g")),
+        rule(
+            "listed",
+            col("n").isin(1, 5, const("most", 9)) & ~col("s").isin("basic", const("vip", "gold")),
+        ),
+    )
+    assert Model.of([built]) == model
+    assert Model.parse(Model.of([built]).to_text()) == model
+
+
+@pytest.mark.parametrize("start", ["vip", "nothing", "half", "g"])
+def test_counting_begins_at_a_whole_number(start: str) -> None:
+    text = f"const vip = 'x' const half = 0.5 table p {{ g integer rule r: gap_free(g, {start}) }}"
+    with pytest.raises(ModelError, match=r"E211.*counts from a number"):
+        Model.parse(text)
+    with pytest.raises(UsageError, match="counts from a whole number"):
+        gap_free(col("g"), const("half", Decimal("0.5")))
