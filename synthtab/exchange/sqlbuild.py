@@ -210,6 +210,8 @@ def _spelled(names: Sequence[str], table: nodes.Table) -> tuple[str, ...] | None
 
 def _accepted(tables: Sequence[nodes.Table], notes: list[Note]) -> list[nodes.Table]:
     """Return the tables without the rules that the type checker has errors about."""
+    if not any(d.severity == "error" for d in check(tables)):
+        return list(tables)
     bare = [replace(t, rules=t.unique_rules) for t in tables]
     out = []
     for at, table in enumerate(tables):

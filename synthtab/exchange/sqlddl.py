@@ -19,12 +19,13 @@ DIALECTS = {
     "duckdb": "duckdb", "postgresql": "postgres", "postgres": "postgres", "sqlite": "sqlite",
     "mysql": "mysql", "mariadb": "mysql", "tsql": "tsql", "mssql": "tsql", "sqlserver": "tsql",
 }  # fmt: skip
+_NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 _COMMENT = re.compile(
-    r"""COMMENT\s+ON\s+(?:CONSTRAINT|INDEX)\s+("(?:[^"]|"")+"|\w+)(?:\s+ON\s+(\S+))?\s+IS\s+
-        '((?:[^']|'')*)'""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+    rf"COMMENT\s+ON\s+(?:CONSTRAINT|INDEX)\s+({_NAME})(?:\s+ON\s+(?:{_NAME}\.)?({_NAME}))?"
+    r"\s+IS\s+'((?:[^']|'')*)'",
+    re.IGNORECASE | re.DOTALL,
 )
-_UNENFORCED = re.compile(r"^-- (\S.*?): not enforced, (.*)$", re.MULTILINE)
+_UNENFORCED = re.compile(r"^-- (\S.*?)(?: \(at least [^)]*\))?: not enforced, (.*)$", re.MULTILINE)
 _SHOWN = 80
 
 
@@ -171,10 +172,9 @@ class _Script:
         self.tables[table.name.lower()] = made
 
     def _describe(self, name: str, table: str | None, words: str) -> None:
-        wanted = name.strip('"').replace('""', '"')
-        text = words.replace("''", "'")
+        wanted, text = _unquoted(name), words.replace("''", "'")
         for key, found in self.tables.items():
-            if table is not None and key != table.split(".")[-1].strip(';" ').lower():
+            if table is not None and key != _unquoted(table).lower():
                 continue
             made = tuple(
                 replace(c, description=text) if c.name == wanted else c for c in found.constraints
@@ -194,8 +194,8 @@ def _statements(text: str, dialect: str) -> Iterator[tuple[int, str | None, str]
             current.append(token)
             continue
         if current:
-            above = " ".join(current[0].comments)
-            title = re.match(r"\s*(\S+?\.\S+?)(?: \(at least .*\))?: ", above)
+            above = current[0].comments[-1] if current[0].comments else ""
+            title = re.match(r"\s*(\S.*?)(?: \(at least [^)]*\))?: ", above)
             yield (
                 current[0].line,
                 None if title is None else title.group(1),
@@ -256,6 +256,10 @@ def _reference(node: exp.Expr, name: str | None, columns: tuple[str, ...]) -> Ra
 
 def _names(items: Sequence[exp.Expr]) -> tuple[str, ...]:
     return tuple((i.this if isinstance(i, exp.Ordered) else i).name for i in items)
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _short(text: str) -> str:

@@ -84,7 +84,7 @@ class Reader:
             case exp.Paren():
                 return self._condition(node.this)
             case exp.And():
-                return _ranges(list(self._flat(node, exp.And)), self.dialect)
+                return _joined(list(self._flat(node, exp.And)), self.dialect)
             case exp.Or():
                 return self._or(node)
             case exp.Not():
@@ -341,7 +341,7 @@ class Reader:
         span = sqlidioms.interval(node, self)
         if span is not None and isinstance(span[0], nodes.Literal) and type(span[0].value) is int:
             amount, unit = span[0].value, span[1]
-            if unit not in ("months", "years"):
+            if unit != "months" and unit != "years":
                 return nodes.Quantity(amount, unit)
         raise unsaid(node, "months and years have no fixed length")
 
@@ -402,8 +402,11 @@ def _is_null(node: exp.Expr) -> bool:
     return isinstance(inner, exp.Null)
 
 
-def _ranges(sides: list[nodes.Condition], dialect: str) -> nodes.Condition:
-    """Return the conjunction, with ``between`` as it was: PostgreSQL keeps it as two comparisons."""
+def _joined(sides: list[nodes.Condition], dialect: str) -> nodes.Condition:
+    """Return the conjunction, with what a database takes apart put together again.
+
+    PostgreSQL keeps ``between`` as two comparisons; SQLite has a length for a pattern's count.
+    """
     made: list[nodes.Condition] = []
     for side in sides:
         last = made[-1] if made else None
@@ -412,6 +415,11 @@ def _ranges(sides: list[nodes.Condition], dialect: str) -> nodes.Condition:
                 first == second and dialect == "postgres"
             ):
                 made[-1] = nodes.Between(first, lo, hi)
+            case nodes.Matches(first, pattern), nodes.Compare(
+                ">=" | "<=" as op, nodes.Length(second), nodes.Literal(int() as count)
+            ) if first == second and dialect == "sqlite":
+                counted = sqlpatterns.counted(pattern, op, count)
+                made[-1:] = [last, side] if counted is None else [nodes.Matches(first, counted)]
             case _:
                 made.append(side)
     return made[0] if len(made) == 1 else nodes.And(tuple(made))

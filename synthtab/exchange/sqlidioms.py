@@ -28,8 +28,13 @@ _SECONDS = 86_400
 _STRFTIME: Mapping[str, nodes.Part] = {
     "%Y": "year", "%m": "month", "%d": "day", "%H": "hour", "%M": "minute", "%S": "second",
 }  # fmt: skip
-_SPAN = re.compile(r"([+-]?\d+)\s*([a-z]+?)s?", re.IGNORECASE)
-_CLOCK = re.compile(r"(-?)(\d+):(\d\d):(\d\d)")
+_SPAN = re.compile(r"([+-]?\d+)\s*([a-z]+?)s?(?![a-z])", re.IGNORECASE)
+_CLOCK = re.compile(r"(-?)(\d+):(\d\d):(\d\d)$")
+_SIZES = {
+    "years": ("months", 12), "months": ("months", 1), "weeks": ("days", 7), "days": ("days", 1),
+    "hours": ("seconds", 3600), "minutes": ("seconds", 60), "seconds": ("seconds", 1),
+}  # fmt: skip
+_CLOCK_UNITS: tuple[tuple[int, nodes.ShiftUnit], ...] = ((3600, "hours"), (60, "minutes"))
 
 Span = tuple[nodes.Term, nodes.ShiftUnit]
 
@@ -52,6 +57,8 @@ def interval(node: exp.Expr, reader: Reader) -> Span | None:
             if len(found) == 1:
                 unit = _UNITS[found[0].this.name.lower().removesuffix("s")]
                 return reader.term(found[0].expression), unit
+        case exp.ToDays():
+            return reader.term(node.this), "days"
         case exp.Anonymous() if node.name.lower().startswith("to_"):
             named = _UNITS.get(node.name.lower()[3:].removesuffix("s"))
             if named is not None and len(node.expressions) == 1:
@@ -69,20 +76,40 @@ def signed(amount: nodes.Term, minus: bool) -> nodes.Term:
 
 
 def _spelled(node: exp.Expr, text: str) -> Span:
-    clock = _CLOCK.fullmatch(text.strip())
+    """Read ``18 years``, ``100 years 1 mon`` and ``3 days 02:00:00``."""
+    counts = {"months": 0, "days": 0, "seconds": 0}
+    rest = text.strip()
+    clock = _CLOCK.search(rest)
     if clock is not None:
         sign, hours, minutes, seconds = clock.groups()
         total = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-        total = -total if sign else total
-        for size, unit in ((3600, "hours"), (60, "minutes")):
-            if total % size == 0:
-                return nodes.Literal(total // size), unit  # type: ignore[return-value]
-        return nodes.Literal(total), "seconds"
-    found = _SPAN.fullmatch(text.strip())
-    unit_ = None if found is None else _UNITS.get(found.group(2).lower())
-    if found is None or unit_ is None:
+        counts["seconds"] += -total if sign else total
+        rest = rest[: clock.start()].strip()
+    found = list(_SPAN.finditer(rest))
+    units = [_UNITS.get(f.group(2).lower()) for f in found]
+    if _SPAN.sub("", rest).strip() or None in units or (not found and clock is None):
         raise unsaid(node, "the language has no such length of time")
-    return nodes.Literal(int(found.group(1))), unit_
+    for one, unit in zip(found, units, strict=True):
+        kind, size = _SIZES[unit or ""]
+        counts[kind] += int(one.group(1)) * size
+    return _span(node, counts)
+
+
+def _span(node: exp.Expr, counts: Mapping[str, int]) -> Span:
+    """Return a length of time in the largest unit that it is a whole number of."""
+    months, days, seconds = counts["months"], counts["days"], counts["seconds"]
+    if months and (days or seconds):
+        raise unsaid(node, "the language moves by months or by days, not by both")
+    if months:
+        whole = months % 12 == 0
+        return nodes.Literal(months // 12 if whole else months), "years" if whole else "months"
+    if days and not seconds:
+        return nodes.Literal(days), "days"
+    seconds += days * _SECONDS
+    for size, unit in _CLOCK_UNITS:
+        if seconds % size == 0:
+            return nodes.Literal(seconds // size), unit
+    return nodes.Literal(seconds), "seconds"
 
 
 def read(node: exp.Expr, reader: Reader) -> nodes.Term | None:
@@ -176,9 +203,6 @@ def _moved(node: exp.Expr, reader: Reader) -> nodes.Term | None:
         return None
     if unit in ("months", "years") and not node.find_ancestor(exp.Least, exp.Coalesce):
         raise unsaid(node, "SQLite goes on into the next month where a month is too short")
-    years = isinstance(amount, nodes.Literal) and unit == "months" and int(amount.value) % 12 == 0  # type: ignore[arg-type]
-    if years and isinstance(amount, nodes.Literal) and amount.value:
-        return nodes.Shift(base, nodes.Literal(int(amount.value) // 12), "years")  # type: ignore[arg-type]
     return nodes.Shift(base, amount, unit)
 
 

@@ -86,6 +86,17 @@ def negated(made: str) -> str:
     return f"[^{made[1:-1]}]" if made.startswith("[") else f"[^{made}]"
 
 
+def counted(pattern: str, op: str, count: int) -> str | None:
+    """Return ``[a-z]*`` with the least or greatest count; None for another pattern."""
+    one = re.fullmatch(r"(\[(?:\\.|[^\]\\])+\]|\\?.)(\*|\+|\{\d+,\})", pattern)
+    if one is None:
+        return None
+    letters, least = one.group(1), {"*": "0", "+": "1"}.get(one.group(2), one.group(2)[1:-2])
+    if op == ">=":
+        return f"{letters}+" if count == 1 else f"{letters}{{{count},}}"
+    return f"{letters}{{{least},{count}}}"
+
+
 def _class(inside: str) -> str:
     if inside == "^\n":
         return "."
