@@ -78,7 +78,10 @@ ColumnType = IntegerType | DecimalType | DateType | DatetimeType | BooleanType |
 
 @dataclass(frozen=True)
 class Column:
-    """A named, typed column; ``lo`` and ``hi`` are the declared range as codes, both inclusive."""
+    """A named, typed column; ``lo`` and ``hi`` are the declared range as codes, both inclusive.
+
+    ``lo_name`` and ``hi_name`` are the constants that the ends were given by, if any.
+    """
 
     name: str
     type: ColumnType
@@ -86,6 +89,8 @@ class Column:
     lo: int | None = None
     hi: int | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
+    lo_name: str | None = field(default=None, compare=False, repr=False)
+    hi_name: str | None = field(default=None, compare=False, repr=False)
 
 
 def type_domain(kind: ColumnType) -> tuple[int, int]:

@@ -40,7 +40,7 @@ from synthtab.lang.across import (
     references,
     total,
 )
-from synthtab.lang.expr import Expr, Premise, as_condition, as_literal, as_term, refuse_float
+from synthtab.lang.expr import Expr, Premise, as_condition, as_literal, as_term
 from synthtab.lang.measure import Measure, Scope, resolve_rule
 from synthtab.lang.ruletree import default_rule_name
 from synthtab.schema import Column, ColumnType, Value, encode_value, type_name
@@ -167,24 +167,25 @@ def column(
     kind: ColumnType,
     *,
     optional: bool = False,
-    lo: Value | None = None,
-    hi: Value | None = None,
+    lo: Value | Expr | None = None,
+    hi: Value | Expr | None = None,
     key: bool = False,
     unique: bool = False,
     to: tuple[str, str] | None = None,
 ) -> Declaration:
-    """Declare a column; ``lo`` and ``hi`` are values of its type, both included.
+    """Declare a column; ``lo`` and ``hi`` are values of its type or :func:`const`, both included.
 
     ``to`` is the table and column that it refers to.
 
     Raises UsageError where an end of the range is not a value of the type.
     """
     ends = []
-    for word, value in (("lo", lo), ("hi", hi)):
-        if isinstance(value, float):
-            refuse_float(value)
+    for word, given in (("lo", lo), ("hi", hi)):
+        literal = None if given is None else as_literal(given)
+        value = None if literal is None else literal.value
         try:
-            ends.append(None if value is None else encode_value(kind, value))
+            code = None if value is None else encode_value(kind, value)
+            ends.append((code, None if literal is None else literal.constant))
         except ValueError as error:
             raise UsageError(
                 f"column `{name}`: {word}={value!r} does not fit {type_name(kind)}: {error}"
@@ -198,7 +199,9 @@ def column(
     ]
     if to is not None:
         rules.append(references(name, *to))
-    return Declaration(Column(name, kind, optional, ends[0], ends[1]), tuple(rules))
+    (low, lo_name), (high, hi_name) = ends
+    declared = Column(name, kind, optional, low, high, lo_name=lo_name, hi_name=hi_name)
+    return Declaration(declared, tuple(rules))
 
 
 def rule(

@@ -91,8 +91,12 @@ def _line(span: Span | None) -> int | None:
 
 
 def constants_of(tables: Sequence[nodes.Table]) -> tuple[nodes.Constant, ...]:
-    """Return the constants that the rules of tables name, in the order of their first use."""
+    """Return the constants that columns and rules of tables name, in the order of first use."""
     found: dict[nodes.Constant, None] = {}
+    for column in (column for table in tables for column in table.columns):
+        for code, name in ((column.lo, column.lo_name), (column.hi, column.hi_name)):
+            if code is not None and name is not None:
+                found[nodes.Constant(name, decode_value(column.type, code))] = None
     for rule in (rule for table in tables for rule in table.rules):
         for part in (getattr(rule, "condition", None), getattr(rule, "where", None)):
             for node in () if part is None else descendants(part):
@@ -194,13 +198,16 @@ def _target(rule: nodes.Rule) -> str:
 def _modifiers(column: Column) -> list[str]:
     out = []
     if column.lo is not None or column.hi is not None:
-        ends = ["" if end is None else _end(column.type, end) for end in (column.lo, column.hi)]
+        given = ((column.lo, column.lo_name), (column.hi, column.hi_name))
+        ends = ["" if end is None else _end(column.type, end, name) for end, name in given]
         out.append(f"in {ends[0]} .. {ends[1]}".replace("  ", " ").rstrip())
     return [*out, "optional"] if column.optional else out
 
 
-def _end(kind: ColumnType, code: int) -> str:
-    """Return an end of a range, without zeros after the last digit that counts."""
+def _end(kind: ColumnType, code: int, name: str | None) -> str:
+    """Return an end of a range: its name, or without zeros after the last digit that counts."""
+    if name is not None:
+        return write_name(name)
     value = decode_value(kind, code)
     return format_value(value.normalize() if isinstance(value, Decimal) else value)
 

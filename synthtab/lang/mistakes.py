@@ -25,6 +25,7 @@ _WORDS = {
     "COMMA": ",",
     "NAME": "a name",
     "QUOTED": "",
+    "END_NAME": "",
     "STRING": "a text in 'single quotes'",
     "NUMBER": "a number",
     "DATE": "a date",

@@ -67,6 +67,7 @@ class RuleNodes(Transformer[Token, Any]):
         super().__init__()
         self.source = source
         self.found: list[Diagnostic] = []
+        self.constants: dict[str, nodes.Constant] = {}
 
     def _report(self, code: str, message: str, span: Span | None, help_: str | None) -> None:
         """Take one finding."""

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, cast
 
-from lark import Token, v_args
+from lark import Token, Tree, v_args
 from lark.tree import Meta
 
 from synthtab.diagnostics import Span
@@ -55,8 +56,8 @@ class _Modifiers:
 
     optional: bool = False
     pattern: str | None = None
-    lo: nodes.Literal | None = None
-    hi: nodes.Literal | None = None
+    lo: nodes.Literal | Token | None = None
+    hi: nodes.Literal | Token | None = None
     rules: list[nodes.Rule] = field(default_factory=list)
 
 
@@ -76,6 +77,13 @@ class ToNodes(RuleNodes):
     """Makes the tables and constants; what no node can hold goes to ``found``."""
 
     # Tables and columns.
+
+    def transform(self, tree: Tree[Token]) -> Any:
+        """Return what a tree comes to. Constants are read first: ranges of columns name them."""
+        for each in tree.find_data("const"):
+            constant = super().transform(each)
+            self.constants.setdefault(constant.name, constant)
+        return super().transform(tree)
 
     def start(self, meta: Meta, items: list[nodes.Table | nodes.Constant]) -> Whole:
         tables = tuple(i for i in items if isinstance(i, nodes.Table))
@@ -124,8 +132,10 @@ class ToNodes(RuleNodes):
                 span,
                 "leave `in ...` out, or say it with a rule",
             )
-        lo, hi = (self._code(name, kind, end) for end in (modifiers.lo, modifiers.hi))
-        column = Column(name, kind, modifiers.optional, lo, hi, span)
+        ends = [self._end(end) for end in (modifiers.lo, modifiers.hi)]
+        lo, hi = (self._code(name, kind, end) for end in ends)
+        named = (None if end is None else end.constant for end in ends)
+        column = Column(name, kind, modifiers.optional, lo, hi, span, *named)
         return _Declared(column, tuple(modifiers.rules))
 
     def _modify(self, modifiers: _Modifiers, tree: Any, name: str, seen: set[str]) -> None:
@@ -155,6 +165,18 @@ class ToNodes(RuleNodes):
                 modifiers.lo = tree.children[0]
             case _:
                 modifiers.hi = tree.children[0]
+
+    def _end(self, end: nodes.Literal | Token | None) -> nodes.Literal | None:
+        """Return an end of a range as a constant; a name is that of one."""
+        if not isinstance(end, Token):
+            return end
+        name = read_quoted(end)
+        if name in self.constants:
+            return nodes.Literal(self.constants[name].value, name, span=token_span(end))
+        near = difflib.get_close_matches(name, list(self.constants), 1)
+        guess = f"did you mean `{near[0]}`?" if near else f"declare it: `const {name} = ...`"
+        self._report("E201", f"there is no constant `{name}`", token_span(end), guess)
+        return None
 
     def _code(self, name: str, kind: ColumnType, end: nodes.Literal | None) -> int | None:
         malformed = isinstance(kind, DecimalType) and not 0 <= kind.scale <= kind.precision

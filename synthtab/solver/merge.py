@@ -100,7 +100,7 @@ def _join(before: Column, after: Column) -> Column | None:
     kind = _join_types(before.type, after.type)
     if kind is None:
         return None
-    column = replace(after, type=kind, optional=before.optional or after.optional, lo=None, hi=None)
+    column = Column(after.name, kind, before.optional or after.optional, span=after.span)
     if isinstance(kind, TextType | EnumType):
         return column
     ends = [[_scaled(c, end, kind) for end in domain(c)] for c in (before, after)]

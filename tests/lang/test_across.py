@@ -1,5 +1,6 @@
 """Rules across rows and tables built in Python equal those written as text."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -245,3 +246,60 @@ def test_counting_begins_at_a_whole_number(start: str) -> None:
         Model.parse(text)
     with pytest.raises(UsageError, match="counts from a whole number"):
         gap_free(col("g"), const("half", Decimal("0.5")))
+
+
+def test_constants_stand_at_the_ends_of_ranges() -> None:
+    text = """const oldest = 120
+const half = 0.5
+const `first day` = 2020-01-01
+
+table p {
+  age  integer             in 0 .. oldest
+  rate decimal(4, 2)       in half .. 1 optional
+  date date                in `first day` ..
+  size enum('s', 'm', 'l') in .. 'm'
+  open integer             in 1 ..
+  more integer             in oldest ..
+  last integer             in 0 .. oldest
+  text text(9)
+  from date
+  day  date                in .. `first day`
+}
+"""
+    model = Model.parse(text)
+    assert model.to_text() == text
+    (made,) = model.tables
+    assert (made.column("age").hi, made.column("rate").lo) == (120, 50)
+    assert (made.column("open").hi, made.column("more").lo) == (None, 120)
+    built = table(
+        "p",
+        column("age", IntegerType(), lo=0, hi=const("oldest", 120)),
+        column("rate", DecimalType(4, 2), lo=const("half", Decimal("0.5")), hi=1, optional=True),
+        column("date", DateType(), lo=const("first day", date(2020, 1, 1))),
+        column("size", EnumType(("s", "m", "l")), hi="m"),
+        column("open", IntegerType(), lo=1),
+        column("more", IntegerType(), lo=const("oldest", 120)),
+        column("last", IntegerType(), lo=0, hi=const("oldest", 120)),
+        column("text", TextType(9)),
+        column("from", DateType()),
+        column("day", DateType(), hi=const("first day", date(2020, 1, 1))),
+    )
+    assert Model.of([built]) == model
+    assert Model.parse(Model.of([built]).to_text()) == model
+
+
+@pytest.mark.parametrize(
+    ("declaration", "code"),
+    [
+        ("a integer in 1 .. m", "E201"),
+        ("a integer in m .. 3 b text(3)", "E201"),
+        ("a integer in half .. 3", "E223"),
+        ("a date in .. five", "E223"),
+        ("a text(3) in five .. five", "E223"),
+        ("a integer in 9 .. five", "E302"),
+    ],
+)
+def test_ends_that_are_wrong(declaration: str, code: str) -> None:
+    with pytest.raises(ModelError) as told:
+        Model.parse(f"table t {{ {declaration} }} const five = 5 const half = 0.5")
+    assert [d.code for d in told.value.diagnostics] == [code]

@@ -53,7 +53,7 @@ def test_every_token_is_marked_as_the_parser_reads_it(name: str) -> None:
         for comment in re.finditer(r"#[^\n]*", between):
             _same(marks, end + comment.start(), end + comment.end(), ("comment.",), comment[0])
         start, end = token.start_pos, token.end_pos
-        if token.type in ("NAME", "QUOTED"):
+        if token.type in ("NAME", "QUOTED", "END_NAME"):
             wanted: tuple[str, ...] = NAMES
         elif token.type in EXPECTED:
             wanted = (EXPECTED[token.type],)
