@@ -12,7 +12,7 @@ from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.rawtables import RawConstraint, RawTable
 from synthtab.exchange.sqlclaims import Bound, claim
 from synthtab.exchange.sqlexpressions import Reader
-from synthtab.exchange.sqltypes import column_type
+from synthtab.exchange.sqltypes import column_type, is_unsigned
 from synthtab.exchange.unsaid import UnsaidError
 from synthtab.ir import nodes
 from synthtab.ir.typing import check
@@ -32,9 +32,13 @@ def build(
     ``dialect`` is sqlglot's name of it. Rules that the type checker refuses become notes too.
     """
     found = list(notes)
-    tables = [_Building(t, enums, dialect, found).table() for t in raw]
-    keys = {t.name.lower(): t for t in tables}
-    wired = [_references(t, r, keys, found) for t, r in zip(tables, raw, strict=True)]
+    made = [(_Building(t, enums, dialect, found).table(), t) for t in raw]
+    for table, own in made:
+        if not table.columns:
+            found.append(Note(own.name, "table", "no column has a type of the language"))
+    made = [(table, own) for table, own in made if table.columns]
+    keys = {table.name.lower(): table for table, _ in made}
+    wired = [_references(table, own, keys, found) for table, own in made]
     return Imported(tuple(_accepted(wired, found)), tuple(found))
 
 
@@ -59,7 +63,8 @@ class _Building:
                 continue
             if word is not None:
                 self.opened[column.name] = word
-            self.columns[column.name] = Column(column.name, kind, column.optional)
+            least = 0 if column.type is not None and is_unsigned(column.type) else None
+            self.columns[column.name] = Column(column.name, kind, column.optional, least)
 
     def table(self) -> nodes.Table:
         key = next((c for c in self.raw.constraints if c.kind == "key"), None)
@@ -198,7 +203,22 @@ def _references(
         name = own_name(constraint.name, raw.name) or f"{'_'.join(own)}_reference"
         free = _free(name, rules)
         rules.append(nodes.ReferenceRule(free, own, parent.name, other, constraint.description))
-    return replace(table, rules=tuple(rules))
+    return replace(table, rules=tuple(_columns_first(rules, table)))
+
+
+def _columns_first(rules: Sequence[nodes.Rule], table: nodes.Table) -> list[nodes.Rule]:
+    """Return the rules so that those the language writes beside a column come first."""
+    ends = {"key", "unique", "reference"}
+
+    def place(rule: nodes.Rule) -> int:
+        if isinstance(rule, nodes.UniqueRule | nodes.ReferenceRule) and len(rule.columns) == 1:
+            own = rule.columns[0]
+            plain = getattr(rule, "where", None) is None and rule.description is None
+            if plain and rule.name in {f"{own}_{end}" for end in ends}:
+                return table.column_names.index(own)
+        return len(table.columns)
+
+    return sorted(rules, key=place)
 
 
 def _spelled(names: Sequence[str], table: nodes.Table) -> tuple[str, ...] | None:
