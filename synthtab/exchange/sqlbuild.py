@@ -153,15 +153,22 @@ class _Building:
         ]
 
     def _name(self, constraint: RawConstraint, default: str) -> str:
-        return _free(own_name(constraint.name, self.raw.name) or default, self.rules)
+        return _free(own_name(constraint, self.raw.name) or default, self.rules)
 
     def _note(self, constraint: RawConstraint, reason: str) -> None:
         self.notes.append(_note(self.raw.name, constraint, reason))
 
 
-def own_name(name: str | None, table: str) -> str | None:
-    """Return a constraint's name without the table's, which tells it from those of other tables."""
-    return name if name is None else name.removeprefix(f"{table}.")
+def own_name(constraint: RawConstraint, table: str) -> str | None:
+    """Return the name somebody gave a constraint; None where a database made one up.
+
+    The table's name before a point, which tells it from those of other tables, is left out.
+    """
+    listed = "_".join(constraint.columns)
+    made_up = {f"{table}_pkey", f"{table}_{listed}_key", f"{table}_{listed}_fkey", "PRIMARY"}
+    if constraint.name is None or constraint.name in made_up:
+        return None
+    return constraint.name.removeprefix(f"{table}.")
 
 
 def _free(name: str, rules: Sequence[nodes.Rule]) -> str:
@@ -176,7 +183,7 @@ def _note(table: str, constraint: RawConstraint, reason: str) -> Note:
         shown = f"CHECK ({constraint.condition.sql()})"
     else:
         shown = f"{constraint.kind} ({', '.join(constraint.columns)})"
-    name = own_name(constraint.name, table) or constraint.kind
+    name = own_name(constraint, table) or constraint.kind
     return Note(f"{table}.{name}", shown, reason)
 
 
@@ -200,7 +207,7 @@ def _references(
         if own is None or other is None or len(own) != len(other) or not own:
             notes.append(_note(raw.name, constraint, "it names a column that is left out"))
             continue
-        name = own_name(constraint.name, raw.name) or f"{'_'.join(own)}_reference"
+        name = own_name(constraint, raw.name) or f"{'_'.join(own)}_reference"
         free = _free(name, rules)
         rules.append(nodes.ReferenceRule(free, own, parent.name, other, constraint.description))
     return replace(table, rules=tuple(_columns_first(rules, table)))

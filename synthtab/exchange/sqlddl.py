@@ -41,10 +41,11 @@ def from_sql(text: str, dialect: str | None = None) -> Imported:
     name = dialect_name(dialect)
     reading = _Script(name)
     reading.read(text)
-    if not reading.tables:
-        why = "".join(f"; {n.where}: {n.reason}" for n in reading.notes[:1])
+    made = build(list(reading.tables.values()), reading.enums, name, reading.notes)
+    if not made.tables:
+        why = "".join(f"; {n.where}: {n.reason}" for n in made.notes[:1])
         raise UsageError(f"the SQL declares no table: no CREATE TABLE can be read{why}")
-    return build(list(reading.tables.values()), reading.enums, name, reading.notes)
+    return made
 
 
 def dialect_name(dialect: str | None) -> str:

@@ -15,7 +15,7 @@ from sqlglot import exp
 from synthtab.exchange import sqlidioms, sqlpatterns
 from synthtab.exchange.simplify import simplified
 from synthtab.exchange.sqlconstants import listed, literal, moment, number, text
-from synthtab.exchange.sqltypes import DATETIMES
+from synthtab.exchange.sqltypes import DATETIMES, ZONED
 from synthtab.exchange.unsaid import unsaid
 from synthtab.ir import nodes
 from synthtab.ir.constants import is_whole
@@ -372,7 +372,7 @@ class Reader:
         inner = self.term(node.this)
         if kind.is_type("date"):
             return self.as_date(inner)
-        if kind.this in DATETIMES:
+        if kind.this in DATETIMES | ZONED:
             return self.dated(inner)
         if kind.is_type(*exp.DataType.TEXT_TYPES) or kind.is_type("bpchar"):
             if isinstance(self.kind(inner), StringT):

@@ -36,7 +36,7 @@ _TEXTS = {
 }  # fmt: skip
 DATETIMES = {_T.TIMESTAMP, _T.DATETIME, _T.DATETIME2, _T.SMALLDATETIME, _T.TIMESTAMP_S,
               _T.TIMESTAMP_MS, _T.TIMESTAMP_NS, _T.TIMESTAMPNTZ}  # fmt: skip
-_ZONED = {_T.TIMESTAMPTZ, _T.TIMESTAMPLTZ}
+ZONED = {_T.TIMESTAMPTZ, _T.TIMESTAMPLTZ}
 
 Found = tuple[ColumnType | None, str | None]
 
@@ -74,7 +74,7 @@ def column_type(kind: exp.DataType | None, enums: Mapping[str, Sequence[str]]) -
         return DateType(), None
     if what in DATETIMES:
         return DatetimeType(), None
-    if what in _ZONED:
+    if what in ZONED:
         return DatetimeType(), "a moment with a time zone; dates and times without one taken"
     if what in (_T.BOOLEAN, _T.BIT):
         return BooleanType(), None
