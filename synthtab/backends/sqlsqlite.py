@@ -230,8 +230,11 @@ class Sqlite(Dialect):
     # Queries
 
     def first(self, value: str, row: str) -> str:
-        """Return an aggregate of groups of one row: references lead to keys."""
-        return f"max({value})"
+        """Return two columns, of which the second has the value of the first row of a group.
+
+        Beside a lone ``min``, SQLite takes what is no aggregate from the row that has the least.
+        """
+        return f"min({row}) AS r, {value}"
 
     def text_order(self, text: str) -> str:
         """Return what orders texts by their characters' code points."""
