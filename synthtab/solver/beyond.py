@@ -23,12 +23,13 @@ from synthtab.ir.context import (
 )
 from synthtab.ir.lowered import Lowered, Number
 from synthtab.ir.normalise import lower, lower_term
-from synthtab.ir.references import Tables, candidates, follow, link
+from synthtab.ir.references import Tables, follow
 from synthtab.ir.walk import rebuild
 from synthtab.lang.write import format_node
 from synthtab.schema import Column, IntegerType
 from synthtab.solver.facts import Fact, Path, facts_about
 from synthtab.solver.inquiry import Claim
+from synthtab.solver.steps import by_steps
 
 # Context terms of one table, with those that facts about them bring in.
 MAX_TERMS = 400
@@ -74,19 +75,13 @@ def is_hidden(column: str) -> bool:
     return column.startswith(PREFIX)
 
 
-def step_of(reference: nodes.ReferenceRule, table: nodes.Table) -> str | None:
-    """Return the word by which a path follows a reference; None where no word means it alone."""
-    words = (*reference.columns, reference.parent)
-    return next((w for w in words if candidates(table, w) == (reference,)), None)
-
-
 def widen(table: nodes.Table, tables: Tables, extra: Iterable[Definition] = ()) -> Widened:
     """Widen a table by the context terms of its rules, and by ``extra`` ones.
 
     ``extra`` terms must fit the table.
     """
     own = examined_rules(table)
-    conditions = [_by_steps(c, table, tables) for r in own if (c := _simple(r)) is not None]
+    conditions = [by_steps(c, table, tables) for r in own if (c := _simple(r)) is not None]
     seeds: list[nodes.Node] = [nodes.IsNull(t) for t in extra]  # type: ignore[arg-type]
     facts: dict[nodes.Condition, Fact] = {}
     terms = _terms([*conditions, *seeds], table, tables)
@@ -123,25 +118,6 @@ def _simple(rule: nodes.RowRule) -> nodes.Condition | None:
     except UsageError:
         return None
     return made
-
-
-def _by_steps(node: nodes.Node, table: nodes.Table, tables: Tables) -> nodes.Condition:
-    """Return a condition with one word for each step of a path, where several would do."""
-
-    def change(inner: nodes.Node) -> nodes.Node:
-        if isinstance(inner, nodes.Aggregate) and inner.of is not None:
-            child = tables[inner.of]
-            return replace(inner, via=step_of(link(child, table, inner.via), child) or inner.via)
-        if not isinstance(inner, nodes.ParentRef):
-            return inner if isinstance(inner, nodes.CONTEXT) else rebuild(inner, change)
-        home, path = table, []
-        for word, reference in zip(inner.path, follow(inner.path, table, tables)[0], strict=True):
-            path.append(step_of(reference, home) or word)
-            home = tables[reference.parent]
-        return replace(inner, path=tuple(path))
-
-    changed: nodes.Condition = change(node)  # type: ignore[assignment]
-    return changed
 
 
 def _terms(

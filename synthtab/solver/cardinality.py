@@ -15,8 +15,8 @@ from synthtab.ir import core, nodes
 from synthtab.ir.context import Definition
 from synthtab.ir.references import Tables, references
 from synthtab.solver import reach, report
-from synthtab.solver.beyond import step_of
 from synthtab.solver.inquiry import Answer, Claim, Inquiry
+from synthtab.solver.steps import step_of
 
 # Limits above this say nothing about tables that anyone asks for.
 MOST = 10**12

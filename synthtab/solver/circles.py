@@ -18,10 +18,10 @@ from synthtab.ir.references import Tables, references
 from synthtab.lang.quoting import write_name
 from synthtab.schema import BooleanType, TextType
 from synthtab.solver import reach
-from synthtab.solver.beyond import step_of
 from synthtab.solver.eliminate import Deadline
 from synthtab.solver.inquiry import Claim, Inquiry, rule_claims
 from synthtab.solver.report import listed
+from synthtab.solver.steps import step_of
 
 LONGEST = 5
 MOST = 20
@@ -200,14 +200,13 @@ def _self(
     inquiry = next((i for i in inquiries if names <= set(i.table.column_names)), None)
     apart = inquiry is not None and inquiry.can(same).verdict == "no"
     only = (
-        "rows that refer to each other in a circle"
+        "some refer to each other in a circle"
         if apart
-        else ("rows that refer to themselves or to each other in a circle")
+        else ("some refer to themselves, or to each other in a circle")
     )
     return Diagnostic(
         "W312",
-        f"every row of table {table.name!r} must refer to a row of it by {_columns(step)}: "
-        f"only {only} have an end",
+        f"every row of table {table.name!r} must refer to a row of it by {_columns(step)}: {only}",
         step.span,
         f"make {_columns(step)} optional, so that there can be a first row",
         source,

@@ -28,6 +28,7 @@ from synthtab.schema import (
     domain,
 )
 from synthtab.solver.components import groups
+from synthtab.solver.steps import by_steps
 
 # Groups of at most so many rows are told from keys; larger limits decide nothing in practice.
 MAX_ROWS_OF_KEYS = 10**9
@@ -88,9 +89,7 @@ def _of_parent(
 ) -> Iterator[Fact]:
     steps, home = follow(what.path, table, tables)
     for length in range(1, len(steps) + 1):
-        yield from _of_step(
-            what.path[:length], steps[length - 1], _home(table, steps, length, tables)
-        )
+        yield from _of_step(what.path[:length], steps[length - 1])
     there = _there(what.path, steps[-1])
     if what.column not in steps[-1].parent_columns:
         filled = _filled(what)
@@ -98,25 +97,22 @@ def _of_parent(
             yield _known(nodes.When(filled, there))
         else:
             yield _known(nodes.Iff(filled, there))
-    rules = [r for r in home.rules if _is_followed(r, what.path, paths)]
-    spoken = [columns_of(r.condition) for r in rules]  # type: ignore[union-attr]
+    rules = [
+        replace(r, condition=by_steps(r.condition, home, tables))
+        for r in home.rules
+        if isinstance(r, nodes.RowRule) and r.share is None
+    ]
+    rules = [r for r in rules if _is_followed(r.condition, what.path, paths)]
+    spoken = [columns_of(r.condition) for r in rules]
     for group in groups(home.column_names, spoken):
         if what.column in group.columns:
             for at in group.rules:
                 rule = rules[at]
-                assert isinstance(rule, nodes.RowRule)
                 said = nodes.When(there, _seen_from(rule.condition, what.path))
                 yield Fact(f"rule {home.name}.{rule.name}", said, rule.span, is_rule=True)
 
 
-def _home(
-    table: nodes.Table, steps: Sequence[nodes.ReferenceRule], length: int, tables: Tables
-) -> nodes.Table:
-    """Return the table that step number ``length`` starts in."""
-    return table if length == 1 else tables[steps[length - 2].parent]
-
-
-def _of_step(path: Path, step: nodes.ReferenceRule, home: nodes.Table) -> Iterator[Fact]:
+def _of_step(path: Path, step: nodes.ReferenceRule) -> Iterator[Fact]:
     there = _there(path, step)
     own = [_at(path[:-1], c) for c in step.columns]
     theirs = [nodes.ParentRef(path, c) for c in step.parent_columns]
@@ -131,11 +127,9 @@ def _of_step(path: Path, step: nodes.ReferenceRule, home: nodes.Table) -> Iterat
         yield _known(nodes.Iff(_filled(other), there))
 
 
-def _is_followed(rule: nodes.Rule, path: Path, paths: frozenset[Path]) -> bool:
-    """Say whether a rule of the row referred to is one that every row keeps, and can be told."""
-    if not isinstance(rule, nodes.RowRule) or rule.share is not None:
-        return False
-    beyond = [n for n in descendants(rule.condition) if isinstance(n, nodes.CONTEXT)]
+def _is_followed(condition: nodes.Condition, path: Path, paths: frozenset[Path]) -> bool:
+    """Say whether a condition on the row referred to looks no further than along ``paths``."""
+    beyond = [n for n in descendants(condition) if isinstance(n, nodes.CONTEXT)]
     return all(isinstance(n, nodes.ParentRef) and path + n.path in paths for n in beyond)
 
 
