@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import adult, checks, fuzz, inference, plans, repairs, support, validation
+from bench import adult, checks, fuzz, inference, peers, plans, repairs, support, validation
 from bench.report import Section, markdown
 
 HEADER = """# Results
@@ -24,8 +24,8 @@ of speed are those of one machine on one day.
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ["adult", "check", "infer", "plans", "repair", "validate", "all", "fuzz", "support"]
-    parser.add_argument("what", choices=names)
+    single = ["adult", "check", "infer", "peers", "plans", "repair", "validate"]
+    parser.add_argument("what", choices=[*single, "all", "fuzz", "support"])
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures to this file as well")
@@ -45,6 +45,7 @@ def main() -> None:
         "plans": plans.run,
         "repair": lambda: repairs.run(given.seed),
         "validate": lambda: validation.run(given.seed),
+        "peers": lambda: peers.run(given.seed),
         "infer": inference.run,
     }
     chosen = runs if given.what == "all" else {given.what: runs.get(given.what, fuzzed)}
