@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from batches import to_batch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import cases, to_batch
+from strategies import cases
 
 from synthtab import schema as s
 from synthtab.backends.lookup import lookup
