@@ -6,8 +6,8 @@ those outside their group's majority.
 
 Its ``figures`` are those of the data set's README. A figure may be about those rows only that a
 rule applies to ("rows with both"): the rule is then broken by as many rows as the README counts,
-but the share is that of these rows. How many there are is counted by a second rule, ``applies``, which
-has to agree with the README too.
+but the share is that of these rows. How many there are is counted by a second rule, ``applies``,
+which has to agree with the README too.
 """
 
 from __future__ import annotations

@@ -130,6 +130,8 @@ def by_group(
     With ``before``, what was found out without looking beyond the row, only those groups count that
     look beyond it and where that alone left rows, and only rules that do are asked about.
     """
+    if before is not None and not wide.terms:
+        return []
     claims = wide.claims()
     conditions_ = [r.condition for r in wide.rules] + [f.condition for f in wide.facts]
     spoken = [columns_of(c) for c in conditions_]
