@@ -1,6 +1,7 @@
 """Run a measurement and print it as Markdown; exit 1 where it misses what was asked for.
 
-``support`` measures nothing: it writes docs/support.md.
+``support`` measures nothing: it writes docs/support.md. ``fuzz`` runs for ``--minutes`` and is not
+part of ``all``; what fails is saved in ``--findings``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import adult, checks, inference, plans, repairs, support, validation
+from bench import adult, checks, fuzz, inference, peers, plans, repairs, support, validation
 from bench.report import Section, markdown
 
 HEADER = """# Results
@@ -23,28 +24,35 @@ of speed are those of one machine on one day.
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ["adult", "check", "infer", "plans", "repair", "validate", "all", "support"]
-    parser.add_argument("what", choices=names)
+    single = ["adult", "check", "infer", "peers", "plans", "repair", "validate"]
+    parser.add_argument("what", choices=[*single, "all", "fuzz", "support"])
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
+    parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
     given = parser.parse_args()
     if given.what == "support":
         support.write()
         return
+
+    def fuzzed() -> Section:
+        return fuzz.run(given.seed, given.minutes, given.findings)
+
     runs = {
         "adult": lambda: adult.run(given.rows, given.seed),
         "check": lambda: checks.run(given.seed),
         "plans": plans.run,
         "repair": lambda: repairs.run(given.seed),
         "validate": lambda: validation.run(given.seed),
+        "peers": lambda: peers.run(given.seed),
         "infer": inference.run,
     }
+    chosen = runs if given.what == "all" else {given.what: runs.get(given.what, fuzzed)}
     sections: list[Section] = []
-    for name, run in runs.items():
-        if given.what in (name, "all"):
-            sections.append(run())
-            print(markdown(sections[-1]), flush=True)
+    for run in chosen.values():
+        sections.append(run())
+        print(markdown(sections[-1]), flush=True)
     if given.output is not None:
         text = HEADER + "\n".join(markdown(section) for section in sections)
         given.output.write_text(text.rstrip() + "\n", encoding="utf-8")

@@ -80,6 +80,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "E301": "rules that contradict each other",
         "E302": "a column that can hold no value",
         "E304": "more rows asked for than can exist",
+        "E305": "references without an end",
+        "E306": "fewer rows asked for than others need",
         "W201": "a constant finer than its column",
         "W202": "division by zero",
         "W203": "a range that says less than it seems",
@@ -93,6 +95,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "W309": "an optional column that is never NULL",
         "W310": "an enum value that no row can take",
         "W311": "a range tighter in effect than declared",
+        "W312": "a table whose first row must refer to itself",
+        "W313": "tables whose rows need each other",
     }
 )
 

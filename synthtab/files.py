@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from synthtab.atomic import atomic
 from synthtab.batch import Batch, concat
 from synthtab.codec import Problem, encode_arrays, merge_problems
-from synthtab.csvtext import write_csv
+from synthtab.csvtext import QuotedStream, write_csv
 from synthtab.errors import DataError, UsageError
 from synthtab.frames import check_names
 from synthtab.schema import Column, DateType, TextType
@@ -272,11 +272,11 @@ def _csv_blocks(
 
     with _reading(path), path.open("rb") as raw:
         size = max(1, path.stat().st_size)
-        stream = pa.PythonFile(raw, mode="r")
-        if _suffix(path) == ".csv.gz":
-            stream = pa.CompressedInputStream(stream, "gzip")
+        plain = pa.PythonFile(raw, mode="r")
+        zipped = _suffix(path) == ".csv.gz"
+        stream = QuotedStream(pa.CompressedInputStream(plain, "gzip") if zipped else raw)
         reader = pacsv.open_csv(
-            stream,
+            pa.PythonFile(stream, mode="r"),
             read_options=pacsv.ReadOptions(
                 # Positions for names: a header may hold anything, and is checked already.
                 column_names=[str(at) for at in range(len(header))],
@@ -305,6 +305,12 @@ def _csv_blocks(
                 progress(min(1.0, raw.tell() / size))
     if ragged:
         raise DataError(_ragged_message(path, ragged))
+    opened = stream.unclosed()
+    if opened is not None:
+        raise DataError(
+            f"{path}: a quote is opened and never closed: {opened!r}\n"
+            "a quote within a value is written twice, and the value in quotes"
+        )
 
 
 def _ragged_message(path: Path, ragged: Sequence[pacsv.InvalidRow]) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from synthtab.diagnostics import Span
 
@@ -133,8 +134,8 @@ def encode_value(kind: ColumnType, value: Value) -> int:
         case DecimalType(_, scale) if isinstance(value, int | Decimal) and not isinstance(
             value, bool
         ):
-            shifted = Decimal(value).scaleb(scale)
-            if shifted != shifted.to_integral_value():
+            shifted = Fraction(value) * 10**scale
+            if shifted.denominator != 1:
                 raise ValueError(f"{value} has more than {scale} digits after the point")
             return int(shifted)
         case DateType() if isinstance(value, date) and not isinstance(value, datetime):

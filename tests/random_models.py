@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from strategies import RuleMaker, random_columns, to_batch
+from batches import to_batch
+from rule_maker import RuleMaker, random_columns
 
 from synthtab import schema as s
 from synthtab.batch import Batch

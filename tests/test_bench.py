@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from real_data import paths_of
 from statsmodels.datasets import randhie
 
-from bench import checks, plans, repairs
+from bench import checks, fuzz, peers, plans, repairs
 from bench.report import Section, at_least, at_most, markdown, number, percent, rules_file, seconds
 from synthtab.assess.compliance import valid_rows
 from synthtab.frames import encode_frame
@@ -51,3 +52,30 @@ def test_rows_to_be_repaired_are_broken_and_as_many_as_asked() -> None:
     broken = repairs.break_rows(table, real, 50, np.random.default_rng(0))
     assert len(broken) == 50
     assert not valid_rows(table, broken).any()
+
+
+def test_peers_count_the_rows_that_break_adults_rules_alike() -> None:
+    paths_of("adult", Model.load(rules_file("adult")).tables)
+    ways = peers.contestants(0, 20_000)
+    counts = {name: {k: v for k, v in way().items() if v} for name, way in ways.items()}
+    assert counts["rules"]
+    assert all(found == counts["rules"] for found in counts.values()), counts
+
+
+def test_the_fuzzer_judges_texts_and_cuts_down_those_that_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts, failures = fuzz.search(5, texts=15)
+    assert failures == []
+    assert all(counts[name] == 15 for name in fuzz.SOURCES)
+
+    def wrong(text: str) -> bool:
+        if "rule" in text and "integer" in text:
+            raise ZeroDivisionError
+        return True
+
+    monkeypatch.setattr(fuzz, "judge", wrong)
+    monkeypatch.setattr(fuzz, "SOURCES", {"one": lambda rng: "table t {\n  rule r: an integer\n}"})
+    _, (failure,) = fuzz.search(5, texts=2)
+    assert failure.what.startswith("ZeroDivisionError in test_bench.py, wrong")
+    assert failure.text == "ruleinteger"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from synthtab import files
 from synthtab.atomic import atomic
+from synthtab.csvtext import QuotedStream
 from synthtab.errors import DataError, UsageError
 from synthtab.files import check_writable, iter_batches, read_batch, read_frame, write_frame
 from synthtab.frames import decode_frame
@@ -267,3 +269,56 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(tmp_path: Pat
     ]:
         with pytest.raises(UsageError, match=words):
             check_writable(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a,b\n1,"x',
+        'a,b\n1,"x\n',
+        'a,b\n1,"x\n2,y\n',
+        'a,b\n1,"x""',
+        'a,b\n1,"x""\n',
+        'a,b\n1,5" pipe\n2,"x\n',
+        'a,b\n1,"x"\n2,"',
+        '\ufeffa,b\n1,"',
+        'a,b\n1,"' + "x" * 70_000,
+    ],
+)
+def test_a_quote_that_is_never_closed(tmp_path: Path, text: str, suffix: str) -> None:
+    path = tmp_path / f"open{suffix}"
+    opened = gzip.open if suffix.endswith("gz") else open
+    with opened(path, "wb") as stream:
+        stream.write(text.encode())
+    columns = [Column("a", IntegerType(), True), Column("b", TextType(100_000), True)]
+    with pytest.raises(DataError, match="a quote is opened and never closed: '\"") as raised:
+        list(iter_batches(path, columns))
+    assert str(path) in str(raised.value)
+    with pytest.raises(DataError, match="never closed"):
+        read_frame(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a,b\n1,"x"',
+        'a,b\n1,"x"\r\n',
+        'a,b\n1,""',
+        'a,b\n1,"x""y"\n',
+        'a,b\n1,"""x"""',
+        'a,b\n1,5" pipe\n',
+        'a,b\n1,"two\nlines, ""quoted"""\n',
+        '\ufeff"a",b\n1,x\n',
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1 << 20])
+def test_quotes_that_are_closed_wherever_a_read_ends(text: str, size: int) -> None:
+    stream = QuotedStream(io.BytesIO(text.encode()))
+    while stream.read(size):
+        pass
+    assert stream.unclosed() is None
+    opened = QuotedStream(io.BytesIO((text.rstrip("\r\n") + '\n3,"z""\n').encode()))
+    while opened.read(size):
+        pass
+    assert opened.unclosed() == '"z""\n\n'

@@ -170,17 +170,17 @@ class Tally:
         self._unchecked: list[Unchecked] = []
         self._judged: list[nodes.Rule] = []
         self._speaks: dict[str, tuple[str, ...]] = {}
-        by_row = {r.name for r in table.row_rules}
         keep: dict[str, None] = {}
         for home in self._tables.values():
+            own = home.name == table.name
+            by_row = {r.name for r in home.row_rules}
             for rule in home.rules:
-                own = home.name == table.name
-                if rule in home.row_rules and not own:
+                if rule.name in by_row and not own:
                     continue
                 missing = _missing(rule, home, self._tables)
                 read = {} if missing else reads(rule, home, self._tables)
                 missing = missing or [name for name in read if name not in given]
-                if not missing and rule not in home.row_rules:
+                if not missing and rule.name not in by_row:
                     keep.update(read.get(table.name, {}))
                 if not own:
                     continue

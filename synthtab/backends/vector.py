@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.backends.arrays import Env, Evaluator, TextPool, truth
+from synthtab.backends.lookup import Lookup, lookup
 from synthtab.backends.support import Exact, Supports, answers, beyond_a_row
 from synthtab.batch import Batch, Mask
 from synthtab.ir import nodes
@@ -32,19 +33,32 @@ class VectorBackend:
         self.table = table
         self._conditions = [lower(r.condition, table) for r in table.row_rules]
         self._variables = [v for c in self._conditions for v in variables(c)]
+        self._columns = {c.name: c for c in table.columns}
+        self._lookups: list[Lookup | None] | None = None
 
     def violated(self, batch: Batch) -> Mask:
         """Return which row breaks which row rule, (rows, rules) bool, rules as in ``row_rules``."""
         broken = np.zeros((len(batch), len(self._conditions)), dtype=bool, order="F")
         places = {name: batch.index(name) for name in self._variables}
         pool = TextPool(batch.pool)
+        lookups = self._looked_up(len(batch))
         for start in range(0, len(batch), _CHUNK):
             rows = slice(start, start + _CHUNK)
             env = {name: _column(batch, rows, at) for name, at in places.items()}
             evaluator = Evaluator(env, pool)
             for k, condition in enumerate(self._conditions):
-                broken[rows, k] = evaluator.truth(condition)[1]
+                table = lookups[k]
+                false = None if table is None else table.false(env)
+                broken[rows, k] = evaluator.truth(condition)[1] if false is None else false
         return broken
+
+    def _looked_up(self, rows: int) -> list[Lookup | None]:
+        """Return the rules' tables of verdicts, made when there are rows enough to repay them."""
+        if self._lookups is None:
+            if rows < _CHUNK:
+                return [None] * len(self._conditions)
+            self._lookups = [lookup(c, self._columns) for c in self._conditions]
+        return self._lookups
 
     def out_of_domain(self, batch: Batch) -> Mask:
         """Return which cells their columns may not hold, (rows, columns of the table) bool.
@@ -54,14 +68,26 @@ class VectorBackend:
         """
         outside = np.zeros((len(batch), len(self.table.columns)), dtype=bool, order="F")
         pool = TextPool(batch.pool)
-        for k, column in enumerate(self.table.columns):
-            codes, nulls = batch.column(column.name)
-            if isinstance(column.type, TextType):
-                wrong = _bad_texts(column, column.type, pool)[codes]
-            else:
-                lo, hi = domain(column)
-                wrong = (codes < lo) | (codes > hi)
-            outside[:, k] = np.where(nulls, not column.optional, wrong)
+        places = [batch.index(c.name) for c in self.table.columns]
+        bad = [
+            _bad_texts(c, c.type, pool) if isinstance(c.type, TextType) else None
+            for c in self.table.columns
+        ]
+        for start in range(0, len(batch), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            for k, column in enumerate(self.table.columns):
+                codes, nulls = _column(batch, rows, places[k])
+                wrong_texts = bad[k]
+                if wrong_texts is not None:
+                    wrong = wrong_texts[codes]
+                else:
+                    lo, hi = domain(column)
+                    if nulls is None and codes.min() >= lo and codes.max() <= hi:
+                        continue  # as nearly always
+                    wrong = (codes < lo) | (codes > hi)
+                if nulls is not None:
+                    wrong = np.where(nulls, not column.optional, wrong)
+                outside[rows, k] = wrong
         return outside
 
     def duplicates(self, batch: Batch, rule: nodes.UniqueRule) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.markup import escape
 from synthtab import files
 from synthtab.cli import common
 from synthtab.diagnostics import Diagnostic
-from synthtab.errors import InfeasibleError, ModelError
+from synthtab.errors import InfeasibleError, ModelError, UsageError
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.ir.nodes import Table
 from synthtab.lang.model import Model
@@ -20,6 +21,7 @@ from synthtab.lang.write import format_value
 from synthtab.schema import Value
 from synthtab.solver.diff import Cause, TableDiff, diff, overall
 from synthtab.solver.prove import examine
+from synthtab.solver.scope import BOUNDED, in_part, unexamined
 from synthtab.solver.witness import Breaking, breaking, examples
 
 Values = Mapping[str, Value | None]
@@ -34,17 +36,25 @@ _WORDS = {
 }
 
 
-def check(file: Path, as_json: bool, budget: float, rows: int | None) -> bool:
-    """Print the findings about a rules file; return whether there are errors among them."""
-    skipped: list[str] = []
+def check(file: Path, as_json: bool, budget: float, rows: Sequence[str]) -> bool:
+    """Print the findings about a rules file; return whether there are errors among them.
+
+    ``rows`` are numbers, of one table each (``line=100``) or one for each table taken alone.
+    """
+    asked = _numbers(rows)
+    skipped: dict[str, str] = {}
+    partly: list[str] = []
     try:
         model = Model.load(file)
     except ModelError as error:
         findings = list(error.diagnostics)
     else:
-        proved = examine(model.tables, model.source, budget_s=budget, rows=rows)
+        for name in asked if isinstance(asked, dict) else ():
+            model.table(name)
+        proved = examine(model.tables, model.source, budget_s=budget, rows=asked)
         findings = sorted([*model.warnings, *proved], key=_place)
-        skipped = [name for table in model.tables for name in unexamined(table)]
+        skipped = dict(unexamined(model.tables))
+        partly = in_part(model.tables)
     counts = {
         severity: sum(f.severity == severity for f in findings)
         for severity in ("error", "warning", "note")
@@ -54,13 +64,19 @@ def check(file: Path, as_json: bool, budget: float, rows: int | None) -> bool:
             {
                 "file": str(file),
                 "findings": [f.to_dict() for f in findings],
-                "not_examined": skipped,
+                "examined_in_part": partly,
+                "not_examined": [{"rule": n, "reason": why} for n, why in skipped.items()],
             }
         )
         return counts["error"] > 0
     console = common.stdout()
     common.print_findings(console, findings)
-    _say_skipped(console, skipped, "nothing is proved about")
+    if partly:
+        words = f"examined in part ({BOUNDED}): {', '.join(partly)}"
+        console.print(words, markup=False, soft_wrap=True)
+    for reason in dict.fromkeys(skipped.values()):
+        named = ", ".join(n for n, why in skipped.items() if why == reason)
+        console.print(f"not examined, as {reason}: {named}", markup=False, soft_wrap=True)
     said = ", ".join(
         f"{number} {severity}{'' if number == 1 else 's'}"
         for severity, number in counts.items()
@@ -70,10 +86,17 @@ def check(file: Path, as_json: bool, budget: float, rows: int | None) -> bool:
     return counts["error"] > 0
 
 
-def unexamined(table: Table) -> list[str]:
-    """Return the rules that the solver does not look at: those across rows and tables."""
-    known = (*table.row_rules, *table.unique_rules)
-    return [f"{table.name}.{r.name}" for r in table.rules if r not in known]
+def _numbers(rows: Sequence[str]) -> int | dict[str, int] | None:
+    """Read the numbers of ``--rows``. Raises UsageError for what is none."""
+    found: dict[str, int] = {}
+    for text in rows:
+        name, _, digits = text.rpartition("=")
+        if not re.fullmatch(r"[0-9][0-9_]*", digits):
+            raise UsageError(f"--rows {text}: give a number, or TABLE=NUMBER for some tables")
+        if name in found or (found and "" in (name, *found)):
+            raise UsageError("--rows: give one number, or TABLE=NUMBER once for each table")
+        found[name] = int(digits)
+    return found.get("", found or None)
 
 
 def compare(old: Path, new: Path, as_json: bool, budget: float) -> bool:
@@ -114,7 +137,8 @@ def witness(
     broken = breaking(table, seed=seed, budget_s=budget) if each else []
     if output is not None:
         _write(output, table, lawful, broken if each else None)
-    skipped = unexamined(table)
+    looked = (*table.row_rules, *table.unique_rules)
+    skipped = [f"{table.name}.{r.name}" for r in table.rules if r not in looked]
     if as_json:
         common.print_json(
             {
@@ -133,7 +157,7 @@ def witness(
         _print_rows(console, f"{len(lawful)} rows of {table.name} that keep every rule", lawful)
     if each:
         _print_breaking(console, broken)
-    _say_skipped(console, skipped, "not looked at:")
+    _say_skipped(console, skipped)
     if output is not None:
         console.print(f"written: {output}", markup=False, soft_wrap=True)
     return not trouble
@@ -144,10 +168,10 @@ def _place(finding: Diagnostic) -> tuple[int, int, str]:
     return (span.line, span.column, finding.code) if span else (0, 0, finding.code)
 
 
-def _say_skipped(console: Console, names: Sequence[str], words: str) -> None:
+def _say_skipped(console: Console, names: Sequence[str]) -> None:
     if names:
         console.print(
-            f"{words} rules across rows and tables: {', '.join(names)}",
+            f"not looked at: rules across rows and tables: {', '.join(names)}",
             markup=False,
             soft_wrap=True,
         )

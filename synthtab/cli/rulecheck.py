@@ -78,21 +78,25 @@ def check(
     file: RulesFile,
     as_json: AsJson = False,
     rows: Annotated[
-        int | None,
-        typer.Option("--rows", min=1, help="Ask too whether each table can have so many rows."),
+        list[str] | None,
+        typer.Option(
+            "--rows",
+            metavar="[TABLE=]N",
+            help="Ask too whether each table, or some of them together, can have so many rows.",
+        ),
     ] = None,
     budget: TotalBudget = 10.0,
 ) -> None:
     """Find the mistakes in a rules file: syntax, types, and what its rules cannot mean.
 
     Proved are contradictions, rules that others imply or that nothing can break, conditions that
-    never hold, and columns that can hold less than they declare.
+    never hold, columns that can hold less than they declare, and references without an end.
 
     Example: [cyan]rulecheck check rules/adult.rules --rows 50000[/]
     """
     from synthtab.cli import proving  # pandas, Arrow, Z3
 
-    errors = proving.check(file, as_json, budget, rows)
+    errors = proving.check(file, as_json, budget, rows or [])
     common.finish(common.FINDINGS if errors else common.FINE)
 
 

@@ -183,7 +183,7 @@ def _simple(node: Any) -> Any:
             before = nodes.Previous(operand, None, per, order)
             return nodes.Case(((nodes.Compare("=", first, _ONE), _simple(start)),), before)
         case nodes.Compare(op, left, right):
-            return _without_average(op, _simple(left), _simple(right))
+            return replace(_without_average(op, _simple(left), _simple(right)), span=node.span)
         case nodes.Between(operand, lo, hi) if _averages(node):
             inner = _simple(operand)
             low = _without_average(">=", inner, _simple(lo))

@@ -16,6 +16,7 @@ from lark.tree import Meta
 
 from synthtab.diagnostics import Span
 from synthtab.ir import nodes
+from synthtab.ir.declarations import MAX_PRECISION
 from synthtab.lang.measure import Measure, Scope, resolve_rule
 from synthtab.lang.quoting import read_pattern, read_quoted
 from synthtab.lang.ruletree import (
@@ -179,7 +180,9 @@ class ToNodes(RuleNodes):
         return None
 
     def _code(self, name: str, kind: ColumnType, end: nodes.Literal | None) -> int | None:
-        malformed = isinstance(kind, DecimalType) and not 0 <= kind.scale <= kind.precision
+        malformed = isinstance(kind, DecimalType) and not (
+            0 <= kind.scale <= kind.precision <= MAX_PRECISION
+        )
         if end is None or malformed or isinstance(kind, TextType | BooleanType):
             return None
         value = end.value

@@ -19,6 +19,7 @@ from synthtab.backends.smt import Hidden, SmtBackend
 from synthtab.backends.vector import Evaluator
 from synthtab.diagnostics import Span
 from synthtab.ir import core, nodes
+from synthtab.ir.context import PREFIX
 from synthtab.ir.corewalk import variables
 from synthtab.ir.normalise import lower
 from synthtab.schema import TextType
@@ -306,7 +307,7 @@ class Inquiry:
     def _ranges(self, columns: Collection[str]) -> list[tuple[Claim, z3.BoolRef]]:
         return [
             (
-                Claim(f"the range of {c.name}", ANY_ROW, c.span, is_rule=False),
+                Claim(f"the range of {_shown(c.name)}", ANY_ROW, c.span, is_rule=False),
                 self.backend.range_formula(c.name),
             )
             for c in self.table.columns
@@ -365,3 +366,8 @@ class Inquiry:
         true = Evaluator(env, np.array(pool.strings, dtype=object)).truth(wanted)[0]
         fits = np.broadcast_to(true, (len(pool.rows),)) & pool.kept[:, list(needed)].all(axis=1)
         return pool.rows[int(fits.argmax())] if fits.any() else None
+
+
+def _shown(column: str) -> str:
+    """Return a column's name; of a hidden one (solver/beyond.py) the term it stands for."""
+    return column.split(" ", 1)[1] if column.startswith(PREFIX) else column

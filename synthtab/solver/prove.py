@@ -7,19 +7,23 @@ every group has had its most important questions answered; what was not decided 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from synthtab.diagnostics import Diagnostic, Source, Span
 from synthtab.ir import core, nodes
+from synthtab.ir.lowered import Lowered
 from synthtab.ir.walk import columns_of
 from synthtab.lang.quoting import write_name
 from synthtab.schema import Column, EnumType, TextType, domain, type_domain
 from synthtab.solver import reach, report
+from synthtab.solver.beyond import Widened, is_hidden, widen
+from synthtab.solver.cardinality import counted, links, misfits
+from synthtab.solver.circles import circles, circular, round_terms
 from synthtab.solver.components import groups
 from synthtab.solver.conditions import Part, parts
 from synthtab.solver.eliminate import Deadline
-from synthtab.solver.inquiry import Answer, Claim, Inquiry, broken, rule_claims
+from synthtab.solver.inquiry import Answer, Claim, Inquiry, broken
 from synthtab.solver.rowcount import room_for
 
 MAX_CONFLICTS = 10
@@ -31,14 +35,18 @@ SHARE = 0.2
 class Examined:
     """One group of a table: its rules, the inquiry about them, and what came out so far.
 
+    ``table`` has the group's columns, hidden ones among them (solver/beyond.py). The first claims
+    of the inquiry are ``rules``, the others facts; questions are about the rules in ``asked``.
     ``opened`` are the questions without an answer, as (what was asked, where); ``dead`` the rules
     with a condition that never holds; ``told`` the columns nothing is left to be said about.
     """
 
     table: nodes.Table
     rules: tuple[nodes.RowRule, ...]
+    asked: frozenset[str]
     inquiry: Inquiry
     source: Source | None
+    known: Mapping[str, Lowered] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
     opened: list[tuple[str, Span | None]] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)
@@ -56,52 +64,97 @@ def examine(
     source: Source | None = None,
     *,
     budget_s: float = 10.0,
-    rows: int | None = None,
+    rows: int | Mapping[str, int] | None = None,
 ) -> list[Diagnostic]:
-    """Return all findings about the tables' row rules, ordered by place.
+    """Return all findings about the tables' rules, ordered by place.
 
-    ``budget_s`` is the time for everything together, in seconds. ``rows`` asks besides whether each
-    table can have that many rows.
+    Rules that look beyond a row are examined with what is known of the figures they take from other
+    rows (solver/beyond.py). ``budget_s`` is the time for everything together, in seconds. ``rows``
+    asks besides whether each table can have that many rows, taken alone; numbers by table ask
+    whether these tables can have them together.
     """
     deadline = Deadline(budget_s)
-    found: list[Diagnostic] = []
-    whole = [examine_table(t, source, deadline, budget_s) for t in tables]
-    everything = [group for some in whole for group in some]
+    slice_ms = max(1, int(1000 * budget_s * SHARE))
+    by_name = {t.name: t for t in tables}
+    plain = {t.name: by_group(plainly(t), source, deadline, slice_ms) for t in tables}
     for stage in (satisfiable, conditions, redundant, columns, ranges):
-        for group in everything:
-            if group.alive:
-                stage(group)
-    for table, some in zip(tables, whole, strict=True):
+        for group in _living(plain):
+            stage(group)
+    rounds = circles(tables, deadline)
+    together = links(by_name) if isinstance(rows, Mapping) else []
+    wide = {
+        t.name: widen(t, by_name, [*round_terms(t, rounds, by_name), *counted(t, together)])
+        for t in tables
+    }
+    beyond = {
+        name: by_group(w, source, deadline, slice_ms, plain[name]) for name, w in wide.items()
+    }
+    for stage in (satisfiable, conditions, redundant):
+        for group in _living(beyond):
+            stage(group)
+    inquiries = {name: [g.inquiry for g in some if g.alive] for name, some in beyond.items()}
+    terms = {name: w.terms for name, w in wide.items()}
+    found = circular(rounds, by_name, inquiries, terms, source)
+    if rows is not None:
+        asked = rows if isinstance(rows, Mapping) else dict.fromkeys(by_name, rows)
+        found += misfits(asked, by_name, together, inquiries, terms, source)
+    for table in tables:
+        some = plain[table.name] + beyond[table.name]
         found += [d for group in some for d in group.found]
         if any(group.undecided for group in some):
             found.append(report.rules_undecided(table, budget_s, source))
         opened = [o for group in some for o in group.opened]
-        if rows is not None:
-            short = _too_few(table, some, rows, deadline, source, opened)
+        wanted = rows.get(table.name) if isinstance(rows, Mapping) else rows
+        if wanted is not None:
+            short = _too_few(table, plain[table.name], wanted, deadline, source, opened)
             found += [] if short is None else [short]
         if opened:
             found.append(report.undecided(table, opened, budget_s, source))
     return sorted(found, key=_place)
 
 
-def examine_table(
-    table: nodes.Table, source: Source | None, deadline: Deadline, budget_s: float
+def plainly(table: nodes.Table) -> Widened:
+    """Return a table with the rules that a row alone decides, and nothing besides."""
+    return Widened(nodes.Table(table.name, table.columns, span=table.span), table.row_rules)
+
+
+def by_group(
+    wide: Widened,
+    source: Source | None,
+    deadline: Deadline,
+    slice_ms: int,
+    before: Sequence[Examined] | None = None,
 ) -> list[Examined]:
-    """Return the groups of a table that have rules."""
-    spoken = [columns_of(r.condition) for r in table.row_rules]
+    """Return the groups of a table that have rules.
+
+    With ``before``, what was found out without looking beyond the row, only those groups count that
+    look beyond it and where that alone left rows, and only rules that do are asked about.
+    """
+    if before is not None and not wide.terms:
+        return []
+    claims = wide.claims()
+    conditions_ = [r.condition for r in wide.rules] + [f.condition for f in wide.facts]
+    spoken = [columns_of(c) for c in conditions_]
+    lost = {c for g in before or () if not g.alive for c in g.table.column_names}
     made = []
-    for group in groups(table.column_names, spoken):
-        if group.rules:
-            rules = tuple(table.row_rules[k] for k in group.rules)
-            part = nodes.Table(table.name, tuple(table.column(c) for c in group.columns))
-            inquiry = Inquiry(
-                part,
-                rule_claims(part, rules),
-                deadline,
-                slice_ms=max(1, int(1000 * budget_s * SHARE)),
-            )
-            made.append(Examined(part, rules, inquiry, source))
+    for group in groups(wide.table.column_names, spoken):
+        if not group.rules or lost & set(group.columns):
+            continue
+        if before is not None and not any(map(is_hidden, group.columns)):
+            continue
+        rules = tuple(wide.rules[k] for k in group.rules if k < len(wide.rules))
+        part = nodes.Table(wide.table.name, tuple(wide.table.column(c) for c in group.columns))
+        said = [claims[k] for k in group.rules]
+        inquiry = Inquiry(part, said, deadline, slice_ms=slice_ms)
+        asked = frozenset(
+            r.name for r in rules if before is None or any(map(is_hidden, columns_of(r.condition)))
+        )
+        made.append(Examined(part, rules, asked, inquiry, source, wide.known))
     return made
+
+
+def _living(some: Mapping[str, Sequence[Examined]]) -> list[Examined]:
+    return [g for groups_ in some.values() for g in groups_ if g.alive and g.rules]
 
 
 def satisfiable(group: Examined) -> None:
@@ -117,8 +170,10 @@ def satisfiable(group: Examined) -> None:
             break
         group.alive = False
         reasons = inquiry.because()
-        group.found.append(report.conflict(group.table, reasons, group.source))
         blamed = [r for r in reasons if r.is_rule]
+        # What the rows of another table cannot keep is said of that table.
+        if not blamed or any(r in inquiry.claims[: len(group.rules)] for r in blamed):
+            group.found.append(report.conflict(group.table, reasons, group.source))
         if not blamed:
             break
         without.add(inquiry.claims.index(blamed[-1]))
@@ -130,7 +185,9 @@ def satisfiable(group: Examined) -> None:
 def conditions(group: Examined) -> None:
     """Find premises, branches and sides of `or` that no row makes TRUE."""
     for rule in group.rules:
-        for part in parts(rule.condition, group.table):
+        for part in (
+            () if rule.name not in group.asked else parts(rule.condition, group.table, group.known)
+        ):
             _condition(group, rule, part)
 
 
@@ -157,14 +214,15 @@ def redundant(group: Examined) -> None:
     without: set[int] = set()
     for k in range(len(group.rules) - 1, -1, -1):
         rule = group.rules[k]
-        if rule.name in group.dead:
+        if rule.name in group.dead or rule.name not in group.asked:
             continue
         wanted = broken(group.inquiry.claims[k].condition)
         answer = group.inquiry.can(wanted, {*without, k})
         if answer.verdict == "no":
             reasons = group.inquiry.because(wanted)
             # A smallest set need not be the simplest: perhaps no rule is needed at all.
-            if group.inquiry.can(wanted, range(len(group.rules))).verdict == "no":
+            every = [at for at, c in enumerate(group.inquiry.claims) if c.is_rule]
+            if group.inquiry.can(wanted, every).verdict == "no":
                 reasons = group.inquiry.because(wanted)
             group.found.append(report.implied(rule, reasons, group.source))
             without.add(k)

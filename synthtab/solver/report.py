@@ -38,12 +38,13 @@ def value_of(column: Column, cell: int | str | None) -> str:
 
 def conflict(table: nodes.Table, reasons: Sequence[Claim], source: Source | None) -> Diagnostic:
     """E301: claims that no row keeps together."""
-    names = " and ".join(c.title for c in reasons)
-    verb = "contradicts itself" if len(reasons) == 1 else "contradict each other"
+    titles = dict.fromkeys(c.title for c in reasons)
+    names = " and ".join(titles)
+    verb = "contradicts itself" if len(titles) == 1 else "contradict each other"
     return Diagnostic(
         "E301",
         f"{names} {verb}: no row of table {table.name!r} can satisfy "
-        f"{'it' if len(reasons) == 1 else 'them together'}",
+        f"{'it' if len(titles) == 1 else 'them together'}",
         reasons[0].span,
         "change or drop one of them; without any one of them the rest can be satisfied",
         source,
@@ -220,6 +221,76 @@ def too_few_rows(
     )
 
 
+def not_so_many(
+    table: nodes.Table,
+    rows: int,
+    limit: int,
+    reasons: Sequence[Claim],
+    source: Source | None,
+    *,
+    most: bool,
+) -> Diagnostic:
+    """E304 or E306: a number of rows that a rule about the whole table rules out."""
+    word = "at most" if most else "at least"
+    return _finding(
+        "E304" if most else "E306",
+        f"table {table.name!r} cannot have {rows:,} rows: it has {word} {limit:,}{_why(reasons)}",
+        next((r.span for r in reasons if r.span is not None), table.span),
+        f"ask for {word} {limit:,} rows, or loosen a rule",
+        source,
+        reasons,
+        "error",
+    )
+
+
+def too_many_children(
+    child: nodes.Table,
+    parent: nodes.Table,
+    step: nodes.ReferenceRule,
+    rows: int,
+    parents: int,
+    each: int,
+    reasons: Sequence[Claim],
+    source: Source | None,
+) -> Diagnostic:
+    """E304: more rows than the rows they refer to can have."""
+    ways = [f"at most {each * parents:,} rows of {child.name!r}"]
+    ways += [f"at least {-(-rows // each):,} of {parent.name!r}"] if each else []
+    return _finding(
+        "E304",
+        f"table {child.name!r} cannot have {rows:,} rows: at most {each:,} refer to the same row "
+        f"of {parent.name!r}, which has at most {parents:,}{_why(reasons)}",
+        step.span or child.span,
+        f"ask for {' or '.join(ways)}",
+        source,
+        reasons,
+        "error",
+    )
+
+
+def too_few_children(
+    child: nodes.Table,
+    parent: nodes.Table,
+    rows: int,
+    parents: int,
+    each: int,
+    reasons: Sequence[Claim],
+    source: Source | None,
+) -> Diagnostic:
+    """E306: fewer rows than the rows that need to be referred to want."""
+    return _finding(
+        "E306",
+        f"{rows:,} rows of table {child.name!r} are too few: each of the {parents:,} rows of "
+        f"{parent.name!r} needs at least {each:,}{_why(reasons)}",
+        next((r.span for r in reasons if r.span is not None), child.span),
+        f"ask for at least {each * parents:,} rows of {child.name!r}, or at most "
+        f"{rows // each:,} of {parent.name!r}",
+        source,
+        reasons,
+        "error",
+    )
+
+
 def _finding(
     code: str,
     message: str,
@@ -235,4 +306,5 @@ def _finding(
 
 
 def _why(reasons: Sequence[Claim]) -> str:
-    return f" (because of {listed([r.title for r in reasons])})" if reasons else ""
+    titles = list(dict.fromkeys(r.title for r in reasons))
+    return f" (because of {listed(titles)})" if titles else ""

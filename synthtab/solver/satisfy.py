@@ -8,7 +8,7 @@ from synthtab.diagnostics import Diagnostic, Source
 from synthtab.ir import nodes
 from synthtab.solver import report
 from synthtab.solver.eliminate import Deadline
-from synthtab.solver.prove import examine_table, satisfiable
+from synthtab.solver.prove import SHARE, by_group, plainly, satisfiable
 
 
 def contradictions(
@@ -21,9 +21,10 @@ def contradictions(
     the first of the stages of :func:`synthtab.solver.prove.examine`, on its own.
     """
     deadline = Deadline(budget_s)
+    slice_ms = max(1, int(1000 * budget_s * SHARE))
     found: list[Diagnostic] = []
     for table in tables:
-        examined = examine_table(table, source, deadline, budget_s)
+        examined = by_group(plainly(table), source, deadline, slice_ms)
         for group in examined:
             satisfiable(group)
             found += group.found

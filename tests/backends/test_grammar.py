@@ -11,7 +11,7 @@ import re
 import pytest
 from outlines_core import Index, Vocabulary
 from outlines_core.json_schema import build_regex_from_schema
-from strategies import random_column
+from rule_maker import random_column
 
 from synthtab import schema as s
 from synthtab.backends.grammar import column_regex, json_schema, row_regex

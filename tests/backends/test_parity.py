@@ -13,8 +13,9 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from batches import to_batch, to_frame, to_records
 from smt_truth import smt
-from strategies import Backend, Case, Truths, cases, to_batch, to_frame, to_records
+from strategies import Backend, Case, Truths, cases
 
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.sqlrules import Translator

@@ -10,7 +10,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from strategies import NAMES, cases, to_frame
+from batches import to_frame
+from odd_values import NAMES
+from strategies import cases
 
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.sqltext import TooWideError

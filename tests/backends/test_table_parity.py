@@ -8,8 +8,8 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from batches import to_frame
 from random_models import ModelCase, make_model, model_cases
-from strategies import to_frame
 
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.sqltext import TooWideError

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from batches import to_batch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import cases, to_batch
+from strategies import cases
 
 from synthtab import schema as s
+from synthtab.backends.lookup import lookup
 from synthtab.backends.vector import Evaluator, TextPool, VectorBackend, truth
 from synthtab.batch import Batch
 from synthtab.ir import core, nodes
 from synthtab.ir.corewalk import variables
+from synthtab.ir.normalise import lower
+from synthtab.lang.model import Model
 
 A, B = core.Var("a"), core.Var("b")
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
@@ -153,3 +158,33 @@ def test_duplicates_are_the_later_rows() -> None:
 def test_variables_are_named_once_in_order() -> None:
     cond = core.And((core.Cmp("<", B, A), core.IsNull(core.Ite(((core.IsNull(A), B),), A))))
     assert variables(cond) == ("b", "a")
+
+
+LONG = " or ".join(f"(a = {k} and e = '{v}')" for k, v in enumerate("xyzxyz"))
+
+
+@pytest.mark.parametrize("strange", [None, -1, 6, 7, -s.INT64_MAX, s.INT64_MAX])
+def test_looked_up_verdicts_are_those_of_the_evaluator(strange: int | None) -> None:
+    """Also where codes are NULL or out of their columns' ranges: then nothing is looked up."""
+    text = f"""table t {{
+  a integer in 0 .. 5 optional
+  e enum('x', 'y', 'z') optional
+  rule long: {LONG}
+  rule same: when e is not null then {LONG}
+}}"""
+    table = Model.parse(text).table()
+    rng = np.random.default_rng(0)
+    rows = 40_000
+    codes = np.stack([rng.integers(0, 6, rows), rng.integers(0, 3, rows)], axis=1)
+    nulls = rng.random(codes.shape) < 0.1
+    nulls[:20_000] = False
+    codes[nulls] = 0
+    if strange is not None:
+        codes[30_000, 0], nulls[30_000, 0] = strange, False
+    many = Batch(("a", "e"), codes, nulls, np.array([], dtype=object))
+    columns = {c.name: c for c in table.columns}
+    made = [lookup(lower(r.condition, table), columns) for r in table.row_rules]
+    assert None not in made
+    evaluator = Evaluator({n: many.column(n) for n in many.columns})
+    expected = [evaluator.truth(lower(r.condition, table))[1] for r in table.row_rules]
+    assert np.array_equal(VectorBackend(table).violated(many), np.stack(expected, axis=1))

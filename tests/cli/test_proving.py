@@ -63,6 +63,51 @@ def test_check_asks_whether_so_many_rows_can_exist(call: Call, tmp_path: Path) -
     assert "at most 500" in ran.out
 
 
+TOGETHER = """table bill {
+  id integer key
+  rule two: count(of line) >= 2
+  rule most at least 90%: id > 0
+}
+
+table line {
+  bill_id integer -> bill.id
+  no      integer in 1 .. 5
+  key (bill_id, no)
+  rule same: no determines bill_id
+}
+"""
+
+
+def test_check_asks_whether_tables_can_have_rows_together(call: Call, tmp_path: Path) -> None:
+    path = write(tmp_path, TOGETHER)
+    assert call(rulecheck.main, "check", path, "--rows", "bill=10", "--rows", "line=50").code == 0
+    ran = call(rulecheck.main, "check", path, "--rows", "bill=10", "--rows", "line=51")
+    assert ran.code == 1
+    assert "ask for at most 50 rows of 'line' or at least 11 of 'bill'" in ran.out
+    ran = call(rulecheck.main, "check", path, "--rows", "bill=10", "--rows", "line=19")
+    assert "error[E306]" in ran.out
+
+
+@pytest.mark.parametrize("given", [["-4"], ["4.5"], ["x=3"], ["bill=1", "9"], ["9", "9"], ["=3="]])
+def test_check_refuses_numbers_of_rows_that_are_none(
+    call: Call, tmp_path: Path, given: list[str]
+) -> None:
+    path = write(tmp_path, TOGETHER)
+    ran = call(rulecheck.main, "check", path, *(part for g in given for part in ("--rows", g)))
+    assert ran.code == 2
+    assert "--rows" in ran.err or "no table `x`" in ran.err
+
+
+def test_check_says_what_it_does_not_look_at_and_why(call: Call, tmp_path: Path) -> None:
+    path = write(tmp_path, TOGETHER)
+    ran = call(rulecheck.main, "check", path)
+    assert "not examined, as a share of the rows may break it: bill.most" in ran.out
+    assert "not examined, as it compares rows with each other: line.same" in ran.out
+    found = json.loads(call(rulecheck.main, "check", path, "--json").out)
+    assert found["examined_in_part"] == ["bill.two"]
+    assert [one["rule"] for one in found["not_examined"]] == ["bill.most", "line.same"]
+
+
 def test_check_keeps_to_its_budget_and_says_what_it_left(call: Call, tmp_path: Path) -> None:
     sums = "  rule total: 12_223 * a + 12_224 * b + 36_674 * c + 61_119 * d = 89_643_481\n"
     columns = "".join(f"  {c} integer in 0 .. 1_000_000\n" for c in "abcd")

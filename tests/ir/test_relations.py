@@ -135,8 +135,11 @@ def test_a_key_has_no_exceptions(item: str) -> None:
     text = f"table t {{\n  gate text(3)\n  full boolean\n  {item}\n}}"
     found = parse(text).diagnostics
     assert [d.code for d in found] == ["E249"]
-    assert found[0].span is not None
-    assert found[0].span.line == 4
+    span = found[0].span
+    assert span is not None
+    marked = "k" if item.startswith("rule") else item
+    assert (span.line, span.column) == (4, 3 + item.index(marked))
+    assert text.split("\n")[3][span.column - 1 : span.end_column - 1] == marked
 
 
 @pytest.mark.parametrize(
