@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from synthtab.backends import sqltext
-from synthtab.backends.sqldialect import MAX_DAYS, Dialect
+from synthtab.backends.sqldialect import MAX_DAYS, NO_OTHER_ROWS, Dialect
 from synthtab.backends.sqlpatterns import globs, like_glob, one_class, outside
 from synthtab.backends.sqltext import (
     ATOM,
@@ -28,6 +28,8 @@ from synthtab.backends.sqltext import (
     Number,
     Sql,
 )
+from synthtab.backends.support import Exact, Relaxed, Supports, answers, beyond_a_row
+from synthtab.ir import nodes
 from synthtab.ir.nodes import Part, ShiftUnit
 from synthtab.schema import (
     DAY_SECONDS,
@@ -63,6 +65,15 @@ _CODES = {
 class Sqlite(Dialect):
     """SQLite 3.31 and later."""
 
+    supports: ClassVar[Supports] = answers(
+        Exact(),
+        {
+            **beyond_a_row(NO_OTHER_ROWS),
+            nodes.ReferenceRule: Exact(),
+            nodes.Matches: Relaxed("a pattern that GLOB cannot say is not enforced"),
+            nodes.Shift: Relaxed("after the year 9999 it is compared, not computed with"),
+        },
+    )
     name = "sqlite"
     arithmetic: ClassVar[Arithmetic] = Arithmetic("INTEGER", 2**63 - 1, None, decimals=False)
     # Years 0 to 9999, but the last day of a month is found by way of the next one.

@@ -170,7 +170,12 @@ class _Reflected:
                 continue
             condition = None if where is None else self._condition(index["name"], where)
             if where is None or condition is not None:
-                made.append(RawConstraint("unique", index["name"], names, condition=condition))
+                words = _words(index)
+                made.append(
+                    RawConstraint(
+                        "unique", index["name"], names, condition=condition, description=words
+                    )
+                )
         return made
 
     def _condition(self, name: str | None, text: str) -> exp.Expr | None:
