@@ -116,6 +116,9 @@ class _Creation:
 
     def _checks(self, column: Column) -> None:
         name = self.quoted[column.name]
+        unkept = self.dialect.unkept(column)
+        if unkept is not None:
+            self.left.append((f"{column.name} digits", unkept))
         try:
             checks = self.dialect.type_checks(column, name)
         except NotSaidError as error:

@@ -137,6 +137,10 @@ class Dialect:
         """Return the condition that a datetime is a whole number of ticks."""
         return f"epoch_us({name}) % {resolution * 1_000_000} = 0"
 
+    def unkept(self, column: Column) -> str | None:
+        """Return why a column's values are not kept as they are; None where they are."""
+        return None
+
     def range_check(self, column: Column, name: str) -> str | None:
         """Return the condition that a column keeps to its declared range, if it has one."""
         if isinstance(column.type, EnumType | BooleanType | TextType):
