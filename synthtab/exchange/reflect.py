@@ -36,7 +36,12 @@ def from_database(url: str) -> Imported:
         if driver == "sqlite" and not _exists(parsed.database):
             raise UsageError(f"{parsed.database or 'the database in memory'}: no such file")
         engine = sqlalchemy.create_engine(parsed.set(drivername=driver))
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"cannot open {_safe(url)}: its driver {error.name} is not installed (that of"
+            " PostgreSQL comes with pip install 'synthtab[sql]')"
+        ) from error
+    except SQLAlchemyError as error:
         raise UsageError(f"cannot open {_safe(url)}: {_first_line(error)}") from error
     try:
         with engine.connect() as connection:

@@ -263,6 +263,7 @@ def test_unknown_dialects_and_databases_are_named(tmp_path: Path) -> None:
         (f"sqlite:///{tmp_path}/no.db", "no such file"),
         ("sqlite://", "no such file"),
         ("nosuch://host/db", "cannot open nosuch://host/db"),
+        ("mssql+pyodbc://host/db", r"driver pyodbc is not installed"),
         ("postgresql://me:secret@127.0.0.1:1/db", r"cannot read postgresql.*me:\*\*\*"),
     ):
         with pytest.raises(UsageError, match=words) as error:
