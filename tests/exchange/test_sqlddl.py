@@ -214,6 +214,29 @@ def test_conditions(check: str, rule: str | None) -> None:
         assert f"  rule r: {rule}\n" in text(got)
 
 
+def test_unnamed_checks_become_declarations_where_they_are_about_one_column() -> None:
+    got = from_sql(
+        "CREATE TABLE t (a int, b int, c varchar(5), d text, e numeric(5,2),"
+        " CHECK (a >= 1 AND b <= 2), CHECK (a <= 9), CHECK (a >= 0), CHECK (a < -1),"
+        " CHECK (c IN ('x', 'x', 'y')), CHECK (length(d) <= 7 AND d ~ '^[a-z]+$'),"
+        " CHECK (d IN ('x', 'q')), CHECK (e > 0.005), CHECK (e < 3))",
+        "postgresql",
+    )
+    assert text(got) == (
+        "table t {\n"
+        "  a integer        in 0 .. 9 optional\n"
+        "  b integer        optional\n"
+        "  c enum('x', 'y') optional\n"
+        "  d enum('x', 'q') optional\n"
+        "  e decimal(5, 2)  in .. 2.99 optional\n\n"
+        "  rule check_1: a >= 1 and b <= 2\n"
+        "  rule check_2: a < -1\n"
+        "  rule check_3: length(d) <= 7 and d matching /[a-z]+/\n"
+        "  rule check_4: e > 0.005\n"
+        "}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
@@ -240,6 +263,7 @@ def test_unknown_dialects_and_databases_are_named(tmp_path: Path) -> None:
         (f"sqlite:///{tmp_path}/no.db", "no such file"),
         ("sqlite://", "no such file"),
         ("nosuch://host/db", "cannot open nosuch://host/db"),
+        ("mssql+pyodbc://host/db", r"driver pyodbc is not installed"),
         ("postgresql://me:secret@127.0.0.1:1/db", r"cannot read postgresql.*me:\*\*\*"),
     ):
         with pytest.raises(UsageError, match=words) as error:
