@@ -88,9 +88,7 @@ def structure(tables: Sequence[nodes.Table]) -> Structure:
     waiting = list(tables)
     while waiting:
         ready = next(
-            t
-            for t in waiting
-            if all(r in late[t.name] or r.parent in homes for r in references(t))
+            t for t in waiting if all(r in late[t.name] or r.parent in homes for r in references(t))
         )
         homes[ready.name] = _home(ready, named, late[ready.name])
         waiting.remove(ready)
@@ -109,9 +107,7 @@ def _late(tables: Sequence[nodes.Table]) -> dict[str, tuple[nodes.ReferenceRule,
     waiting = list(tables)
     while waiting:
         ready = [
-            t
-            for t in waiting
-            if all(r.parent in done or r in late[t.name] for r in references(t))
+            t for t in waiting if all(r.parent in done or r in late[t.name] for r in references(t))
         ]
         if not ready:
             circle = _on_circle(waiting, late, done)
@@ -157,9 +153,7 @@ def _may_lack(table: nodes.Table, rule: nodes.ReferenceRule) -> bool:
     return rule.share is not None or any(table.column(c).optional for c in rule.columns)
 
 
-def _home(
-    table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, ...]
-) -> Home:
+def _home(table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, ...]) -> Home:
     early = [r for r in references(table) if r not in late]
     copies = tuple(_copies(table, tables, late))
     copied = {c.column for c in copies}
@@ -182,9 +176,7 @@ def _weight(
     """Say how much speaks for a reference as the one that rows come by."""
     weight = 0
     keys = {c for r in references(table) for c in r.columns}
-    if any(
-        c.column in keys and follow(c.path[:1], table, tables)[0][0] == rule for c in copies
-    ):
+    if any(c.column in keys and follow(c.path[:1], table, tables)[0][0] == rule for c in copies):
         weight += 8
     own = set(rule.columns)
     for other in table.rules:
