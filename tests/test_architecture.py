@@ -28,8 +28,9 @@ LAYERS = [
     ["assess"],
     ["learn"],
     ["exchange"],
+    ["keys", "draw", "store"],
     ["relational"],
-    ["keys", "draw", "store", "pipeline"],
+    ["pipeline"],
     ["translate"],
     ["cli"],
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -67,6 +68,18 @@ class Links:
         return at
 
 
+@dataclass(frozen=True)
+class There:
+    """Tables whose rows are there, and where their references lead."""
+
+    batches: Mapping[str, Batch]
+    links: Links
+
+    def batch(self, table: str) -> Batch:
+        """Return a table's rows."""
+        return self.batches[table]
+
+
 def links_of(homes: Mapping[str, Home], context: Context) -> Links:
     """Return the links of tables all of whose rows are there."""
     return Links(
@@ -76,10 +89,3 @@ def links_of(homes: Mapping[str, Home], context: Context) -> Links:
             for rule in (*home.picked, *home.late)
         }
     )
-
-
-def pooled(batch: Batch) -> Batch:
-    """Return the batch with a pool that has at least one string, so that any code may be looked up."""
-    if len(batch.pool):
-        return batch
-    return Batch(batch.columns, batch.codes, batch.nulls, np.array([""], dtype=object))

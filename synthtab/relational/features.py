@@ -16,6 +16,7 @@ from synthtab.batch import Codes, Mask
 from synthtab.schema import Column, IntegerType, TextType
 
 FEW = 64
+WORDS = 40
 RANGES = 16
 MOST = 8
 # In nats: what a feature has to tell about some column to be worth reading.
@@ -26,9 +27,10 @@ Symbols = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Feature:
-    """A coarse view of a column: symbol k stands for codes from ``edges[k]`` up to the next edge,
-    or for ``words[k]`` where the column is text (the last symbol: any other text). A further symbol
-    stands for NULL.
+    """A coarse view of a column.
+
+    Symbol k stands for codes from ``edges[k]`` up to the next edge, or for ``words[k]`` where the
+    column is text (the last symbol: any other text). A further symbol stands for NULL.
     """
 
     name: str
@@ -67,9 +69,9 @@ def feature_of(
     if len(values) == 1 and not nulls.any():
         return None
     if isinstance(column.type, TextType):
-        if 2 * len(values) > len(present):
+        if len(values) > WORDS or 4 * len(values) > len(present):
             return None
-        common = values[np.argsort(-counts, kind="stable")][:FEW]
+        common = values[np.argsort(-counts, kind="stable")]
         return Feature(column.name, words=tuple(str(pool[v]) for v in common))
     if len(values) <= FEW:
         return Feature(column.name, edges=tuple(values.tolist()))

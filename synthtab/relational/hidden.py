@@ -29,7 +29,7 @@ FARTHEST = 10**17
 
 
 class BeyondError(Exception):
-    """A rule says something that cannot be known while a row is written: it is mended afterwards."""
+    """A rule says what cannot be known while a row is written: it is mended afterwards."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Before:
 
 @dataclass(frozen=True)
 class SoFar:
-    """A figure over the siblings before: of ``term``, 0 where there are none (``min``: NULL)."""
+    """A figure of ``term`` over the siblings before; of none, a sum is 0 and the others NULL."""
 
-    function: Literal["sum", "min"]
+    function: Literal["sum", "min", "max"]
     term: nodes.Term
 
 
@@ -103,7 +103,7 @@ class Hiding:
             name = f"{PREFIX}{len(self._columns)}"
             column = like if isinstance(like, Column) else Column(name, like)
             optional = column.optional or isinstance(what, Parent | Before)
-            optional |= isinstance(what, SoFar) and what.function == "min"
+            optional |= isinstance(what, SoFar) and what.function != "sum"
             self._columns[what] = Column(name, column.type, optional, column.lo, column.hi)
             self.hidden[name] = what
         return nodes.ColumnRef(self._columns[what].name)
@@ -135,20 +135,25 @@ class Hiding:
 
     # Figures over siblings.
 
-    def total(self, function: str, term: nodes.Term) -> nodes.Term:
-        """Return a figure over all siblings as one over those before, the row, and those to come."""
-        if function == "sum":
-            column = self.kind(term)
-            return nodes.Add(
-                nodes.Add(self._so_far("sum", term, column), term), self._rest(term, column)
-            )
-        raise BeyondError
+    def total(self, term: nodes.Term) -> nodes.Term:
+        """Return a sum over all siblings: over those before, the row, and those to come."""
+        column = self.kind(term)
+        so_far = nodes.Add(self._so_far("sum", term, column), term)
+        return nodes.Add(so_far, self._rest(term, column))
 
     def first(self, term: nodes.Term) -> nodes.Term:
         """Return the term's value in the first sibling."""
         column = self.kind(term)
         first = nodes.Compare("=", self.place(), nodes.Literal(1))
         return nodes.Case(((first, term),), self._so_far("min", term, column))
+
+    def greatest_before(self, term: nodes.Term) -> nodes.ColumnRef:
+        """Return the column of the greatest value in the siblings before."""
+        return self._so_far("max", term, self.kind(term))
+
+    def before(self, term: nodes.Term) -> nodes.ColumnRef:
+        """Return the column of the term's value in the sibling before."""
+        return self.hide(Before(term), self.kind(term))
 
     def place(self) -> nodes.ColumnRef:
         """Return the column of the row's number among its siblings."""
@@ -159,7 +164,7 @@ class Hiding:
         return self.hide(Size(), Column("", IntegerType(), lo=0, hi=FARTHEST))
 
     def _so_far(
-        self, function: Literal["sum", "min"], term: nodes.Term, column: Column
+        self, function: Literal["sum", "min", "max"], term: nodes.Term, column: Column
     ) -> nodes.ColumnRef:
         if function == "sum":
             column = Column("", column.type, lo=-FARTHEST, hi=FARTHEST)

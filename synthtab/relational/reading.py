@@ -29,7 +29,8 @@ Steps = tuple[nodes.ReferenceRule, ...]
 @dataclass(frozen=True)
 class Read:
     """One feature: of the row ``steps`` leads to, of the sibling before, or a number (``place`` or
-    ``size``)."""
+    ``size``).
+    """
 
     kind: str
     feature: Feature
@@ -51,7 +52,8 @@ class Pick:
 @dataclass(frozen=True)
 class Relative:
     """A column written as its distance from the sibling before, or else from a parent's ``column``,
-    or else from ``fallback``."""
+    or else from ``fallback``.
+    """
 
     column: str
     before: bool
@@ -135,9 +137,7 @@ def readings(
     return tuple(sorted(reads, key=lambda r: (r.kind != "parent", r.feature.size)))
 
 
-def features_of(
-    batch: Batch, columns: Sequence[Column], rows: Rows | None = None
-) -> list[Feature]:
+def features_of(batch: Batch, columns: Sequence[Column], rows: Rows | None = None) -> list[Feature]:
     """Return the coarse views of columns, as they are in ``rows`` of the batch."""
     found = []
     for column in columns:

@@ -1,7 +1,7 @@
 """How the tables of a model hang together: who is written before whom, and in whose company.
 
-Each table has at most one *lead*, the reference its rows come by: they are written parent by parent,
-as many as the parent has of them. Its other references pick a row of a table that is there already.
+Each table has at most one *lead*, the reference its rows come by: they are written parent by
+parent, as many as the parent has of them. Its other references pick a row of a table that is there already.
 *Late* ones close a circle of tables, or lead back into their own table: they are set when all rows
 are there.
 """
@@ -11,27 +11,54 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from synthtab.batch import Codes, Mask
 from synthtab.ir import nodes
-from synthtab.ir.context import simplified
+from synthtab.ir.context import Position, simplified
 from synthtab.ir.references import Tables, follow, link, references
 from synthtab.ir.walk import descendants
-from synthtab.schema import Column, EnumType, TextType
+from synthtab.schema import ColumnType, EnumType, TextType
+
+Strings = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class Copy:
-    """``column`` has the value ``source`` of the row that ``path`` leads to, because of ``rule``."""
+    """``column`` holds what ``source`` does in the row that ``steps`` lead to.
+
+    ``kinds`` are the types of the two; words may come as text or as an enum.
+    """
 
     column: str
-    path: tuple[str, ...]
+    steps: tuple[nodes.ReferenceRule, ...]
     source: str
-    rule: nodes.RowRule
+    kinds: tuple[ColumnType, ColumnType]
+
+    def cells(self, codes: Codes, nulls: Mask, pool: Strings) -> tuple[tuple[Codes, Mask], Strings]:
+        """Return the source's cells as the column's, and the strings that codes of text index.
+
+        A word the column's enum lacks becomes NULL.
+        """
+        own, other = self.kinds
+        if own == other or (isinstance(own, TextType) and isinstance(other, TextType)):
+            return (codes, nulls), pool
+        words = np.array(other.values, dtype=object) if isinstance(other, EnumType) else pool
+        if isinstance(own, TextType):
+            return (codes, nulls), words
+        assert isinstance(own, EnumType)
+        number = {word: k for k, word in enumerate(own.values)}
+        known = np.array([number.get(word, -1) for word in words], dtype=np.int64)
+        made = known[np.where(nulls, 0, codes)]
+        return (np.maximum(made, 0), nulls | (made < 0)), pool
 
 
 @dataclass(frozen=True)
 class Order:
-    """Siblings come in an order: of the values of ``columns``; ``numbered`` (column, first number)
-    is a column that counts them.
+    """Siblings come in an order: of the values of ``columns``.
+
+    ``numbered`` is a column that counts them, and its first number.
     """
 
     columns: tuple[str, ...]
@@ -55,10 +82,19 @@ class Home:
         return (() if self.lead is None else (self.lead,)) + self.others
 
     @property
+    def settled(self) -> tuple[str, ...]:
+        """The columns that are known before a row's own ones are written."""
+        known = [c for r in self.picked if r.share is None for c in r.columns]
+        known += [c.column for c in self.copies]
+        if self.order is not None and self.order.numbered is not None:
+            known.append(self.order.numbered[0])
+        return tuple(dict.fromkeys(known))
+
+    @property
     def placed(self) -> frozenset[str]:
-        """The columns that are set, not written: keys of other rows, and copies."""
-        keys = {c for r in (*self.picked, *self.late) if r.share is None for c in r.columns}
-        return frozenset(keys | {c.column for c in self.copies})
+        """The columns that are set, not written: keys of other rows, copies, numbers."""
+        late = {c for r in self.late if r.share is None for c in r.columns}
+        return frozenset({*self.settled, *late})
 
 
 @dataclass(frozen=True)
@@ -73,7 +109,7 @@ class Structure:
         return {name: home.table for name, home in self.homes.items()}
 
     def children(self, parent: str) -> Iterator[tuple[Home, nodes.ReferenceRule]]:
-        """Yield the tables whose rows come by a row of ``parent``, or pick one, with the reference."""
+        """Yield the tables whose rows come by a row of ``parent`` or pick one, and how."""
         for home in self.homes.values():
             for rule in home.picked:
                 if rule.parent == parent:
@@ -163,7 +199,7 @@ def _home(table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, .
     others = tuple(r for r in early if r != lead and not set(r.columns) <= copied)
     # What is copied by way of a reference that is itself copied cannot be known in time.
     known = {r for r in (lead, *others) if r is not None}
-    copies = tuple(c for c in copies if follow(c.path[:1], table, tables)[0][0] in known)
+    copies = tuple(c for c in copies if c.steps[0] in known)
     placed = {c.column for c in copies} | {c for r in known for c in r.columns}
     rest = tuple(r for r in early if r not in known and not set(r.columns) <= placed)
     order = None if lead is None else _order(table, lead)
@@ -176,7 +212,7 @@ def _weight(
     """Say how much speaks for a reference as the one that rows come by."""
     weight = 0
     keys = {c for r in references(table) for c in r.columns}
-    if any(c.column in keys and follow(c.path[:1], table, tables)[0][0] == rule for c in copies):
+    if any(c.column in keys and c.steps[0] == rule for c in copies):
         weight += 8
     own = set(rule.columns)
     for other in table.rules:
@@ -220,18 +256,18 @@ def _copies(
                 case _:
                     continue
             steps, end = follow(path, table, tables)
-            same = _kind(table.column(column)) == _kind(end.column(source))
-            if column not in seen and steps[0] not in late and same:
+            kinds = table.column(column).type, end.column(source).type
+            if column not in seen and steps[0] not in late and _alike(*kinds):
                 seen.add(column)
-                yield Copy(column, path, source, rule)
+                yield Copy(column, steps, source, kinds)
 
 
 NEARLY = 0.99
 
 
-def _kind(column: Column) -> object:
-    kind = column.type
-    return "words" if isinstance(kind, TextType | EnumType) else kind
+def _alike(one: ColumnType, other: ColumnType) -> bool:
+    words = TextType | EnumType
+    return one == other or (isinstance(one, words) and isinstance(other, words))
 
 
 def conjuncts(condition: nodes.Condition) -> Iterator[nodes.Condition]:
@@ -244,7 +280,7 @@ def conjuncts(condition: nodes.Condition) -> Iterator[nodes.Condition]:
 
 
 def _order(table: nodes.Table, lead: nodes.ReferenceRule) -> Order | None:
-    """Return the order of siblings that the table's rules speak of, the first where there are two."""
+    """Return the order of siblings that the table's rules speak of, the first of several."""
     own = set(lead.columns)
     numbered: tuple[str, int] | None = None
     columns: list[tuple[str, ...]] = []
@@ -259,9 +295,8 @@ def _order(table: nodes.Table, lead: nodes.ReferenceRule) -> Order | None:
             if isinstance(node, nodes.GapFree) and set(node.per) == own:
                 if isinstance(node.operand, nodes.ColumnRef):
                     numbered = node.operand.name, node.start
-            elif order := getattr(node, "order", None):
-                if set(getattr(node, "per", ())) == own:
-                    columns.append(tuple(order))
+            elif isinstance(node, nodes.Previous | Position) and set(node.per) == own:
+                columns.append(node.order)
     if numbered is not None:
         return Order(columns[0] if columns else (numbered[0],), numbered)
     return Order(columns[0]) if columns else None

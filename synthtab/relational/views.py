@@ -18,10 +18,9 @@ from synthtab.ir import nodes
 from synthtab.ir.context import PREFIX, Position, simplified
 from synthtab.ir.references import follow, link
 from synthtab.ir.walk import columns_of, descendants
-from synthtab.relational.hidden import STAGED, BeyondError, Before, Hidden, Hiding, Parent, Rest
-from synthtab.relational.hidden import rewritten
+from synthtab.relational.hidden import STAGED, BeyondError, Hidden, Hiding, Parent, Rest, rewritten
 from synthtab.relational.structure import Home, Structure
-from synthtab.schema import Column, IntegerType
+from synthtab.schema import Column, IntegerType, TextType
 
 _ONE = nodes.Literal(1)
 _ZERO = nodes.Literal(0)
@@ -84,7 +83,8 @@ def views(whole: Structure, unwritten: Mapping[str, frozenset[str]]) -> dict[str
     keys: no rule about them can be kept while rows are written.
     """
     makers = {name: _Maker(home, whole, unwritten[name]) for name, home in whole.homes.items()}
-    for name, maker in makers.items():
+    for maker in makers.values():
+        maker.in_order()
         for rule in maker.home.table.rules:
             if isinstance(rule, nodes.RowRule) and rule.share is None:
                 maker.own_rule(rule, makers)
@@ -120,6 +120,22 @@ class _Maker:
         return View(
             self.home, made, self.hiding.hidden, self.counts, tuple(self._fits), tuple(self._left)
         )
+
+    def in_order(self) -> None:
+        """Have siblings come in the order that rules speak of, and none begin before others end."""
+        home = self.home
+        if home.order is None or home.order.numbered is not None or home.lead is None:
+            return
+        column = self.home.table.column(home.order.columns[0])
+        if isinstance(column.type, TextType) or column.name in self._unwritten:
+            return
+        own = nodes.ColumnRef(column.name)
+        self.add("order", nodes.Compare("<=", self.hiding.before(own), own))
+        for rule in home.table.rules:
+            if isinstance(rule, nodes.NoOverlapRule) and rule.share is None:
+                if set(rule.per) == set(home.lead.columns) and rule.start == column.name:
+                    end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
+                    self.add(rule.name, nodes.Compare("<=", end, own))
 
     # Rules of the table itself.
 
@@ -255,7 +271,7 @@ class _Maker:
                 return self._parent(follow(path, self.home.table, self._tables)[0], column)
             case nodes.Previous(operand, _, _, by) if siblings and order and by == order.columns:
                 term = self.said(operand)
-                return self.hiding.hide(Before(term), self.hiding.kind(term))
+                return self.hiding.before(term)
             case Position(_, by) if siblings and order and by == order.columns:
                 return self.hiding.place()
             case nodes.GapFree(nodes.ColumnRef(name), start) if (
@@ -284,18 +300,20 @@ class _Maker:
         operand = None if node.operand is None else self.said(node.operand)
         order = self.home.order
         if node.function == "min" and where is None and isinstance(operand, nodes.ColumnRef):
-            if order is not None and order.columns[:1] == (operand.name,) or self._rising(operand):
+            if (order is not None and order.columns[:1] == (operand.name,)) or self._rising(
+                operand
+            ):
                 return self.hiding.first(operand)
         if node.function == "count":
             counts = where if operand is None else nodes.Not(nodes.IsNull(operand))
             if operand is not None and where is not None:
                 counts = nodes.And((counts, where))
-            return self.hiding.total("sum", nodes.Case(((counts, _ONE),), _ZERO))
+            return self.hiding.total(nodes.Case(((counts, _ONE),), _ZERO))
         if node.function == "sum" and operand is not None:
             own: nodes.Term = nodes.Coalesce((operand, _ZERO))
             if where is not None:
                 own = nodes.Case(((where, own),), _ZERO)
-            return self.hiding.total("sum", own)
+            return self.hiding.total(own)
         raise BeyondError
 
     def _rising(self, column: nodes.ColumnRef) -> bool:
@@ -344,7 +362,7 @@ class _Maker:
             raise BeyondError
         child.of_parent(f"{table.name}.{rule.name}", condition, table)
         # A row without children has to keep the rule as well.
-        none = _replaced(condition, lambda a: _ZERO if a.function == "count" else _NULL)
+        none = rewritten(condition, _of_nobody)
         number = nodes.ColumnRef(count_column(child.home.table.name, links[aggregates[0]]))
         without = nodes.Compare("=", number, _ZERO)
         self.add(rule.name, nodes.When(without, self.said(none)))
@@ -376,3 +394,18 @@ def _plain(aggregate: nodes.Aggregate) -> bool:
 
 def _replaced(condition: Any, change: Callable[[nodes.Aggregate], Any]) -> Any:
     return rewritten(condition, lambda n: change(n) if isinstance(n, nodes.Aggregate) else None)
+
+
+def _of_nobody(node: Any) -> Any | None:
+    """Put what figures are over no rows: 0 for a count, and NULL for the others.
+
+    What is compared with NULL is unknown, whatever its type.
+    """
+    if isinstance(node, nodes.Compare | nodes.Between | nodes.In):
+        inside = list(descendants(node))
+        plain = not any(isinstance(n, nodes.Coalesce | nodes.Case) for n in inside)
+        if plain and any(isinstance(n, nodes.Aggregate) and n.function != "count" for n in inside):
+            return nodes.Compare("=", _NULL, _ONE)
+    if isinstance(node, nodes.Aggregate):
+        return _ZERO if node.function == "count" else _NULL
+    return None
