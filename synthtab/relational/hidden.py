@@ -77,7 +77,14 @@ class Rest:
     term: nodes.Term
 
 
-Hidden = Parent | Before | SoFar | Place | Size | ToCome | Rest
+@dataclass(frozen=True)
+class Exempt:
+    """Whether the row need not keep a soft rule: drawn as often as real rows break it."""
+
+    rule: str
+
+
+Hidden = Exempt | Parent | Before | SoFar | Place | Size | ToCome | Rest
 STAGED = (Before, SoFar)
 """What is known only once the siblings before are written."""
 
@@ -146,6 +153,10 @@ class Hiding:
         column = self.kind(term)
         first = nodes.Compare("=", self.place(), nodes.Literal(1))
         return nodes.Case(((first, term),), self._so_far("min", term, column))
+
+    def exempt(self, rule: str) -> nodes.ColumnRef:
+        """Return the column that says whether a row need not keep a soft rule."""
+        return self.hide(Exempt(rule), Column("", BooleanType()))
 
     def greatest_before(self, term: nodes.Term) -> nodes.ColumnRef:
         """Return the column of the greatest value in the siblings before."""

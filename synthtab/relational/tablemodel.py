@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from synthtab.backends.context import Context
+from synthtab.backends.tables import Checks
 from synthtab.batch import Batch, Codes, Mask
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook
 from synthtab.ir import nodes
 from synthtab.relational.company import There, company, links_of, numbers_of_children
 from synthtab.relational.features import Symbols, telling
+from synthtab.relational.hidden import Exempt
 from synthtab.relational.late import Late, late_of
 from synthtab.relational.mapping import Dependency, dependencies
 from synthtab.relational.reading import (
@@ -55,7 +57,7 @@ class TableModel:
 
     ``written`` are the columns (own ones and numbers of children) that the generator writes after
     what it reads; ``plan`` masks them. ``rows`` is how many rows were learned from, ``parents`` how
-    many rows the lead's table had. ``dependencies`` have the values
+    many rows the lead's table had, ``exempt`` how often each soft rule was broken. ``dependencies`` have the values
     seen of each dependency.
     """
 
@@ -67,6 +69,7 @@ class TableModel:
     plan: Plan
     generator: RowGenerator | None
     rows: int
+    exempt: Mapping[str, float]
     dependencies: tuple[Dependency, ...] = ()
     late: Mapping[nodes.ReferenceRule, Late] = field(default_factory=dict)
 
@@ -162,8 +165,30 @@ def fit_table(
     mapped = dependencies(home, batch, made)
     late = {rule: _late(rule, view, whole, context) for rule in home.late if rule.share is None}
     return TableModel(
-        view, written, reads, picks, relatives, plan, generator, len(batch), mapped, late
+        view,
+        written,
+        reads,
+        picks,
+        relatives,
+        plan,
+        generator,
+        len(batch),
+        _exempt(view, context),
+        mapped,
+        late,
     )
+
+
+def _exempt(view: View, context: Context) -> dict[str, float]:
+    """Return the share of real rows that break each soft rule that rows are written under."""
+    name = view.home.table.name
+    checks = Checks(context.tables.values(), context.batches)
+    soft = {w.rule for w in view.hidden.values() if isinstance(w, Exempt)}
+    return {
+        rule.name: float(checks.violated(name, rule).mean()) if context.rows(name) else 0.0
+        for rule in view.home.table.rules
+        if rule.name in soft
+    }
 
 
 def _late(rule: nodes.ReferenceRule, view: View, whole: Structure, context: Context) -> Late:

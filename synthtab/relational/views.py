@@ -86,7 +86,9 @@ def views(whole: Structure, unwritten: Mapping[str, frozenset[str]]) -> dict[str
     for maker in makers.values():
         maker.in_order()
         for rule in maker.home.table.rules:
-            if isinstance(rule, nodes.RowRule) and rule.share is None:
+            if isinstance(rule, nodes.RowRule) and rule.share is not None:
+                maker.soft_rule(rule)
+            elif isinstance(rule, nodes.RowRule):
                 maker.own_rule(rule, makers)
             elif isinstance(rule, nodes.UniqueRule) and rule.share is None and rule.where is None:
                 maker.unique(rule, makers)
@@ -152,6 +154,15 @@ class _Maker:
                 self._about_row(rule, condition, makers)
         except (BeyondError, LookupError):
             self._left.append(rule.name)
+
+    def soft_rule(self, rule: nodes.RowRule) -> None:
+        """Take in a rule that most rows have to keep; what cannot be said stays as it is learned."""
+        try:
+            condition = self.said(simplified(rule.condition))
+        except (BeyondError, LookupError):
+            return
+        exempt = nodes.Compare("=", self.hiding.exempt(rule.name), nodes.Literal(True))
+        self.add(rule.name, nodes.Or((exempt, condition)))
 
     def _about_row(
         self, rule: nodes.RowRule, condition: nodes.Condition, makers: Mapping[str, _Maker]

@@ -19,7 +19,7 @@ from synthtab.ir.strings import StringTerm
 from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There
 from synthtab.relational.guiding import RelativeGuide, base_name
-from synthtab.relational.hidden import Before, Parent, Place, Size, SoFar, ToCome
+from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
 from synthtab.relational.picking import pick
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
@@ -308,6 +308,9 @@ class _Writer:
                         taken = self._pool.codes(source.pool[codes])
                         codes = np.where(nulls, 0, taken)
                     known[name] = codes, nulls
+                case Exempt(rule):
+                    free = self._rng.random(len(rows)) < self._model.exempt[rule]
+                    known[name] = free.astype(np.int64), present
                 case Place():
                     known[name] = around.place, present
                 case Size():
