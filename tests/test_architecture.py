@@ -30,7 +30,7 @@ LAYERS = [
     ["exchange"],
     ["keys", "draw", "store"],
     ["relational"],
-    ["pipeline"],
+    ["onetable", "wholemodel", "pipeline"],
     ["translate"],
     ["cli"],
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from synthtab.backends.context import Context
-from synthtab.backends.groups import Ids
 from synthtab.batch import Batch
 from synthtab.ir import nodes
 from synthtab.relational.reading import Company, Rows, Steps
@@ -24,7 +24,7 @@ def company(home: Home, context: Context) -> tuple[Rows, Company]:
     rows = context.rows(name)
     links = {rule: context.referred(name, rule) for rule in home.picked}
     group = np.arange(rows) if home.lead is None else links[home.lead]
-    keys: list[Ids] = []
+    keys: list[Any] = []
     if home.order is not None:
         for column in reversed(home.order.columns):
             codes, nulls = context.batches[name].column(column)

@@ -96,8 +96,10 @@ def write_database(
     rng: np.random.Generator,
     progress: SampleProgress | None = None,
 ) -> Drawn:
-    """Write all tables. ``sizes`` has the numbers of rows asked for, of tables without a lead at
-    least; elsewhere they follow from the parents.
+    """Write all tables.
+
+    ``sizes`` has the numbers of rows asked for, of tables without a lead at least; elsewhere they
+    follow from the parents.
     """
     batches: dict[str, Batch] = {}
     written: dict[str, Written] = {}

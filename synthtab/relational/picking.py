@@ -81,7 +81,7 @@ def _numbered(keys: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
 
 
 def _any_of(mine: Rows, theirs: Rows, rng: np.random.Generator) -> Rows:
-    """Draw, for each of ``mine``, the position of some entry of ``theirs`` with its key, else -1."""
+    """Draw for each of ``mine`` the position of an entry of ``theirs`` with its key, else -1."""
     order = np.argsort(theirs, kind="stable")
     ordered = theirs[order]
     first = np.searchsorted(ordered, mine, side="left")

@@ -28,8 +28,10 @@ Steps = tuple[nodes.ReferenceRule, ...]
 
 @dataclass(frozen=True)
 class Read:
-    """One feature: of the row ``steps`` leads to, of the sibling before, or a number (``place`` or
-    ``size``).
+    """One feature that is read.
+
+    ``kind`` says whose: of the row ``steps`` lead to (``parent``), of the sibling before
+    (``before``), or a number among siblings (``place``, ``size``).
     """
 
     kind: str
@@ -51,8 +53,10 @@ class Pick:
 
 @dataclass(frozen=True)
 class Relative:
-    """A column written as its distance from the sibling before, or else from a parent's ``column``,
-    or else from ``fallback``.
+    """A column written as its distance from something.
+
+    That is the sibling before where ``before`` is set and there is one, else the column ``parent``
+    of the row that ``steps`` lead to, else ``fallback``.
     """
 
     column: str

@@ -1,9 +1,9 @@
 """How the tables of a model hang together: who is written before whom, and in whose company.
 
 Each table has at most one *lead*, the reference its rows come by: they are written parent by
-parent, as many as the parent has of them. Its other references pick a row of a table that is there already.
-*Late* ones close a circle of tables, or lead back into their own table: they are set when all rows
-are there.
+parent, as many as the parent has of them. Its other references pick a row of a table that is there
+already. *Late* ones close a circle of tables, or lead back into their own table: they are set when
+all rows are there.
 """
 
 from __future__ import annotations

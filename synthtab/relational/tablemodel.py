@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -56,9 +56,9 @@ class TableModel:
     """A fitted table.
 
     ``written`` are the columns (own ones and numbers of children) that the generator writes after
-    what it reads; ``plan`` masks them. ``rows`` is how many rows were learned from, ``parents`` how
-    many rows the lead's table had, ``exempt`` how often each soft rule was broken. ``dependencies`` have the values
-    seen of each dependency.
+    what it reads; ``plan`` masks them. ``rows`` is how many rows were learned from, ``exempt`` the
+    share of them that broke each soft rule. ``dependencies`` have the values seen of each
+    dependency, ``late`` how references that wait are chosen.
     """
 
     view: View
@@ -127,7 +127,7 @@ def fit_table(
             columns.append(column)
             parts.append(_plain(values))
     ranges, sizes = _ranges(view, own, batch, counts)
-    plan = _plan(view, ranges, sizes, {c.name for c in own} | set(counts), budget_s)
+    plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
     written = tuple(c for c in plan.order if c in counts or c in {o.name for o in own})
     relative = {r.column: r for r in relatives}
     for column_name in written:
@@ -182,7 +182,7 @@ def fit_table(
 def _exempt(view: View, context: Context) -> dict[str, float]:
     """Return the share of real rows that break each soft rule that rows are written under."""
     name = view.home.table.name
-    checks = Checks(context.tables.values(), context.batches)
+    checks = Checks(tuple(context.tables.values()), context.batches)
     soft = {w.rule for w in view.hidden.values() if isinstance(w, Exempt)}
     return {
         rule.name: float(checks.violated(name, rule).mean()) if context.rows(name) else 0.0
@@ -364,26 +364,28 @@ def _ranges(
     return ranges, sizes
 
 
-def _plan(
+def compile_view(
     view: View,
     ranges: Mapping[str, tuple[int, int]],
-    sizes: Mapping[str, int],
-    written: set[str],
+    written: Collection[str],
     budget_s: float,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    order: Sequence[str] | None = None,
 ) -> Plan:
-    """Compile the view's rules; what is not written is known, or stands for what is to come."""
+    """Compile a view's rules; what is not ``written`` is known, or stands for what is to come.
+
+    ``order`` fixes the order of what is written; otherwise it is chosen, with the numbers of values
+    (``sizes``) if given. Raises InfeasibleError where no row at all keeps the rules.
+    """
     names = view.table.column_names
     given = [c for c in names if c not in written and c not in view.rests]
     return compile_plan(
         view.table,
         domains=ranges,
         sizes=sizes,
+        order=None if order is None else [*given, *order, *view.rests],
         given=given,
         last=view.rests,
         budget_s=budget_s,
     )
-
-
-def with_plan(model: TableModel, view: View, plan: Plan) -> TableModel:
-    """Return the model under other rules over the same columns."""
-    return replace(model, view=view, plan=plan)

@@ -126,7 +126,9 @@ class _Maker:
     def in_order(self) -> None:
         """Have siblings come in the order that rules speak of, and none begin before others end."""
         home = self.home
-        if home.order is None or home.order.numbered is not None or home.lead is None:
+        if home.order is None or home.lead is None:
+            return
+        if home.order.numbered is not None and home.order.columns[0] == home.order.numbered[0]:
             return
         column = self.home.table.column(home.order.columns[0])
         if isinstance(column.type, TextType) or column.name in self._unwritten:
@@ -134,10 +136,11 @@ class _Maker:
         own = nodes.ColumnRef(column.name)
         self.add("order", nodes.Compare("<=", self.hiding.before(own), own))
         for rule in home.table.rules:
-            if isinstance(rule, nodes.NoOverlapRule) and rule.share is None:
-                if set(rule.per) == set(home.lead.columns) and rule.start == column.name:
-                    end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
-                    self.add(rule.name, nodes.Compare("<=", end, own))
+            if not isinstance(rule, nodes.NoOverlapRule) or rule.share is not None:
+                continue
+            if set(rule.per) == set(home.lead.columns) and rule.start == column.name:
+                end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
+                self.add(rule.name, nodes.Compare("<=", end, own))
 
     # Rules of the table itself.
 
@@ -156,7 +159,7 @@ class _Maker:
             self._left.append(rule.name)
 
     def soft_rule(self, rule: nodes.RowRule) -> None:
-        """Take in a rule that most rows have to keep; what cannot be said stays as it is learned."""
+        """Take in a rule that most rows have to keep; one that cannot be said is only learned."""
         try:
             condition = self.said(simplified(rule.condition))
         except (BeyondError, LookupError):
@@ -204,7 +207,7 @@ class _Maker:
         rule: nodes.RowRule,
         condition: nodes.Condition,
     ) -> None:
-        """Let rows have children by ``reference`` only where ``condition`` (of this table) holds."""
+        """Let rows have children by ``reference`` only where ``condition``, their own, holds."""
         number = nodes.ColumnRef(count_column(child.table.name, reference))
         some = nodes.Compare(">=", number, _ONE)
         try:
@@ -246,9 +249,12 @@ class _Maker:
         ):
             return None
         try:
-            return rewritten(condition, lambda n: self._seen_from_parent(n, reference))
+            made: nodes.Condition = rewritten(
+                condition, lambda n: self._seen_from_parent(n, reference)
+            )
         except BeyondError:
             return None
+        return made
 
     def _seen_from_parent(self, node: Any, reference: nodes.ReferenceRule) -> Any | None:
         if isinstance(node, nodes.ColumnRef):
@@ -311,14 +317,14 @@ class _Maker:
         operand = None if node.operand is None else self.said(node.operand)
         order = self.home.order
         if node.function == "min" and where is None and isinstance(operand, nodes.ColumnRef):
-            if (order is not None and order.columns[:1] == (operand.name,)) or self._rising(
-                operand
-            ):
+            ordered = order is not None and order.columns[:1] == (operand.name,)
+            if ordered or self._rising(operand):
                 return self.hiding.first(operand)
         if node.function == "count":
-            counts = where if operand is None else nodes.Not(nodes.IsNull(operand))
-            if operand is not None and where is not None:
-                counts = nodes.And((counts, where))
+            counts: Any = where
+            if operand is not None:
+                counts = nodes.Not(nodes.IsNull(operand))
+                counts = counts if where is None else nodes.And((counts, where))
             return self.hiding.total(nodes.Case(((counts, _ONE),), _ZERO))
         if node.function == "sum" and operand is not None:
             own: nodes.Term = nodes.Coalesce((operand, _ZERO))

@@ -180,8 +180,7 @@ class _Writer:
         codes = whole.codes.copy()
         codes[:, whole.index(column)] = numbers
         other = Batch(whole.columns, codes, whole.nulls, whole.pool)
-        lawful: Mask = ~self._backend.violated(other).any(axis=1)
-        return lawful
+        return np.asarray(~self._backend.violated(other).any(axis=1))
 
     def _batch(self) -> Batch:
         return Batch(self._table.column_names, self._codes, self._nulls, self._pool.array)
