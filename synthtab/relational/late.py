@@ -54,6 +54,8 @@ class Late:
         order = rng.permutation(len(parents))
         rank = np.empty(len(parents), dtype=np.int64)
         rank[order] = np.arange(len(parents))
+        if itself and rows:
+            wanted = self._roots(wanted, share, order[0], rng)
         chosen = np.full(rows, -1, dtype=np.int64)
         for symbol in np.unique(wanted[wanted != nobody]):
             asking = np.flatnonzero(wanted == symbol)
@@ -62,6 +64,26 @@ class Late:
         lost = np.flatnonzero((chosen < 0) & (wanted != nobody))
         chosen[lost] = _earlier(lost, order, rank, itself, rng)
         return chosen
+
+    def _roots(
+        self, wanted: Symbols, share: NDArray[np.int64], first: int, rng: np.random.Generator
+    ) -> Symbols:
+        """Have as many rows refer to nobody as the share of real ones says, the first among them.
+
+        Few tables have more than one root, and a number drawn row by row would seldom be one.
+        """
+        nobody = self.joint.shape[1] - 1
+        alone = self.joint[:, -1].sum() / max(1, self.joint.sum())
+        number = max(1, round(alone * len(wanted)))
+        roots = rng.permutation(np.flatnonzero(wanted == nobody))
+        roots = np.array([first, *roots[roots != first]])[:number]
+        made = wanted.copy()
+        lost = np.setdiff1d(np.flatnonzero(made == nobody), roots)
+        if nobody:
+            most = np.diff(share, axis=1, prepend=0)[:, :nobody].argmax(axis=1)
+            made[lost] = most[lost]
+        made[roots] = nobody
+        return made
 
 
 def _earlier(
