@@ -20,6 +20,7 @@ MAX_LINES = 420
 LAYERS = [
     ["errors", "diagnostics"],
     ["schema", "batch", "atomic", "csvtext", "codec", "frames", "files", "databases"],
+    ["sources"],
     ["ir"],
     ["lang"],
     ["backends"],
