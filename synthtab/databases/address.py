@@ -70,7 +70,7 @@ def parse_address(text: str) -> Address:
         raise UsageError(f"{text!r} is no database URL, such as {FORMS}")
     start = found.start(2)
     # A '#' before the host belongs to a password.
-    sign = text.find("#", max(start, text.rfind("@") + 1))
+    sign = text.rfind("#", max(start, text.rfind("@") + 1))
     url, fragment = (text, "") if sign < 0 else (text[:sign], text[sign + 1 :])
     rest = url[start:]
     if not rest or rest.startswith("#"):

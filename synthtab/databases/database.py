@@ -61,10 +61,20 @@ class Database:
         return tuple(sorted(names))
 
     def has(self, address: Address) -> bool:
-        """Say whether there is the table, or a view, that an address names."""
+        """Say whether there is the table, or a view, that an address names.
+
+        Raises DataError where there is not even the schema.
+        """
         assert address.table is not None
         with _speaking(self.address):
-            return bool(sa.inspect(self.connection).has_table(address.table, address.schema))
+            inspector = sa.inspect(self.connection)
+            schemas = inspector.get_schema_names() if address.schema is not None else []
+            if address.schema is None or address.schema in schemas:
+                return bool(inspector.has_table(address.table, address.schema))
+        raise DataError(
+            f"{hidden(address.url)} has no schema `{address.schema}`; its schemas: "
+            f"{listed(schemas)}"
+        )
 
     def batches(
         self,
@@ -123,7 +133,7 @@ class Database:
         names = self.tables(place.schema, views=True)
         folded = {n.casefold(): n for n in names}
         close = difflib.get_close_matches(wanted[0].casefold(), folded, 1)
-        hint = f" (is it {folded[close[0]]!r}?)" if close and len(wanted) == 1 else ""
+        hint = f" (is it `{folded[close[0]]}`?)" if close and len(wanted) == 1 else ""
         missing = f"no table {listed(wanted)}" if len(wanted) == 1 else f"none of {listed(wanted)}"
         there = f"its tables: {listed(names)}" if names else "it has no tables"
         return DataError(f"{place} has {missing}{hint}; {there}")
