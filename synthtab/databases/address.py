@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from synthtab.errors import UsageError
 
 FORMS = "sqlite:///file.db or postgresql://user@host/database"
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+._-]*)://(.*)", re.DOTALL)
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+._-]+)://(.*)", re.DOTALL)
 _PASSWORD = re.compile(r"(://[^:/@?]*):.*@", re.DOTALL)
 _SECRET = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
 

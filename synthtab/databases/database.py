@@ -34,7 +34,8 @@ from synthtab.schema import Column
 
 ROWS = 16_384
 TABLES_SHOWN = 20
-CONNECT_SECONDS = 10
+LIBPQ: dict[str, object] = {"connect_timeout": 10, "client_encoding": "utf8"}
+"""What PostgreSQL's library is told where a URL does not: seconds to wait, and UTF-8."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -250,8 +251,8 @@ def _engine(address: Address) -> sa.Engine:
     try:
         url = sa.make_url(address.url)
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-        wait = "psycopg" in url.drivername and "connect_timeout" not in url.query
-        arguments = {"connect_timeout": CONNECT_SECONDS} if wait else {}
+        arguments = LIBPQ if "psycopg" in url.drivername else {}
+        arguments = {name: value for name, value in arguments.items() if name not in url.query}
         with warnings.catch_warnings():
             warnings.simplefilter("error", SAWarning)  # of options that it would ignore
             return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments)
@@ -315,7 +316,7 @@ def _speaking(address: Address) -> Generator[None]:
     """Turn what the database and its driver raise into a DataError of one line."""
     try:
         yield
-    except (SQLAlchemyError, TypeError) as error:  # sqlite3 refuses unknown options by TypeError
+    except (SQLAlchemyError, UnicodeDecodeError) as error:
         said = getattr(error, "orig", None) or error
         text = " ".join(str(said).split()) or type(said).__name__
         raise DataError(f"{hidden(address.url)}: {address.scrubbed(text)}") from error

@@ -75,6 +75,8 @@ def test_what_is_wrong_is_said(text: str, words: str) -> None:
     assert "heim" not in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["data.csv", "C:/data.csv", "a:b", "/x//y", "t=sqlite:///x.db"])
+@pytest.mark.parametrize(
+    "text", ["data.csv", "C:/data.csv", "C://data.csv", "a:b", "/x//y", "t=sqlite:///x.db"]
+)
 def test_files_are_no_urls(text: str) -> None:
     assert not is_url(text)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -338,3 +339,23 @@ def test_sqlite_keeps_digits_up_to_fifteen(tmp_path: Path) -> None:
     found = decoded(read(url, "t", columns), columns)
     assert found[0] == [Decimal("12345678901.2345")]
     assert found[1] != [Decimal("99999999999999.1234")]
+
+
+def test_text_that_is_no_text_is_told(tmp_path: Path, postgres_url: str) -> None:
+    columns = (s.Column("t", s.TextType(9)),)
+    create = "create table t (t text)"
+    url = sqlite_with(tmp_path / "x.db", create, "insert into t values (cast(x'ff' as text))")
+    with pytest.raises(DataError, match="decode"):
+        read(url, "t", columns)
+    other = postgres_url.rsplit("/", 1)[0] + "/" + postgres_url.rsplit("/", 1)[1] + "_ascii"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        name = other.rsplit("/", 1)[1]
+        connection.execute(f"create database {name} encoding SQL_ASCII template template0")
+    with psycopg.connect(other, client_encoding="SQL_ASCII") as connection:
+        connection.execute(create)
+        connection.execute("insert into t values (convert_from('\\xc3a4', 'SQL_ASCII'))")
+    assert decoded(read(other, "t", columns), columns) == [["ä"]]
+    with psycopg.connect(other, client_encoding="SQL_ASCII") as connection:
+        connection.execute("insert into t values (convert_from('\\xff', 'SQL_ASCII'))")
+    with pytest.raises(DataError, match="0xff"):
+        read(other, "t", columns)

@@ -62,7 +62,7 @@ def test_postgresql_says_what_its_columns_are(postgres_url: str) -> None:
         "f decimal(6, 2) in 0.25 .. 1000",
         "b boolean optional",
         "d date in 2024-02-29 .. 2024-02-29 optional",
-        "at datetime(minute) in 2024-02-29T10:30 .. 2024-02-29T10:30 optional",
+        "at datetime(minute) in 2024-02-29T10:30:00 .. 2024-02-29T10:30:00 optional",
         "e text(1)",
         "s text(4)",
         "u text(36) optional",
