@@ -172,8 +172,8 @@ def validate(
     """Count the rows that break each rule, across rows and tables, and show the first of them.
 
     The data are streamed: only columns that rules across rows read are kept in memory. A soft rule
-    is broken where more rows break it than its share allows. Rules that need a table that is not
-    given are listed as not checked. A database's URL alone stands for all tables.
+    is broken where more rows break it than its share allows. Rules that need a table which is not
+    there are listed as not checked. A database's URL alone stands for all tables of the rules.
 
     Example: [cyan]rulecheck validate rules/adult.rules adult.csv.gz[/]
     """

@@ -11,37 +11,32 @@ SQLite hands over what each cell holds, whatever its column is declared as.
 from __future__ import annotations
 
 import difflib
-import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SAWarning, SQLAlchemyError
 from sqlalchemy.sql import quoted_name
 
 from synthtab.batch import Batch
 from synthtab.codec import Problem, encode_arrays, merge_problems, misfit
-from synthtab.databases.address import FORMS, Address, hidden
+from synthtab.databases.address import Address, hidden
 from synthtab.databases.cells import Kind, bytes_among, to_arrow, to_series
-from synthtab.errors import DataError, UsageError
+from synthtab.databases.connect import connected, speaking
+from synthtab.errors import DataError
 from synthtab.files import Progress
 from synthtab.frames import check_names
 from synthtab.schema import Column
 
 ROWS = 16_384
 TABLES_SHOWN = 20
-LIBPQ: dict[str, object] = {"connect_timeout": 10, "client_encoding": "utf8"}
-"""What PostgreSQL's library is told where a URL does not: seconds to wait, and UTF-8."""
-_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
 @dataclass(frozen=True)
 class Database:
-    """An open database."""
+    """An open database: its connection, and the address it was opened by."""
 
     connection: sa.Connection
     address: Address
@@ -52,7 +47,7 @@ class Database:
 
     def tables(self, schema: str | None = None, *, views: bool = False) -> tuple[str, ...]:
         """Return the names of a schema's tables (and views), sorted; None is the usual schema."""
-        with _speaking(self.address), _quiet():
+        with speaking(self.address):
             inspector = sa.inspect(self.connection)
             names = list(inspector.get_table_names(schema))
             if views:
@@ -67,7 +62,7 @@ class Database:
         Raises DataError where there is not even the schema.
         """
         assert address.table is not None
-        with _speaking(self.address):
+        with speaking(self.address):
             inspector = sa.inspect(self.connection)
             schemas = inspector.get_schema_names() if address.schema is not None else []
             if address.schema is None or address.schema in schemas:
@@ -143,7 +138,7 @@ class Database:
         assert address.table is not None
         if not self.has(address):
             raise self.unknown(address)
-        with _speaking(self.address), _quiet():
+        with speaking(self.address):
             found = sa.inspect(self.connection).get_columns(address.table, address.schema)
         return [_Stored(str(c["name"]), c["type"]) for c in found]
 
@@ -154,7 +149,7 @@ class Database:
         assert address.table is not None
         names = [quoted_name(c.name, quote=True) for c in wanted]
         schema = None if address.schema is None else quoted_name(address.schema, quote=True)
-        with _speaking(self.address), _quiet():
+        with speaking(self.address):
             key = sa.inspect(self.connection).get_pk_constraint(address.table, address.schema)
             order: list[sa.ColumnClause[object]] = [
                 sa.column(quoted_name(n, quote=True)) for n in key["constrained_columns"]
@@ -176,7 +171,7 @@ class Database:
         with result:
             parts = result.partitions()
             while True:
-                with _speaking(self.address):
+                with speaking(self.address):
                     part = next(parts, None)
                 if part is None:
                     return
@@ -200,6 +195,7 @@ class _Stored:
 
     @property
     def kind(self) -> Kind:
+        """What the declared type is to a DataFrame."""
         found = getattr(self.type, "data_type", self.type)  # what a domain is made of
         match found:
             case sa.Boolean():
@@ -219,104 +215,13 @@ class _Stored:
 
 @contextmanager
 def opened(address: Address) -> Generator[Database]:
-    """Connect to the database of an address, for reading, until the block ends.
-
-    Raises UsageError for a URL that is none, a kind of database that is not known and a driver
-    that is not installed, and DataError where the database does not answer or refuses.
-    """
-    engine = _engine(address)
-    if engine.dialect.name == "sqlite":
-        _check_file(address, engine.url.database or "")
-    try:
-        with _speaking(address):
-            connection = engine.connect()
-        with connection:
-            with _speaking(address):
-                _settle(connection)
-            yield Database(connection, address)
-    finally:
-        engine.dispose()
+    """Open the database of an address until the block ends; raises what ``connected`` does."""
+    with connected(address) as connection:
+        yield Database(connection, address)
 
 
 def listed(names: Sequence[str]) -> str:
     """Return names for a message, not too many of them."""
+    shown = ", ".join(f"`{n}`" for n in names[:TABLES_SHOWN])
     more = len(names) - TABLES_SHOWN
-    return ", ".join(f"`{n}`" for n in names[:TABLES_SHOWN]) + (
-        f" and {more} more" if more > 0 else ""
-    )
-
-
-def _engine(address: Address) -> sa.Engine:
-    shown = hidden(address.url)
-    try:
-        url = sa.make_url(address.url)
-        url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-        arguments = LIBPQ if "psycopg" in url.drivername else {}
-        arguments = {name: value for name, value in arguments.items() if name not in url.query}
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", SAWarning)  # of options that it would ignore
-            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments)
-    except SAWarning as error:
-        said = str(error).split("(Background")[0].strip()
-        raise UsageError(f"{shown}: {address.scrubbed(said)}") from error
-    except NoSuchModuleError as error:
-        kind = address.url.split(":")[0]
-        raise UsageError(
-            f"{shown}: {kind!r} is no known kind of database; write {FORMS}"
-        ) from error
-    except (ArgumentError, ValueError) as error:
-        raise UsageError(f"{shown} is no database URL; write {FORMS}") from error
-    except ImportError as error:
-        driver = error.name or "of that name"
-        way = "pip install 'synthtab[sql]'" if driver == "psycopg" else "install it, or another"
-        raise UsageError(f"{shown} needs the driver {driver}, which is missing: {way}") from error
-
-
-def _check_file(address: Address, name: str) -> None:
-    """Refuse what SQLite would make anew and find empty."""
-    shown = hidden(address.url)
-    if name in ("", ":memory:"):
-        raise UsageError(f"{shown} names no file; write sqlite:///file.db")
-    if not name.startswith("file:"):
-        if not Path(name).exists():
-            raise DataError(f"{shown}: there is no such file")
-        if Path(name).is_dir():
-            raise DataError(f"{shown}: it is a directory")
-
-
-def _settle(connection: sa.Connection) -> None:
-    """Begin a transaction that reads one state, changes nothing and writes values one way."""
-    match connection.dialect.name:
-        case "postgresql":
-            connection.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-            for setting in (
-                "datestyle = 'ISO, YMD'",
-                "timezone = 'UTC'",
-                "extra_float_digits = 1",
-                "synchronize_seqscans = off",  # else a table without a key starts anywhere
-            ):
-                connection.exec_driver_sql(f"SET LOCAL {setting}")
-        case "sqlite":
-            connection.exec_driver_sql("PRAGMA query_only = ON")
-            connection.exec_driver_sql("BEGIN")
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Keep SQLAlchemy from warning of types it does not know: they are read as text."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)
-        yield
-
-
-@contextmanager
-def _speaking(address: Address) -> Generator[None]:
-    """Turn what the database and its driver raise into a DataError of one line."""
-    try:
-        yield
-    except (SQLAlchemyError, UnicodeDecodeError) as error:
-        said = getattr(error, "orig", None) or error
-        text = " ".join(str(said).split()) or type(said).__name__
-        raise DataError(f"{hidden(address.url)}: {address.scrubbed(text)}") from error
+    return f"{shown} and {more:,} more" if more > 0 else shown
