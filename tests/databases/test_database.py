@@ -244,7 +244,9 @@ def test_columns_have_to_be_those_declared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_rows_come_in_the_order_of_the_key(kind: str, tmp_path: Path, postgres_url: str) -> None:
+def test_rows_come_in_the_order_of_the_key(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     statements = (
         'create table t (a integer, "B" text, primary key ("B", a))',
         "insert into t values (2, 'y'), (1, 'y'), (3, 'x'), (1, 'z')",
@@ -252,7 +254,7 @@ def test_rows_come_in_the_order_of_the_key(kind: str, tmp_path: Path, postgres_u
     if kind == "sqlite":
         url = sqlite_with(tmp_path / "x.db", *statements)
     else:
-        url = postgres_with(postgres_url, *statements)
+        url = postgres_with(request.getfixturevalue("postgres_url"), *statements)
     column = s.Column("a", s.IntegerType())
     address = parse_address(url).at("t")
     shares: list[float] = []
@@ -284,9 +286,7 @@ def test_views_and_other_schemas_are_read(postgres_url: str) -> None:
             assert database.tables("Old.1") == ("t",)
 
 
-def test_a_database_is_read_at_one_moment_and_never_written(
-    postgres_url: str, tmp_path: Path
-) -> None:
+def test_postgresql_is_read_at_one_moment_and_never_written(postgres_url: str) -> None:
     postgres_with(postgres_url, "create table t (n integer)", "insert into t values (1)")
     column = s.Column("n", s.IntegerType())
     address = parse_address(postgres_url).at("t")
@@ -296,6 +296,9 @@ def test_a_database_is_read_at_one_moment_and_never_written(
         assert sum(map(len, database.batches(address, [column]))) == 1
         with pytest.raises(Exception, match="read-only transaction"):
             database.connection.exec_driver_sql("insert into t values (3)")
+
+
+def test_sqlite_is_never_written(tmp_path: Path) -> None:
     url = sqlite_with(tmp_path / "x.db", "create table t (n integer)")
     with (
         opened(parse_address(url)) as database,
@@ -305,7 +308,7 @@ def test_a_database_is_read_at_one_moment_and_never_written(
 
 
 def test_memory_is_bounded_by_a_batch(postgres_url: str) -> None:
-    """What is held at a time does not grow with the table; psycopg's own buffers are not seen."""
+    """What Python holds does not grow with the table, and the server keeps the rest."""
     postgres_with(
         postgres_url,
         "create table t (n integer primary key, t text)",
@@ -320,6 +323,9 @@ def test_memory_is_bounded_by_a_batch(postgres_url: str) -> None:
         for batch in database.batches(address, columns, 1_000):
             assert len(batch) == 1_000
             rows += len(batch)
+            if rows == 1_000:
+                cursors = database.connection.exec_driver_sql("select * from pg_cursors").all()
+                assert len(cursors) == 1
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert rows == 40_000
@@ -341,18 +347,21 @@ def test_sqlite_keeps_digits_up_to_fifteen(tmp_path: Path) -> None:
     assert found[1] != [Decimal("99999999999999.1234")]
 
 
-def test_text_that_is_no_text_is_told(tmp_path: Path, postgres_url: str) -> None:
-    columns = (s.Column("t", s.TextType(9)),)
-    create = "create table t (t text)"
-    url = sqlite_with(tmp_path / "x.db", create, "insert into t values (cast(x'ff' as text))")
+def test_text_that_is_no_utf8_in_sqlite_is_told(tmp_path: Path) -> None:
+    insert = "insert into t values (cast(x'ff' as text))"
+    url = sqlite_with(tmp_path / "x.db", "create table t (t text)", insert)
     with pytest.raises(DataError, match="decode"):
-        read(url, "t", columns)
+        read(url, "t", COLUMNS[-1:])
+
+
+def test_text_of_no_encoding_in_postgresql_is_utf8_or_told(postgres_url: str) -> None:
+    columns = COLUMNS[-1:]
     other = postgres_url.rsplit("/", 1)[0] + "/" + postgres_url.rsplit("/", 1)[1] + "_ascii"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         name = other.rsplit("/", 1)[1]
         connection.execute(f"create database {name} encoding SQL_ASCII template template0")
     with psycopg.connect(other, client_encoding="SQL_ASCII") as connection:
-        connection.execute(create)
+        connection.execute("create table t (t text)")
         connection.execute("insert into t values (convert_from('\\xc3a4', 'SQL_ASCII'))")
     assert decoded(read(other, "t", columns), columns) == [["ä"]]
     with psycopg.connect(other, client_encoding="SQL_ASCII") as connection:

@@ -99,14 +99,14 @@ def test_sqlite_shows_what_its_cells_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_an_empty_table_has_the_types_declared(
-    kind: str, tmp_path: Path, postgres_url: str
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     create = """create table t (i integer, m numeric(6, 2), f real, b boolean, d date,
                 at timestamp, s text)"""
     if kind == "sqlite":
         got = frame(sqlite_with(tmp_path / "x.db", create))
     else:
-        got = frame(postgres_with(postgres_url, create))
+        got = frame(postgres_with(request.getfixturevalue("postgres_url"), create))
     assert len(got) == 0
     assert list(got.columns) == ["i", "m", "f", "b", "d", "at", "s"]
     assert [line.split()[1] for line in inferred(got)[:1] + inferred(got)[3:6]] == [
