@@ -62,7 +62,8 @@ def to_arrow(values: Sequence[object]) -> pa.Array:
         kind = kinds.pop()
         if kind is bytes:
             return pa.array(values, pa.large_binary())
-        zoned = any(isinstance(v, datetime) and v.tzinfo for v in values)  # Arrow would drop it
+        # Arrow would drop a zone without a word.
+        zoned = kind is datetime and any(v.tzinfo for v in values if isinstance(v, datetime))
         if kind in _PLAIN and not zoned:
             with suppress(OverflowError):  # an integer beyond 64 bits
                 return pa.array(values, _PLAIN[kind])
