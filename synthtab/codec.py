@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synthtab.batch import Batch, Codes, Mask
+from synthtab.errors import DataError
 from synthtab.schema import (
     DAY_SECONDS,
     INT64_MAX,
@@ -131,6 +132,11 @@ def merge_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
             new = Problem(new.column, old.count + new.count, examples)
         merged[new.column.name] = new
     return tuple(merged.values())
+
+
+def misfit(name: str, problems: Sequence[Problem]) -> DataError:
+    """Return the error for data called ``name`` that have cells of wrong types."""
+    return DataError("\n".join([f"{name} does not fit:", *(p.render() for p in problems)]))
 
 
 def _short(value: str) -> str:

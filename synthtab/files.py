@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from synthtab.atomic import atomic
 from synthtab.batch import Batch, concat
-from synthtab.codec import Problem, encode_arrays, merge_problems
+from synthtab.codec import Problem, encode_arrays, merge_problems, misfit
 from synthtab.csvtext import QuotedStream, write_csv
 from synthtab.errors import DataError, UsageError
 from synthtab.frames import check_names
@@ -53,7 +53,7 @@ def iter_batches(
     """
     for batch, problems in _scan(Path(path), columns, rows, ignore_extra, progress):
         if problems:
-            raise _misfit(path, problems)
+            raise misfit(str(path), problems)
         yield batch
 
 
@@ -71,7 +71,7 @@ def read_batch(
         batches.append(batch)
         problems.extend(found)
     if problems:
-        raise _misfit(path, merge_problems(problems))
+        raise misfit(str(path), merge_problems(problems))
     if not batches:
         empty = [pa.array([], pa.large_string())] * len(columns)
         return encode_arrays(columns, empty)[0]
@@ -92,8 +92,34 @@ def read_frame(path: str | Path) -> pd.DataFrame:
             return file.read().to_pandas(types_mapper=_nullable)
     header, arrays = _read_strings(path)
     _check_unique(path, header)
-    series = [_guess(array) for array in arrays]
+    series = [guess_series(array) for array in arrays]
     return pd.DataFrame(dict(zip(header, series, strict=True)))
+
+
+def guess_series(array: pa.ChunkedArray) -> pd.Series:
+    """Return a column of strings as Int64, as an exact decimal, as floats, or as str.
+
+    Which of them is said at :func:`read_frame`.
+    """
+    values = pc.drop_null(array.combine_chunks().unique())
+
+    def all_match(pattern: str) -> bool:
+        return len(values) > 0 and bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+    if all_match(r"^-?(?:0|[1-9][0-9]{0,17})$"):
+        return pd.Series(array.cast(pa.int64()), dtype="Int64")
+    if all_match(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"):
+        fractions = pc.replace_substring_regex(values, r"^[^.]*\.?", "")
+        scale = int(pc.max(pc.utf8_length(fractions)).as_py())
+        whole = int(
+            pc.max(pc.utf8_length(pc.replace_substring_regex(values, r"\..*$", ""))).as_py()
+        )
+        if whole + scale <= MAX_DIGITS:
+            exact = array.combine_chunks().cast(pa.decimal128(MAX_DIGITS, scale))
+            return pd.Series(pd.arrays.ArrowExtensionArray(exact))
+    if all_match(r"^-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"):
+        return pd.Series(array.combine_chunks().cast(pa.float64()))
+    return pd.Series(array.combine_chunks().cast(pa.large_string()), dtype="str")
 
 
 def write_frame(
@@ -138,10 +164,6 @@ def _suffix(path: Path) -> str:
         if name.endswith(suffix):
             return suffix
     raise UsageError(f"{path}: the name must end in one of {', '.join(SUFFIXES)}")
-
-
-def _misfit(path: str | Path, problems: Sequence[Problem]) -> DataError:
-    return DataError("\n".join([f"{path} does not fit:", *(p.render() for p in problems)]))
 
 
 @contextmanager
@@ -339,29 +361,6 @@ def _read_strings(path: Path) -> tuple[list[str], list[pa.ChunkedArray]]:
     blocks = list(_csv_blocks(path, positions, positions, 1 << 20, None))
     table = pa.Table.from_batches(blocks)
     return header, [table.column(at) for at in range(len(header))]
-
-
-def _guess(array: pa.ChunkedArray) -> pd.Series:
-    """Return a column of strings as Int64, as an exact decimal, as floats, or as str."""
-    values = pc.drop_null(array.combine_chunks().unique())
-
-    def all_match(pattern: str) -> bool:
-        return len(values) > 0 and bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
-
-    if all_match(r"^-?(?:0|[1-9][0-9]{0,17})$"):
-        return pd.Series(array.cast(pa.int64()), dtype="Int64")
-    if all_match(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"):
-        fractions = pc.replace_substring_regex(values, r"^[^.]*\.?", "")
-        scale = int(pc.max(pc.utf8_length(fractions)).as_py())
-        whole = int(
-            pc.max(pc.utf8_length(pc.replace_substring_regex(values, r"\..*$", ""))).as_py()
-        )
-        if whole + scale <= MAX_DIGITS:
-            exact = array.combine_chunks().cast(pa.decimal128(MAX_DIGITS, scale))
-            return pd.Series(pd.arrays.ArrowExtensionArray(exact))
-    if all_match(r"^-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"):
-        return pd.Series(array.combine_chunks().cast(pa.float64()))
-    return pd.Series(array.combine_chunks().cast(pa.large_string()), dtype="str")
 
 
 def _nullable(kind: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from synthtab.batch import Batch, Codes, Mask
-from synthtab.codec import encode_arrays
+from synthtab.codec import encode_arrays, misfit
 from synthtab.errors import DataError
 from synthtab.schema import (
     DAY_SECONDS,
@@ -48,7 +48,7 @@ def encode_frame(
     arrays = [_to_arrow(by_name[c.name]) for c in columns]
     batch, problems = encode_arrays(columns, arrays)
     if problems:
-        raise DataError("\n".join([f"{name} does not fit:", *(p.render() for p in problems)]))
+        raise misfit(name, problems)
     return batch
 
 

@@ -1,72 +1,34 @@
-"""The Synthesizer: fit on a real table, sample synthetic rows that break no rule. Wiring only."""
+"""The Synthesizer: fit on real tables, sample synthetic rows that break no rule. Wiring only."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, overload
 
-import numpy as np
 import pandas as pd
 
-from synthtab.assess.compliance import Compliance, compliance, valid_rows
-from synthtab.batch import Batch
-from synthtab.draw import Counts, Mode, RowProgress, draw_rows
-from synthtab.errors import DataError, RuleViolationError, SavedModelError, UsageError
-from synthtab.files import read_batch
-from synthtab.frames import decode_frame, encode_frame
-from synthtab.generate.generator import GeneratorConfig, RowGenerator
-from synthtab.generate.train import ProgressHook, Trained
-from synthtab.ir import nodes
-from synthtab.keys import Sequence, surrogate_keys
+from synthtab.draw import Mode
+from synthtab.errors import UsageError
+from synthtab.generate.generator import GeneratorConfig
 from synthtab.lang.model import Model
-from synthtab.schema import BooleanType, EnumType, TextType, domain
-from synthtab.solver.plan import Plan
-from synthtab.solver.project import compile_plan
-from synthtab.solver.repair import repair
-from synthtab.store import read_manifest, save_directory
+from synthtab.onetable import FitReport, OneTable, Sample, Violations
+from synthtab.store import read_manifest
+from synthtab.wholemodel import WholeModel, WholeReport, WholeSample
 
-Violations = Literal["error", "drop", "repair"]
+__all__ = ["FitReport", "Sample", "Synthesizer", "Violations", "WholeReport", "WholeSample"]
 
-
-@dataclass(frozen=True)
-class FitReport:
-    """What fitting met: rows read and used, rows that break each rule, cells repaired, training."""
-
-    rows_read: int
-    rows_used: int
-    violated: Mapping[str, int]
-    violations: str
-    cells_repaired: int
-    seed: int
-    trained: Trained | None = None
-
-    @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> FitReport:
-        """Return the report that ``dataclasses.asdict`` and JSON made ``facts`` of."""
-        trained = facts["trained"]
-        if trained is not None:
-            trained = Trained(**{**trained, "position_loss": tuple(trained["position_loss"])})
-        return cls(**{**facts, "trained": trained})
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Sampled rows and what became of every row drawn for them."""
-
-    frame: pd.DataFrame
-    mode: Mode
-    seed: int
-    counts: Counts
+Engine = OneTable | WholeModel
 
 
 class Synthesizer:
-    """Learns one table and writes rows like it that satisfy its rules.
+    """Learns the tables of a model and writes rows like them that satisfy its rules.
 
     synthesizer = Synthesizer(Model.load("adult.rules")).fit("adult.csv.gz", violations="drop")
     rows = synthesizer.sample(50_000, seed=1)
+
+    synthesizer = Synthesizer(Model.load("shop.rules")).fit({"customer": df, "order": df2})
+    tables = synthesizer.sample(scale=2.0)
     """
 
     def __init__(
@@ -76,246 +38,167 @@ class Synthesizer:
         config: GeneratorConfig | None = None,
         solver_budget_s: float = 10.0,
     ) -> None:
-        self.model = model
-        self.table = model.table()
-        self._hard_table = _enforced(self.table)
-        self._config = config or GeneratorConfig()
-        self._budget = solver_budget_s
-        self._generator: RowGenerator | None = None
-        self._plan: Plan | None = None
-        self._sequences: tuple[Sequence, ...] = ()
-        self.report: FitReport | None = None
+        kind: type[OneTable] | type[WholeModel] = WholeModel if needs_whole(model) else OneTable
+        self._engine: Engine = kind(model, config=config, solver_budget_s=solver_budget_s)
 
-    # Fitting.
+    @classmethod
+    def _of(cls, engine: Engine) -> Synthesizer:
+        made = cls.__new__(cls)
+        made._engine = engine
+        return made
+
+    @property
+    def model(self) -> Model:
+        """The model whose rules rows keep."""
+        return self._engine.model
+
+    @property
+    def table(self) -> Any:
+        """The one table of the model. Raises UsageError where there are several."""
+        return self._one("table").table
+
+    @property
+    def plan(self) -> Any:
+        """The compiled rules that the one table's rows are decoded under."""
+        return self._one("plan").plan
+
+    @property
+    def report(self) -> FitReport | WholeReport | None:
+        """What fitting met; None before."""
+        return self._engine.report
+
+    @property
+    def unenforced(self) -> tuple[str, ...]:
+        """The rules, by name, that are learned like everything else, not enforced."""
+        return self._engine.unenforced if isinstance(self._engine, OneTable) else ()
 
     def fit(
         self,
-        data: pd.DataFrame | str | Path,
+        data: Any,
         *,
         violations: Violations = "error",
         seed: int = 0,
-        progress: ProgressHook | None = None,
+        progress: Callable[..., None] | None = None,
     ) -> Synthesizer:
-        """Learn from a DataFrame, or a CSV or Parquet file; return self.
+        """Learn from real rows; return self.
 
-        Real rows that break rules are an error, are dropped, or are repaired first, as
-        ``violations`` says; :attr:`report` counts them by rule. ``progress`` is told how far
-        training is.
+        ``data`` is a DataFrame or a file for one table; a mapping of tables to these, or a
+        directory with a file named after each table, for several. Real rows that break hard rules
+        are an error, are dropped, or are repaired first, as ``violations`` says; :attr:`report`
+        counts them by rule. ``progress`` is told how far training is: a
+        :class:`~synthtab.generate.train.Progress`, and for several tables before it the table's
+        name, its number, and how many there are.
 
-        Raises DataError where the data do not fit the columns, RuleViolationError as above,
-        InfeasibleError where the rules contradict each other, and UsageError where the table has
-        rules across rows or tables, which rows cannot be made to keep yet.
+        Raises DataError where the data do not fit the columns, RuleViolationError as above, and
+        InfeasibleError where the rules contradict each other.
         """
-        if violations not in ("error", "drop", "repair"):
-            raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
-        columns = self.table.columns
-        whole = (
-            encode_frame(columns, data)
-            if isinstance(data, pd.DataFrame)
-            else read_batch(data, columns)
-        )
-        if len(whole) == 0:
-            raise DataError(f"there are no rows to learn table {self.table.name!r} from")
-        batch, broken, cells = self._lawful(whole, violations, seed)
-        sequences = surrogate_keys(self._hard_table, batch)
-        learned = [c for c in columns if c.name not in {s.column for s in sequences}]
-        domains, sizes = _seen(self.table, batch)
-        plan = compile_plan(self._hard_table, domains=domains, sizes=sizes, budget_s=self._budget)
-        names = {c.name for c in learned}
-        generator = RowGenerator.fit(
-            learned,
-            [c for c in plan.order if c in names],
-            {c: plan.domains[c] for c in names},
-            batch.select([c.name for c in learned]),
-            config=self._config,
-            seed=seed,
-            progress=progress,
-        )
-        self._generator, self._plan, self._sequences = generator, plan, sequences
-        self.report = FitReport(
-            len(whole), len(batch), broken, violations, cells, seed, generator.trained
-        )
+        if isinstance(self._engine, OneTable) and isinstance(data, Mapping):
+            if set(data) != {self.table.name}:
+                raise UsageError(
+                    f"the model has one table, `{self.table.name}`; data were given for "
+                    + (", ".join(f"`{n}`" for n in data) or "none")
+                )
+            data = data[self.table.name]
+        if isinstance(self._engine, WholeModel) and isinstance(data, pd.DataFrame):
+            if len(self.model.tables) > 1:
+                raise UsageError(
+                    "the model has several tables: fit it with a mapping of tables to DataFrames"
+                )
+            data = {self.model.tables[0].name: data}
+        self._engine.fit(data, violations=violations, seed=seed, progress=progress)
         return self
 
-    def _lawful(
-        self, batch: Batch, violations: Violations, seed: int
-    ) -> tuple[Batch, dict[str, int], int]:
-        """Return rows that break nothing, how many broke each rule, how many cells were mended."""
-        found = compliance(self._hard_table, batch)
-        broken = {r.name: r.violated for r in found.broken}
-        if not broken:
-            return batch, {}, 0
-        if violations == "error":
-            raise RuleViolationError(_complain(self._hard_table, found))
-        cells = 0
-        if violations == "repair":
-            mended = repair(self._hard_table, batch, rng=np.random.default_rng(seed))
-            cells, batch = int(mended.changed.sum()), mended.batch
-        batch = batch.take(valid_rows(self._hard_table, batch))
-        if len(batch) == 0:
-            raise RuleViolationError(
-                f"no row is left: all rows of the data break {', '.join(broken)}; "
-                "check the rules against the data with 'rulecheck validate'"
-            )
-        return batch, broken, cells
-
-    # Sampling.
-
+    @overload
     def sample(
         self,
         n: int,
         *,
-        mode: Mode = "solver+weighted",
+        mode: Mode | None = None,
         seed: int | None = None,
-        progress: RowProgress | None = None,
-    ) -> pd.DataFrame:
-        """Return ``n`` synthetic rows; see :meth:`sample_report` for what became of rows drawn.
+        progress: Callable[..., None] | None = None,
+    ) -> pd.DataFrame: ...
 
-        Without a ``seed`` every call gives other rows. In every mode but ``free`` and ``grammar``
-        no row breaks a rule. Raises InfeasibleError, naming the rules, where ``n`` rows cannot be
-        had.
+    @overload
+    def sample(
+        self,
+        *,
+        scale: float | Mapping[str, int] = 1.0,
+        mode: Mode | None = None,
+        seed: int | None = None,
+        progress: Callable[..., None] | None = None,
+    ) -> dict[str, pd.DataFrame]: ...
+
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        scale: float | Mapping[str, int] | None = None,
+        mode: Mode | None = None,
+        seed: int | None = None,
+        progress: Callable[..., None] | None = None,
+    ) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Return ``n`` synthetic rows of the one table, or all tables at a ``scale``.
+
+        A scale multiplies the numbers of real rows, or gives numbers of rows by table. Without a
+        ``seed`` every call gives other rows. In every mode but ``free`` and ``grammar`` no hard
+        rule is broken. Raises InfeasibleError, naming the rules, where so many rows cannot be had.
         """
-        return self.sample_report(n, mode=mode, seed=seed, progress=progress).frame
+        got = self.sample_report(n, scale=scale, mode=mode, seed=seed, progress=progress)
+        if isinstance(got, Sample):
+            return got.frame if n is not None else {self.table.name: got.frame}
+        return dict(got.frames) if n is None else got.frames[self.model.tables[0].name]
 
     def sample_report(
         self,
-        n: int,
+        n: int | None = None,
         *,
-        mode: Mode = "solver+weighted",
+        scale: float | Mapping[str, int] | None = None,
+        mode: Mode | None = None,
         seed: int | None = None,
-        progress: RowProgress | None = None,
-    ) -> Sample:
-        """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
-        generator, plan = self._fitted()
-        chosen = secrets.randbits(32) if seed is None else seed
-        numbered = {s.column: s.codes(n) for s in self._sequences} if n > 0 else {}
-        batch, counts = draw_rows(
-            self._hard_table, generator, plan, n, mode=mode, seed=chosen, progress=progress
+        progress: Callable[..., None] | None = None,
+    ) -> Any:
+        """Return rows with the counts behind them: a Sample of one table, or a WholeSample."""
+        if n is not None and scale is not None:
+            raise UsageError("give a number of rows or a scale, not both")
+        if isinstance(self._engine, OneTable):
+            rows = n if n is not None else self._engine.rows_at(1.0 if scale is None else scale)
+            return self._engine.sample_report(
+                rows, mode=mode or "solver+weighted", seed=seed, progress=progress
+            )
+        if n is not None:
+            if len(self.model.tables) > 1:
+                raise UsageError(
+                    f"the model has several tables: {n} rows of which? give scale={{'table': {n}}}"
+                )
+            scale = {self.model.tables[0].name: n}
+        return self._engine.sample_report(
+            1.0 if scale is None else scale, mode=mode or "solver", seed=seed, progress=progress
         )
-        whole = _with_columns(self.table, batch, numbered)
-        return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
-
-    @property
-    def unenforced(self) -> tuple[str, ...]:
-        """The soft rules by name: learned like everything else, not enforced."""
-        return tuple(r.name for r in self.table.table_rules)
-
-    @property
-    def plan(self) -> Plan:
-        """The compiled rules the model decodes under."""
-        return self._fitted()[1]
 
     def with_model(self, model: Model) -> Synthesizer:
         """Return a copy that decodes under other rules over the same columns: no new training."""
-        generator, plan = self._fitted()
-        table = model.table()
-        if table.columns != self.table.columns:
-            raise UsageError(
-                "the columns of the new rules differ from those the model was trained on; "
-                "rules may change after training, columns may not"
-            )
-        copy = Synthesizer(model, config=self._config, solver_budget_s=self._budget)
-        copy._generator, copy.report = generator, self.report
-        copy._sequences = self._sequences
-        copy._plan = compile_plan(
-            copy._hard_table, domains=plan.domains, order=plan.order, budget_s=self._budget
-        )
-        return copy
-
-    # Saving.
+        return self._of(self._one("with_model").with_model(model))
 
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
-        generator, plan = self._fitted()
-        assert self.report is not None  # made together with the generator
-
-        def write(folder: Path) -> None:
-            (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
-            generator.save(folder)
-
-        facts = {
-            "order": list(plan.order),
-            "domains": {c: list(v) for c, v in plan.domains.items()},
-            "sequences": [asdict(s) for s in self._sequences],
-            "report": asdict(self.report),
-        }
-        save_directory(path, facts, write)
+        self._engine.save(path)
 
     @classmethod
     def load(cls, path: str | Path) -> Synthesizer:
         """Load a saved model; SavedModelError says what is wrong where it cannot be."""
-        facts = read_manifest(path)
-        folder = Path(path)
-        loaded = cls(Model.load(folder / "model.rules"))
-        try:
-            loaded._sequences = tuple(Sequence(**s) for s in facts["sequences"])
-            loaded._plan = compile_plan(
-                loaded.table,
-                domains={c: (lo, hi) for c, (lo, hi) in facts["domains"].items()},
-                order=facts["order"],
+        whole = read_manifest(path).get("kind") == "whole"
+        return cls._of(WholeModel.load(path) if whole else OneTable.load(path))
+
+    def _one(self, what: str) -> OneTable:
+        if not isinstance(self._engine, OneTable):
+            raise UsageError(
+                f"{what} is for a model of one table whose rules are about single rows"
             )
-            loaded.report = FitReport.from_json(facts["report"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise SavedModelError(f"{folder}: the manifest lacks or garbles {error}") from error
-        loaded._generator = RowGenerator.load(folder)
-        return loaded
-
-    def _fitted(self) -> tuple[RowGenerator, Plan]:
-        if self._generator is None or self._plan is None:
-            raise UsageError("this Synthesizer has learned nothing yet: call fit() or load()")
-        return self._generator, self._plan
+        return self._engine
 
 
-def _enforced(table: nodes.Table) -> nodes.Table:
-    """Return the table with the rules that rows are made to keep: keys, and hard ones on one row.
-
-    Raises UsageError naming the other hard rules: rows cannot be made to keep them yet.
-    """
-    names = ", ".join(f"`{rule.name}`" for rule in table.table_rules if rule.share is None)
-    if names:
-        raise UsageError(
-            f"table `{table.name}` has rules that are checked, not generated yet: {names}; rules "
-            "across rows and tables can be left to 'rulecheck validate' in a file of their own"
-        )
-    return replace(table, rules=(*table.row_rules, *table.unique_rules))
-
-
-def _complain(table: nodes.Table, found: Compliance) -> str:
-    lines = [
-        f"{found.rows - found.valid:,} of {found.rows:,} real rows of table {table.name!r} "
-        "break its rules:"
-    ]
-    for rule in found.broken:
-        rows = ", ".join(map(str, rule.examples))
-        more = ", ..." if rule.violated > len(rule.examples) else ""
-        lines.append(f"  {rule.name}: {rule.violated:,} rows ({rows}{more})")
-    lines.append("drop them (violations='drop'), repair them ('repair'), or correct the rules")
-    return "\n".join(lines)
-
-
-def _seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
-    """Return, per column, the range of codes to decode within and the number of distinct ones.
-
-    Enums and booleans keep all they declare; what is ordered keeps to what was seen.
-    """
-    domains, sizes = {}, {}
-    for column in table.columns:
-        codes, nulls = batch.column(column.name)
-        present = np.unique(codes[~nulls])
-        sizes[column.name] = len(present) + bool(nulls.any())
-        lo, hi = domain(column)
-        if not isinstance(column.type, EnumType | BooleanType | TextType):
-            lo, hi = (int(present[0]), int(present[-1])) if len(present) else (lo, lo)
-        domains[column.name] = (lo, hi)
-    return domains, sizes
-
-
-def _with_columns(table: nodes.Table, batch: Batch, numbered: Mapping[str, np.ndarray]) -> Batch:
-    codes = np.zeros((len(batch), len(table.columns)), dtype=np.int64)
-    nulls = np.zeros(codes.shape, dtype=bool)
-    for at, name in enumerate(table.column_names):
-        if name in numbered:
-            codes[:, at] = numbered[name]
-        else:
-            codes[:, at], nulls[:, at] = batch.column(name)
-    return Batch(table.column_names, codes, nulls, batch.pool)
+def needs_whole(model: Model) -> bool:
+    """Say whether tables have to be written together: several, or with rules across rows."""
+    if len(model.tables) > 1:
+        return True
+    return any(rule.share is None for rule in model.tables[0].table_rules)

@@ -11,25 +11,27 @@ from rich.markup import escape
 from synthtab.assess.compliance import Compliance, compliance
 from synthtab.assess.fidelity import Distances, compare, noise_floor
 from synthtab.cli import common
-from synthtab.files import read_batch
 from synthtab.lang.model import Model
+from synthtab.sources import Sources
 
 
-def assess(rules: Path, real: Path, synth: Path, seed: int, as_json: bool) -> bool:
+def assess(rules: Path, real: str, synth: str, seed: int, as_json: bool) -> bool:
     """Print the comparison; return whether synthetic rows break a rule."""
     table = Model.load(rules).table()
-    with common.progress(as_json) as update:
-        one = read_batch(real, table.columns, progress=partial(update, f"reading {real.name}"))
-        two = read_batch(synth, table.columns, progress=partial(update, f"reading {synth.name}"))
+    with Sources() as sources, common.progress(as_json) as update:
+        given = [sources.one(argument, table.name) for argument in (real, synth)]
+        one, two = (
+            s.whole(table.columns, progress=partial(update, f"reading {s.short}")) for s in given
+        )
     kept_real, kept_synth = compliance(table, one), compliance(table, two)
     distances = compare(table.columns, one, two)
     floor = noise_floor(table.columns, one, seed)
     if as_json:
         common.print_json(
             {
-                "real": {"file": str(real), "rows": len(one), "valid_share": kept_real.share},
+                "real": {"file": given[0].name, "rows": len(one), "valid_share": kept_real.share},
                 "synthetic": {
-                    "file": str(synth),
+                    "file": given[1].name,
                     "rows": len(two),
                     "valid_share": kept_synth.share,
                 },
@@ -78,10 +80,6 @@ def print_distances(console: Console, distances: Distances, floor: Distances) ->
         )
     common.print_grid(console, "By column", columns)
     console.print("\nThe noise floor is the distance between two random halves of the real rows.")
-
-
-def _side(path: Path, kept: Compliance) -> dict[str, object]:
-    return {"file": str(path), "rows": kept.rows, "valid_share": kept.share}
 
 
 def _rules(real: Compliance, synth: Compliance) -> list[dict[str, object]]:

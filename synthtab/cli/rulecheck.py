@@ -180,7 +180,8 @@ def validate(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="A .csv, .csv.gz or .parquet file, or TABLE=FILE for each of several tables.",
+            help="A .csv, .csv.gz or .parquet file, TABLE=FILE for each of several tables, or a "
+            "database: sqlite:///file.db, TABLE=postgresql://user@host/db#schema.table.",
         ),
     ],
     as_json: AsJson = False,
@@ -197,17 +198,19 @@ def validate(
     """Count the rows that break each rule, across rows and tables, and show the first of them.
 
     The data are streamed: only columns that rules across rows read are kept in memory. A soft rule
-    is broken where more rows break it than its share allows. Rules that need a table whose file is
-    not given are listed as not checked.
+    is broken where more rows break it than its share allows. Rules that need a table which is not
+    there are listed as not checked. A database's URL alone stands for all tables of the rules.
 
     Example: [cyan]rulecheck validate rules/adult.rules adult.csv.gz[/]
     """
     from synthtab.cli import validating  # pandas, Arrow
+    from synthtab.sources import Sources  # pandas, Arrow
 
     model = Model.load(file)
-    paths = validating.sources(model, data, table)
     output = validating.Output(as_json, sarif, failures)
-    broken = validating.validate(model, file, paths, output, ignore_extra)
+    with Sources() as sources:
+        given = validating.given(model, data, table, sources)
+        broken = validating.validate(model, file, given, output, ignore_extra)
     common.finish(common.FINDINGS if broken else common.FINE)
 
 
@@ -258,7 +261,8 @@ def infer(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="A .csv, .csv.gz or .parquet file, or TABLE=FILE for each of several tables.",
+            help="A .csv, .csv.gz or .parquet file, TABLE=FILE for each of several tables, or a "
+            "database: sqlite:///file.db for all its tables, postgresql://user@host/db#table.",
         ),
     ],
     output: Annotated[
@@ -289,9 +293,11 @@ def infer(
     """
     from synthtab.cli import checks, inferring  # pandas, Arrow
     from synthtab.learn.evidence import Options  # with all that learns
+    from synthtab.sources import Sources  # pandas, Arrow
 
     options = None if no_rules else Options(soft, support, most)
-    text = inferring.inferred(inferring.sources(data, name), options)
+    with Sources() as sources:
+        text = inferring.inferred(inferring.given(data, name, sources), options)
     if output is None:
         common.print_text(text)
     else:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from synthtab.assess.compliance import Compliance, RuleCompliance
 from synthtab.lang.model import Model
+from synthtab.sources import Source
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def sarif(
-    model: Model, rules_file: Path, paths: Mapping[str, Path], results: Mapping[str, Compliance]
+    model: Model, rules_file: Path, sources: Mapping[str, Source], results: Mapping[str, Compliance]
 ) -> dict[str, object]:
     """Return one log: a result for each rule that is not kept, at its first row and its line."""
     rules: list[dict[str, object]] = []
@@ -28,7 +29,7 @@ def sarif(
                     "ruleId": name,
                     "level": "note" if rule.kept else "error",
                     "message": {"text": _message(rule)},
-                    "locations": _data_places(paths[table], rule),
+                    "locations": _data_places(sources[table], rule),
                     "relatedLocations": _rule_place(model, rules_file, table, rule.name),
                 }
             )
@@ -49,14 +50,14 @@ def _message(rule: RuleCompliance) -> str:
     )
 
 
-def _data_places(path: Path, rule: RuleCompliance) -> list[dict[str, object]]:
-    """Return the first rows; in a CSV whose cells hold no line breaks row n is line n + 1."""
-    is_text = path.name.endswith((".csv", ".csv.gz"))
+def _data_places(source: Source, rule: RuleCompliance) -> list[dict[str, object]]:
+    """Return the first rows; those of text files with their lines."""
     places = []
     for row in rule.examples:
-        place: dict[str, object] = {"artifactLocation": {"uri": path.as_posix()}}
-        if is_text:
-            place["region"] = {"startLine": row + 1}
+        place: dict[str, object] = {"artifactLocation": {"uri": source.uri}}
+        line = source.line(row)
+        if line is not None:
+            place["region"] = {"startLine": line}
         places.append({"physicalLocation": place})
     return places  # type: ignore[return-value]
 

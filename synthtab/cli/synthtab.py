@@ -123,8 +123,10 @@ def sample(
 @app.command()
 def assess(
     rules: RulesFile,
-    real: Annotated[Path, typer.Argument(metavar="REAL", help="The real rows.")],
-    synth: Annotated[Path, typer.Argument(metavar="SYNTH", help="The synthetic rows.")],
+    real: Annotated[
+        str, typer.Argument(metavar="REAL", help="The real rows: a file, or a database's URL.")
+    ],
+    synth: Annotated[str, typer.Argument(metavar="SYNTH", help="The synthetic rows, likewise.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which halves of the real rows.")] = 0,
     as_json: AsJson = False,
 ) -> None:

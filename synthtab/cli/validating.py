@@ -10,14 +10,15 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from synthtab import files
 from synthtab.assess.compliance import Audit, Compliance, RuleCompliance, Values
 from synthtab.atomic import atomic
 from synthtab.cli import common
 from synthtab.cli.failures import Failures
 from synthtab.cli.sarif import sarif
+from synthtab.databases.address import is_url
 from synthtab.errors import UsageError
 from synthtab.lang.model import Model
+from synthtab.sources import Source, Sources
 
 ROWS_SHOWN = 5
 
@@ -31,33 +32,60 @@ class Output:
     failures: Path | None = None
 
 
-def sources(model: Model, data: Sequence[str], table: str | None) -> dict[str, Path]:
-    """Return the file of each table: ``TABLE=path`` arguments, or one path for the one table.
+@dataclass(frozen=True)
+class Given:
+    """The source of each table, and the tables that a database for all of them does not have."""
 
-    Raises UsageError where it is not clear which table a file is.
+    sources: Mapping[str, Source]
+    absent: tuple[str, ...] = ()
+
+
+def given(model: Model, data: Sequence[str], table: str | None, sources: Sources) -> Given:
+    """Return where the rows of each table are.
+
+    An argument is ``TABLE=source``, the one source of the one table, or a database's URL, which
+    stands for all tables (or the one named ``table``) that no other argument names.
+    Raises UsageError where it is not clear which table a source is, DataError where a database
+    does not have what it should.
     """
     names = {t.name for t in model.tables}
-    found: dict[str, Path] = {}
+    found: dict[str, Source] = {}
+    databases: list[str] = []
     for argument in data:
-        name, sign, path = argument.partition("=")
+        name, sign, rest = argument.partition("=")
         if sign and name in names:
             if name in found:
                 raise UsageError(f"two files are given for table `{name}`")
-            found[name] = Path(path)
+            found[name] = sources.one(rest, name)
+        elif is_url(argument):
+            databases.append(argument)
         elif len(data) == 1:
-            return {model.table(table).name: Path(argument)}
+            chosen = model.table(table).name
+            return Given({chosen: sources.one(argument, chosen)})
         else:
             raise UsageError(
                 f"{argument!r}: with several files each is TABLE=path, and the tables are "
                 f"{', '.join(f'`{n}`' for n in sorted(names))}"
             )
-    return found
+    if len(databases) > 1:
+        raise UsageError("two databases are given for all tables; write TABLE=URL for those of one")
+    absent: tuple[str, ...] = ()
+    for argument in databases:
+        asked = [t.name for t in model.tables] if table is None else [model.table(table).name]
+        asked = [name for name in asked if name not in found]
+        if len(asked) == 1:
+            found[asked[0]] = sources.one(argument, asked[0])
+        elif asked:
+            there = sources.some(argument, asked)
+            absent = tuple(name for name in asked if name not in there)
+            found.update(there)
+    return Given(found, absent)
 
 
 def validate(
-    model: Model, rules_file: Path, paths: Mapping[str, Path], output: Output, ignore_extra: bool
+    model: Model, rules_file: Path, data: Given, output: Output, ignore_extra: bool
 ) -> bool:
-    """Print what files break; return whether a rule is not kept."""
+    """Print what rows break; return whether a rule is not kept."""
     if output.failures is not None and output.failures.suffix != ".parquet":
         raise UsageError(f"{output.failures}: the name must end in .parquet")
     for target in (output.failures, output.sarif):
@@ -66,29 +94,32 @@ def validate(
                 pass
     failures = Failures()
     listener = failures.add if output.failures is not None else None
-    audit = Audit(model.tables, tuple(paths), listener)
+    audit = Audit(model.tables, tuple(data.sources), listener)
     with common.progress(output.as_json) as update:
-        for name, path in paths.items():
-            step = partial(update, f"checking {path.name}")
+        for name, source in data.sources.items():
+            step = partial(update, f"checking {source.short}")
             columns = model.table(name).columns
-            batches = files.iter_batches(path, columns, ignore_extra=ignore_extra, progress=step)
-            for batch in batches:
+            for batch in source.batches(columns, ignore_extra=ignore_extra, progress=step):
                 audit.add(name, batch)
         results = audit.results()
     if output.failures is not None:
         failures.write(output.failures)
     if output.sarif is not None:
-        log = json.dumps(sarif(model, rules_file, paths, results), indent=2, ensure_ascii=False)
+        findings = sarif(model, rules_file, data.sources, results)
+        log = json.dumps(findings, indent=2, ensure_ascii=False)
         with atomic(output.sarif) as temporary:
             temporary.write_text(log + "\n", encoding="utf-8")
+    titles = {name: data.sources[name].name for name in results}
     if output.as_json:
-        reports = [_as_dict(name, str(paths[name]), found) for name, found in results.items()]
-        common.print_json(reports[0] if len(reports) == 1 else {"tables": reports})
+        reports = [_as_dict(name, titles[name], found) for name, found in results.items()]
+        report = reports[0] if len(reports) == 1 else {"tables": reports}
+        common.print_json(report | ({"absent": data.absent} if data.absent else {}))
     else:
         for name, found in results.items():
-            title = str(paths[name])
-            print_compliance(f"{name}: {title}" if len(results) > 1 else title, found)
+            print_compliance(f"{name}: {titles[name]}" if len(results) > 1 else titles[name], found)
             print_rows(found)
+        for name in data.absent:
+            common.stdout().print(escape(f"not read: the database has no table `{name}`"))
     return any(found.broken for found in results.values())
 
 
@@ -143,11 +174,11 @@ def _cell(value: object) -> str:
     return "NULL" if value is None else str(value)
 
 
-def _as_dict(table: str, path: str, result: Compliance) -> dict[str, object]:
+def _as_dict(table: str, data: str, result: Compliance) -> dict[str, object]:
     shown = first_rows([r for r in result.rules if r.violated])
     return {
         "table": table,
-        "data": path,
+        "data": data,
         "rows": result.rows,
         "valid_rows": result.valid,
         "valid_share": result.share,

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from synthtab.batch import Codes, Mask
 from synthtab.generate.automaton import ColumnAutomaton
-from synthtab.generate.dealing import Part, deal
-from synthtab.generate.guide import Guide
+from synthtab.generate.dealing import NODES, Part, deal
+from synthtab.generate.guide import Guide, Known
 from synthtab.generate.machine import States
 from synthtab.generate.places import Choice, Symbols
 from synthtab.generate.sampling import choices
@@ -73,7 +73,10 @@ class Walk:
     """The network and the layout to draw with, and what masks: immutable, shared by all rows.
 
     ``automata`` is None at level ``free``, ``guide`` below ``solver``. ``fingerprints`` has those
-    of the text columns whose training texts are not to be written again.
+    of the text columns whose training texts are not to be written again. ``given`` (rows, k) are
+    the symbols each row begins with; ``context`` is what else the guide knows of each row, and
+    ``context_texts`` the strings of its text columns. Only the first ``length`` positions are
+    written.
     """
 
     layout: Layout
@@ -82,23 +85,38 @@ class Walk:
     guide: Guide | None = None
     temperature: float = 1.0
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
+    given: Symbols | None = None
+    context: Known = field(default_factory=dict)
+    context_texts: Mapping[str, Strings] = field(default_factory=dict)
+    length: int | None = None
+
+    @property
+    def _given(self) -> int:
+        """How many positions are given."""
+        return 0 if self.given is None else self.given.shape[1]
+
+    @property
+    def _apart(self) -> bool:
+        """Whether each row has a context of its own, so that no two may share a node."""
+        return self.guide is not None and bool(self.context)
 
     def draw(self, rows: int, random: torch.Generator, progress: RowProgress | None) -> Walked:
         """Draw rows; ``progress`` is told how many are done, of how many."""
         out = Walked(
-            np.empty((rows, self.layout.length), dtype=np.int64),
+            np.zeros((rows, self.layout.length), dtype=np.int64),
             np.zeros(rows),
             np.zeros(rows, dtype=bool),
         )
-        done = 0
-        for start in range(0, rows, WAVE):
+        done, length = 0, self.layout.length if self.length is None else self.length
+        wave = NODES if self._apart and not self._given else WAVE
+        for start in range(0, rows, wave):
             # A stack of fronts to be made: depth first, so that few caches are held at a time.
             waiting: list[Callable[[], _Front]] = [
-                partial(self._root, np.arange(start, min(start + WAVE, rows)))
+                partial(self._root, np.arange(start, min(start + wave, rows)))
             ]
             while waiting:
                 front = waiting.pop()()
-                if front.position < self.layout.length:
+                if front.position < length:
                     waiting.extend(self._step(front, random))
                     continue
                 out.symbols[front.rows] = front.symbols[front.node]
@@ -114,9 +132,15 @@ class Walk:
         nodes, position = len(front.symbols), front.position
         number, column, place = self._at(position)
         states, feasible = front.states, front.feasible
-        if place == 0:
+        if place == 0 and position >= self._given:
             states, feasible = self._begin(front, number, column)
         logits = self._logits(position, front.symbols, front.cache)
+        if self.given is not None and position < self._given:
+            forced = self.given[front.rows, position]
+            after = replace(front, position=position + 1)
+            separate = self._apart and position == self._given - 1
+            parts = deal(front.node, forced, nodes, logits.shape[1], separate)
+            return [partial(self._follow, after, part, random) for part in reversed(parts)]
         prefix = front.symbols[:, column.first : position]
         allowed = self._allowed(number, place, prefix, states, feasible)
         options = choices(logits, allowed, self.temperature)
@@ -141,20 +165,30 @@ class Walk:
         return number, column, position - column.first
 
     def _root(self, rows: NDArray[np.int64]) -> _Front:
-        """Return the front where no row has begun: one node."""
+        """Return the front where no row has begun: one node, or one for each row's context."""
+        apart = self._apart and not self._given
+        nodes = len(rows) if apart else 1
+        known, texts = self._context_of(rows) if apart else ({}, {})
         return _Front(
             position=0,
             rows=rows,
-            node=np.zeros(len(rows), dtype=np.int64),
-            cache=Cache.empty(self.stepper, 1),
-            symbols=np.zeros((1, self.layout.length), dtype=np.int64),
-            log_weight=np.zeros(1),
-            dead=np.zeros(1, dtype=bool),
+            node=np.arange(nodes) if apart else np.zeros(len(rows), dtype=np.int64),
+            cache=Cache.empty(self.stepper, nodes),
+            symbols=np.zeros((nodes, self.layout.length), dtype=np.int64),
+            log_weight=np.zeros(nodes),
+            dead=np.zeros(nodes, dtype=bool),
             states=None,
             feasible=None,
-            known={},
-            texts={},
+            known=known,
+            texts=texts,
         )
+
+    def _context_of(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[dict[str, tuple[Codes, Mask]], dict[str, Strings]]:
+        """Return what is known of each of some rows, none of which shares its node."""
+        known = {name: (codes[rows], nulls[rows]) for name, (codes, nulls) in self.context.items()}
+        return known, {name: strings[rows] for name, strings in self.context_texts.items()}
 
     def _begin(
         self, front: _Front, number: int, column: ColumnLayout
@@ -216,16 +250,20 @@ class Walk:
         if states is not None and self.automata is not None:
             states = self.automata[number].advance(place, states, part.chosen)
         ended = place == len(column.sizes) - 1
-        if ended and column.column.name in self.fingerprints:
+        if ended and last >= self._given and column.column.name in self.fingerprints:
             self._renew(number, cache, symbols, random)
         if ended and self.guide is not None:
             cells = column.decode(symbols[:, column.first : front.position])
             known = known | {column.column.name: (cells.codes, cells.nulls)}
             if cells.texts is not None:
                 texts = texts | {column.column.name: cells.texts}
+        rows = front.rows if part.rows is None else front.rows[part.rows]
+        if self._apart and last == self._given - 1:
+            context, strings = self._context_of(rows[np.argsort(part.node)])
+            known, texts = known | context, texts | strings
         return _Front(
             position=front.position,
-            rows=front.rows if part.rows is None else front.rows[part.rows],
+            rows=rows,
             node=part.node,
             cache=cache,
             symbols=symbols,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from synthtab.batch import Batch, Mask
 from synthtab.errors import DataError, UsageError
 from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
-from synthtab.generate.guide import LEVELS, Guide, Level
+from synthtab.generate.guide import LEVELS, Given, Guide, Level
 from synthtab.generate.model import ModelConfig, new_network
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
@@ -107,12 +108,17 @@ class RowGenerator:
         seed: int | torch.Generator = 0,
         temperature: float = 1.0,
         progress: RowProgress | None = None,
+        given: Given | None = None,
+        columns: int | None = None,
     ) -> Drawn:
         """Draw rows: the same seed gives the same rows, on one machine.
 
         ``free`` masks nothing, ``grammar`` what no value of the column looks like, ``solver`` also
         what ``guide`` forbids. A ``temperature`` below 1 makes likely values likelier. ``progress``
-        is told how many rows are done, of how many. Raises UsageError for arguments out of range.
+        is told how many rows are done, of how many. ``given`` holds what is known of each row: its
+        columns are the first ones of the layout, and are copied. With ``columns`` only so many of
+        the layout's columns are written; the others come out as whatever their first symbol means.
+        Raises UsageError for arguments out of range, DataError for given cells the layout lacks.
         """
         if rows < 1:
             raise UsageError(f"{rows} rows were asked for; at least 1 can be drawn")
@@ -130,9 +136,28 @@ class RowGenerator:
             guide if level == "solver" else None,
             temperature,
             self.fingerprints,
+            **self._beginning(given),
+            length=None
+            if columns is None
+            else sum(len(c.sizes) for c in self.layout.columns[:columns]),
         )
         with torch.inference_mode():
             return self._assemble(walk.draw(rows, random, progress))
+
+    def _beginning(self, given: Given | None) -> dict[str, Any]:
+        """Return what a walk is told of rows that have begun."""
+        if given is None:
+            return {}
+        first = self.layout.columns[: len(given.columns.columns)]
+        names = tuple(c.column.name for c in first)
+        if names != given.columns.columns:
+            raise UsageError(f"rows begin with {names}, and {given.columns.columns} are given")
+        symbols = Layout(first).encode(given.columns) if first else None
+        texts = {
+            name: np.where(given.known[name][1], "", given.pool[given.known[name][0]])
+            for name in given.texts
+        }
+        return {"given": symbols, "context": given.known, "context_texts": texts}
 
     def save(self, directory: Path) -> None:
         """Write the generator's files into an existing directory."""

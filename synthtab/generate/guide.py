@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.batch import Codes, Mask
+from synthtab.batch import Batch, Codes, Mask
 from synthtab.solver.feasible import Feasible
 
 Level = Literal["free", "grammar", "solver"]
 LEVELS: tuple[Level, ...] = ("free", "grammar", "solver")
 
 Known = Mapping[str, tuple[Codes, Mask]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of each of some rows before it is written.
+
+    ``columns``: a batch of the columns the rows begin with; the network reads them. ``known``:
+    exact codes and nulls (rows,) of other columns by name, for the guide alone; ``pool`` has the
+    strings of those that are text, named in ``texts``.
+    """
+
+    columns: Batch
+    known: Known = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    pool: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def take(self, rows: NDArray[np.int64]) -> Given:
+        """Return what is known of the rows picked by index."""
+        known = {name: (codes[rows], nulls[rows]) for name, (codes, nulls) in self.known.items()}
+        return Given(self.columns.take(rows), known, self.texts, self.pool)
 
 
 class Guide(Protocol):

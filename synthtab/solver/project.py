@@ -53,6 +53,8 @@ def compile_plan(
     domains: Mapping[str, tuple[int, int]] | None = None,
     order: Sequence[str] | None = None,
     sizes: Mapping[str, int] | None = None,
+    given: Sequence[str] = (),
+    last: Sequence[str] = (),
     budget_s: float = 10.0,
 ) -> Plan:
     """Compile the row rules of ``table``.
@@ -60,6 +62,8 @@ def compile_plan(
     ``domains`` narrows columns' ranges (codes, inclusive); ``order`` fixes the order of decoding
     (all columns, once each), otherwise it is chosen, with ``sizes`` (distinct values per column) if
     given; ``budget_s`` is the solver's time for each connected component of rules, in seconds.
+    The columns in ``given`` are known beforehand and come first, nothing is compiled for them;
+    those in ``last`` are never decoded: some value of theirs has to be left.
 
     Where the solver gives up, the Plan says so for the columns concerned and allows more than the
     rules do there, never less. Raises InfeasibleError when no row at all satisfies the rules.
@@ -67,11 +71,13 @@ def compile_plan(
     backend = SmtBackend(table, dict(domains or {}))
     parts = components(backend)
     chosen = tuple(order) if order is not None else column_order(table, backend, sizes)
+    ends = {*given, *last}
+    chosen = (*given, *(c for c in chosen if c not in ends), *last)
     if sorted(chosen) != sorted(table.column_names):
         raise ValueError(f"order {chosen} is not a permutation of {table.column_names}")
     steps: dict[str, Step] = {}
     for component in parts:
-        steps |= _project(table, backend, component, chosen, Deadline(budget_s))
+        steps |= _project(table, backend, component, chosen, len(given), Deadline(budget_s))
     ranges = all_ranges(backend)
     big = any(not fits_int64(s.formula, ranges) for s in steps.values())
     return Plan(
@@ -87,14 +93,16 @@ def _project(
     backend: SmtBackend,
     component: Component,
     order: Sequence[str],
+    given: int,
     deadline: Deadline,
 ) -> dict[str, Step]:
     columns = [c for c in order if c in component.columns]
+    first = sum(c in component.columns for c in order[:given])
     ready = {h.name: max(columns.index(c) for c in h.inputs) for h in component.hidden}
     current = flatten([*component.conjuncts, *component.background(backend)])
     reason: str | None = None
     steps: dict[str, Step] = {}
-    for at in range(len(columns) - 1, -1, -1):
+    for at in range(len(columns) - 1, first - 1, -1):
         column = columns[at]
         known_now = [h for h in component.hidden if ready[h.name] == at]
         steps[column] = _step(table, backend, column, current, known_now, reason, deadline)

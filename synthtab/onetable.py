@@ -1,0 +1,332 @@
+"""One table whose rules are about single rows and keys: fit, sample, save and load. Wiring only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from synthtab.assess.compliance import Compliance, compliance, valid_rows
+from synthtab.batch import Batch
+from synthtab.draw import Counts, Mode, RowProgress, draw_rows
+from synthtab.errors import DataError, RuleViolationError, SavedModelError, UsageError
+from synthtab.files import read_batch
+from synthtab.frames import decode_frame, encode_frame
+from synthtab.generate.generator import GeneratorConfig, RowGenerator
+from synthtab.generate.train import ProgressHook, Trained
+from synthtab.ir import nodes
+from synthtab.keys import Sequence, surrogate_keys
+from synthtab.lang.model import Model
+from synthtab.schema import BooleanType, EnumType, TextType, domain
+from synthtab.solver.plan import Plan
+from synthtab.solver.project import compile_plan
+from synthtab.solver.repair import repair
+from synthtab.store import read_manifest, save_directory
+
+Violations = Literal["error", "drop", "repair"]
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What fitting met: rows read and used, rows that break each rule, cells repaired, training."""
+
+    rows_read: int
+    rows_used: int
+    violated: Mapping[str, int]
+    violations: str
+    cells_repaired: int
+    seed: int
+    trained: Trained | None = None
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> FitReport:
+        """Return the report that ``dataclasses.asdict`` and JSON made ``facts`` of."""
+        trained = facts["trained"]
+        if trained is not None:
+            trained = Trained(**{**trained, "position_loss": tuple(trained["position_loss"])})
+        return cls(**{**facts, "trained": trained})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Sampled rows and what became of every row drawn for them."""
+
+    frame: pd.DataFrame
+    mode: Mode
+    seed: int
+    counts: Counts
+
+
+class OneTable:
+    """Learns one table and writes rows like it that satisfy its rules."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        config: GeneratorConfig | None = None,
+        solver_budget_s: float = 10.0,
+    ) -> None:
+        self.model = model
+        self.table = model.table()
+        self._hard_table = _enforced(self.table)
+        self._config = config or GeneratorConfig()
+        self._budget = solver_budget_s
+        self._generator: RowGenerator | None = None
+        self._plan: Plan | None = None
+        self._sequences: tuple[Sequence, ...] = ()
+        self.report: FitReport | None = None
+
+    # Fitting.
+
+    def fit(
+        self,
+        data: pd.DataFrame | str | Path,
+        *,
+        violations: Violations = "error",
+        seed: int = 0,
+        progress: ProgressHook | None = None,
+    ) -> OneTable:
+        """Learn from a DataFrame, or a CSV or Parquet file; return self.
+
+        Real rows that break rules are an error, are dropped, or are repaired first, as
+        ``violations`` says; :attr:`report` counts them by rule. ``progress`` is told how far
+        training is.
+
+        Raises DataError where the data do not fit the columns, RuleViolationError as above,
+        InfeasibleError where the rules contradict each other, and UsageError where the table has
+        rules across rows or tables, which rows cannot be made to keep yet.
+        """
+        if violations not in ("error", "drop", "repair"):
+            raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
+        columns = self.table.columns
+        whole = (
+            encode_frame(columns, data)
+            if isinstance(data, pd.DataFrame)
+            else read_batch(data, columns)
+        )
+        if len(whole) == 0:
+            raise DataError(f"there are no rows to learn table {self.table.name!r} from")
+        batch, broken, cells = self._lawful(whole, violations, seed)
+        sequences = surrogate_keys(self._hard_table, batch)
+        learned = [c for c in columns if c.name not in {s.column for s in sequences}]
+        domains, sizes = _seen(self.table, batch)
+        plan = compile_plan(self._hard_table, domains=domains, sizes=sizes, budget_s=self._budget)
+        names = {c.name for c in learned}
+        generator = RowGenerator.fit(
+            learned,
+            [c for c in plan.order if c in names],
+            {c: plan.domains[c] for c in names},
+            batch.select([c.name for c in learned]),
+            config=self._config,
+            seed=seed,
+            progress=progress,
+        )
+        self._generator, self._plan, self._sequences = generator, plan, sequences
+        self.report = FitReport(
+            len(whole), len(batch), broken, violations, cells, seed, generator.trained
+        )
+        return self
+
+    def _lawful(
+        self, batch: Batch, violations: Violations, seed: int
+    ) -> tuple[Batch, dict[str, int], int]:
+        """Return rows that break nothing, how many broke each rule, how many cells were mended."""
+        found = compliance(self._hard_table, batch)
+        broken = {r.name: r.violated for r in found.broken}
+        if not broken:
+            return batch, {}, 0
+        if violations == "error":
+            raise RuleViolationError(_complain(self._hard_table, found))
+        cells = 0
+        if violations == "repair":
+            mended = repair(self._hard_table, batch, rng=np.random.default_rng(seed))
+            cells, batch = int(mended.changed.sum()), mended.batch
+        batch = batch.take(valid_rows(self._hard_table, batch))
+        if len(batch) == 0:
+            raise RuleViolationError(
+                f"no row is left: all rows of the data break {', '.join(broken)}; "
+                "check the rules against the data with 'rulecheck validate'"
+            )
+        return batch, broken, cells
+
+    # Sampling.
+
+    def sample(
+        self,
+        n: int,
+        *,
+        mode: Mode = "solver+weighted",
+        seed: int | None = None,
+        progress: RowProgress | None = None,
+    ) -> pd.DataFrame:
+        """Return ``n`` synthetic rows; see :meth:`sample_report` for what became of rows drawn.
+
+        Without a ``seed`` every call gives other rows. In every mode but ``free`` and ``grammar``
+        no row breaks a rule. Raises InfeasibleError, naming the rules, where ``n`` rows cannot be
+        had.
+        """
+        return self.sample_report(n, mode=mode, seed=seed, progress=progress).frame
+
+    def sample_report(
+        self,
+        n: int,
+        *,
+        mode: Mode = "solver+weighted",
+        seed: int | None = None,
+        progress: RowProgress | None = None,
+    ) -> Sample:
+        """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
+        generator, plan = self._fitted()
+        chosen = secrets.randbits(32) if seed is None else seed
+        numbered = {s.column: s.codes(n) for s in self._sequences} if n > 0 else {}
+        batch, counts = draw_rows(
+            self._hard_table, generator, plan, n, mode=mode, seed=chosen, progress=progress
+        )
+        whole = _with_columns(self.table, batch, numbered)
+        return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
+
+    def rows_at(self, scale: float | Mapping[str, int]) -> int:
+        """Return how many rows a scale asks for: a multiple of those learned, or a number."""
+        if isinstance(scale, Mapping):
+            unknown = [n for n in scale if n != self.table.name]
+            if unknown:
+                raise UsageError(
+                    f"there is no table `{unknown[0]}`; the model has `{self.table.name}`"
+                )
+            return scale[self.table.name] if scale else self.rows_at(1.0)
+        if not scale > 0:
+            raise UsageError(f"the scale {scale} is not above 0; 1.0 gives as many rows as learned")
+        self._fitted()
+        assert self.report is not None
+        return max(1, round(self.report.rows_used * scale))
+
+    @property
+    def unenforced(self) -> tuple[str, ...]:
+        """The soft rules by name: learned like everything else, not enforced."""
+        return tuple(r.name for r in self.table.table_rules)
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled rules the model decodes under."""
+        return self._fitted()[1]
+
+    def with_model(self, model: Model) -> OneTable:
+        """Return a copy that decodes under other rules over the same columns: no new training."""
+        generator, plan = self._fitted()
+        table = model.table()
+        if table.columns != self.table.columns:
+            raise UsageError(
+                "the columns of the new rules differ from those the model was trained on; "
+                "rules may change after training, columns may not"
+            )
+        copy = OneTable(model, config=self._config, solver_budget_s=self._budget)
+        copy._generator, copy.report = generator, self.report
+        copy._sequences = self._sequences
+        copy._plan = compile_plan(
+            copy._hard_table, domains=plan.domains, order=plan.order, budget_s=self._budget
+        )
+        return copy
+
+    # Saving.
+
+    def save(self, path: str | Path) -> None:
+        """Save to a directory (JSON and safetensors), replacing a model that is there."""
+        generator, plan = self._fitted()
+        assert self.report is not None  # made together with the generator
+
+        def write(folder: Path) -> None:
+            (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
+            generator.save(folder)
+
+        facts = {
+            "order": list(plan.order),
+            "domains": {c: list(v) for c, v in plan.domains.items()},
+            "sequences": [asdict(s) for s in self._sequences],
+            "report": asdict(self.report),
+        }
+        save_directory(path, facts, write)
+
+    @classmethod
+    def load(cls, path: str | Path) -> OneTable:
+        """Load a saved model; SavedModelError says what is wrong where it cannot be."""
+        facts = read_manifest(path)
+        folder = Path(path)
+        loaded = cls(Model.load(folder / "model.rules"))
+        try:
+            loaded._sequences = tuple(Sequence(**s) for s in facts["sequences"])
+            loaded._plan = compile_plan(
+                loaded.table,
+                domains={c: (lo, hi) for c, (lo, hi) in facts["domains"].items()},
+                order=facts["order"],
+            )
+            loaded.report = FitReport.from_json(facts["report"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SavedModelError(f"{folder}: the manifest lacks or garbles {error}") from error
+        loaded._generator = RowGenerator.load(folder)
+        return loaded
+
+    def _fitted(self) -> tuple[RowGenerator, Plan]:
+        if self._generator is None or self._plan is None:
+            raise UsageError("this Synthesizer has learned nothing yet: call fit() or load()")
+        return self._generator, self._plan
+
+
+def _enforced(table: nodes.Table) -> nodes.Table:
+    """Return the table with the rules that rows are made to keep: keys, and hard ones on one row.
+
+    Raises UsageError naming the other hard rules: rows cannot be made to keep them yet.
+    """
+    names = ", ".join(f"`{rule.name}`" for rule in table.table_rules if rule.share is None)
+    if names:
+        raise UsageError(
+            f"table `{table.name}` has rules that are checked, not generated yet: {names}; rules "
+            "across rows and tables can be left to 'rulecheck validate' in a file of their own"
+        )
+    return replace(table, rules=(*table.row_rules, *table.unique_rules))
+
+
+def _complain(table: nodes.Table, found: Compliance) -> str:
+    lines = [
+        f"{found.rows - found.valid:,} of {found.rows:,} real rows of table {table.name!r} "
+        "break its rules:"
+    ]
+    for rule in found.broken:
+        rows = ", ".join(map(str, rule.examples))
+        more = ", ..." if rule.violated > len(rule.examples) else ""
+        lines.append(f"  {rule.name}: {rule.violated:,} rows ({rows}{more})")
+    lines.append("drop them (violations='drop'), repair them ('repair'), or correct the rules")
+    return "\n".join(lines)
+
+
+def _seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
+    """Return, per column, the range of codes to decode within and the number of distinct ones.
+
+    Enums and booleans keep all they declare; what is ordered keeps to what was seen.
+    """
+    domains, sizes = {}, {}
+    for column in table.columns:
+        codes, nulls = batch.column(column.name)
+        present = np.unique(codes[~nulls])
+        sizes[column.name] = len(present) + bool(nulls.any())
+        lo, hi = domain(column)
+        if not isinstance(column.type, EnumType | BooleanType | TextType):
+            lo, hi = (int(present[0]), int(present[-1])) if len(present) else (lo, lo)
+        domains[column.name] = (lo, hi)
+    return domains, sizes
+
+
+def _with_columns(table: nodes.Table, batch: Batch, numbered: Mapping[str, np.ndarray]) -> Batch:
+    codes = np.zeros((len(batch), len(table.columns)), dtype=np.int64)
+    nulls = np.zeros(codes.shape, dtype=bool)
+    for at, name in enumerate(table.column_names):
+        if name in numbered:
+            codes[:, at] = numbered[name]
+        else:
+            codes[:, at], nulls[:, at] = batch.column(name)
+    return Batch(table.column_names, codes, nulls, batch.pool)

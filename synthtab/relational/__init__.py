@@ -1,0 +1,1 @@
+"""Whole models: tables that refer to each other, learned and written in order."""

@@ -1,0 +1,258 @@
+"""A whole model, learned and written: all tables in their order, then what only all can settle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthtab.backends.context import Context
+from synthtab.batch import Batch, Mask
+from synthtab.draw import Method
+from synthtab.errors import InfeasibleError, UsageError
+from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.train import Progress
+from synthtab.ir import nodes
+from synthtab.relational.company import Links, There
+from synthtab.relational.numbering import Made, made_up, numbered
+from synthtab.relational.picking import spread
+from synthtab.relational.reading import Rows
+from synthtab.relational.structure import Home, Structure, structure
+from synthtab.relational.tablemodel import TableModel, fit_table
+from synthtab.relational.views import count_column, views
+from synthtab.relational.writing import Task, Written, write
+from synthtab.schema import TextType, domain
+
+ROUNDS = 20
+"""How often numbers of children are changed to reach a total."""
+
+FitProgress = Callable[[str, int, int, Progress], None]
+"""Is told the table, its number, how many there are, and how far its training is."""
+SampleProgress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, of how much."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A fitted model: one :class:`TableModel` per table, in the order they are written."""
+
+    whole: Structure
+    models: Mapping[str, TableModel]
+    made: Mapping[str, Made]
+
+    @property
+    def tables(self) -> tuple[nodes.Table, ...]:
+        """The tables as declared, in the order they are written."""
+        return tuple(home.table for home in self.whole.homes.values())
+
+
+def fit_database(
+    tables: Sequence[nodes.Table],
+    batches: Mapping[str, Batch],
+    *,
+    config: GeneratorConfig,
+    seed: int = 0,
+    budget_s: float = 10.0,
+    progress: FitProgress | None = None,
+) -> Database:
+    """Learn all tables of a model from their real rows, which keep all hard rules."""
+    whole = structure(tables)
+    context = Context(tables, batches)
+    made = {name: made_up(home, batches[name]) for name, home in whole.homes.items()}
+    seen = views(whole, {name: m.columns for name, m in made.items()})
+    models = {}
+    for number, (name, view) in enumerate(seen.items()):
+        models[name] = fit_table(
+            view,
+            whole,
+            context,
+            made[name].columns,
+            config=config,
+            seed=seed + number,
+            budget_s=budget_s,
+            progress=None if progress is None else _named(progress, name, number, len(seen)),
+        )
+    return Database(whole, models, made)
+
+
+def _named(
+    progress: FitProgress, name: str, number: int, tables: int
+) -> Callable[[Progress], None]:
+    return lambda at: progress(name, number, tables, at)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """All tables' rows as they were written, before anything is mended, and what became of them."""
+
+    batches: Mapping[str, Batch]
+    written: Mapping[str, Written]
+
+
+def write_database(
+    database: Database,
+    sizes: Mapping[str, int],
+    method: Method,
+    rng: np.random.Generator,
+    progress: SampleProgress | None = None,
+) -> Drawn:
+    """Write all tables.
+
+    ``sizes`` has the numbers of rows asked for, of tables without a lead at least; elsewhere they
+    follow from the parents.
+    """
+    batches: dict[str, Batch] = {}
+    written: dict[str, Written] = {}
+    links: dict[tuple[str, nodes.ReferenceRule], Rows] = {}
+    orders: dict[str, Rows] = {}
+    for name, home in database.whole.homes.items():
+        parents = Parents(database, written, batches, orders)
+        made = write(
+            database.models[name],
+            parents.task(home, sizes.get(name), rng),
+            There(batches, Links(links)),
+            method,
+            rng,
+            None if progress is None else _step(progress, f"writing {name}"),
+        )
+        orders[name], batches[name] = numbered(home, database.made[name], made.batch)
+        written[name] = made
+        links |= {(name, rule): rows[orders[name]] for rule, rows in made.links.items()}
+    return Drawn(_late(database, batches, rng), written)
+
+
+def _step(progress: SampleProgress, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(what, done, total)
+
+
+def _late(
+    database: Database, batches: Mapping[str, Batch], rng: np.random.Generator
+) -> dict[str, Batch]:
+    """Set the references that had to wait until all rows are there."""
+    made = dict(batches)
+    for name, home in database.whole.homes.items():
+        for rule in home.late:
+            if rule.share is None:
+                late = database.models[name].late[rule]
+                made[name] = late.applied(made[name], made[rule.parent], name == rule.parent, rng)
+    return made
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Tables that are written, and how many children their rows are to have.
+
+    ``orders`` says in which order the rows of each were put when they were numbered.
+    """
+
+    database: Database
+    written: Mapping[str, Written]
+    batches: Mapping[str, Batch]
+    orders: Mapping[str, Rows]
+
+    def task(self, home: Home, asked: int | None, rng: np.random.Generator) -> Task:
+        """Return what is to be written of a table: for which parents, and how many each.
+
+        Raises InfeasibleError where ``asked`` rows are more, or fewer, than parents can have.
+        """
+        name = home.table.name
+        if home.lead is None:
+            number = asked or 0
+            parents, each = np.full(number, -1), np.ones(number, dtype=np.int64)
+        else:
+            each = self._children(name, home.lead, asked, rng)
+            each = np.where(self._eligible(home, home.lead), each, 0)
+            if asked is not None and int(each.sum()) != asked:
+                raise InfeasibleError(
+                    f"table `{name}` cannot have {asked:,} rows: the {len(each):,} rows of "
+                    f"`{home.lead.parent}` it comes by can have {int(each.sum()):,}; ask for other "
+                    f"numbers of both"
+                )
+            parents = np.arange(len(each))
+        total = int(each.sum())
+        slots = {
+            rule: np.where(self._eligible(home, rule), self._children(name, rule, total, rng), -1)
+            for rule in home.others
+        }
+        return Task(parents, each, slots)
+
+    def _eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
+        """Say which rows of a parent may be referred to at all.
+
+        The child's column may hold less than the parent's key does, and rules of the child may
+        speak of the parent alone.
+        """
+        batch = self.batches[rule.parent]
+        allowed = np.ones(len(batch), dtype=bool)
+        for own, other in zip(rule.columns, rule.parent_columns, strict=True):
+            column = home.table.column(own)
+            if not isinstance(column.type, TextType):
+                lo, hi = domain(column)
+                codes, nulls = batch.column(other)
+                allowed &= ~nulls & (codes >= lo) & (codes <= hi)
+        fits = [f for f in self.database.models[home.table.name].view.fits if f.reference == rule]
+        if fits:
+            tables = [t for t in self.database.tables if t.name in self.batches]
+            context = Context(tables, self.batches)
+            for fit in fits:
+                allowed &= ~context.truth(rule.parent, fit.condition)[1]
+        return allowed
+
+    def _children(
+        self, name: str, rule: nodes.ReferenceRule, total: int | None, rng: np.random.Generator
+    ) -> Rows:
+        """Return how many rows of a table each row of a parent is to have, ``total`` in all.
+
+        Without a total they are brought to what the real ratio of the two tables suggests: sums of
+        few numbers drawn one by one vary a good deal.
+        """
+        column = count_column(name, rule)
+        parent, order = self.written[rule.parent], self.orders[rule.parent]
+        model = self.database.models[rule.parent]
+        drawn = parent.counts[column]
+        if total is None:
+            rows = self.database.models[name].rows
+            total = round(rows * len(drawn) / max(1, model.rows))
+        most = np.full(len(drawn), model.plan.domains[column][1])
+        now = drawn
+        for _ in range(ROUNDS):
+            changed = spread(now, total, most, rng)
+            lawful = parent.allows(column, changed)
+            now = np.where(lawful, changed, now)
+            if int(now.sum()) == total:
+                break
+        return now[order]
+
+
+def rows_asked(database: Database, scale: float | Mapping[str, int]) -> dict[str, int]:
+    """Return the numbers of rows to write: a multiple of the real ones, or as asked by table.
+
+    A table that is not named has as many rows as there were, or, where it has a lead, as many as
+    its parents come to have. Raises UsageError for an unknown table, a scale or a number below 0.
+    """
+    models = database.models
+    asked: Mapping[str, int] = {}
+    factor = 1.0
+    if isinstance(scale, Mapping):
+        unknown = [name for name in scale if name not in models]
+        if unknown:
+            raise UsageError(
+                f"there is no table `{unknown[0]}`; the tables are "
+                + ", ".join(f"`{n}`" for n in models)
+            )
+        bad = {n: rows for n, rows in scale.items() if rows < 0}
+        if bad:
+            name, rows = next(iter(bad.items()))
+            raise UsageError(f"table `{name}` cannot have {rows} rows; ask for 0 or more")
+        asked = scale
+    else:
+        if not scale > 0:
+            raise UsageError(f"the scale {scale} is not above 0; 1.0 gives as many rows as learned")
+        factor = float(scale)
+    sizes = {
+        name: max(1, round(model.rows * factor)) if model.rows else 0
+        for name, model in models.items()
+        if model.view.home.lead is None
+    }
+    return sizes | dict(asked)

@@ -1,0 +1,212 @@
+"""What is known of a row before it is written: columns of its context, and how they come about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from synthtab.ir import nodes
+from synthtab.ir.bounds import bounds
+from synthtab.ir.context import PREFIX
+from synthtab.ir.lowered import Days, Flag, Number, Ticks
+from synthtab.ir.normalise import lower_term
+from synthtab.ir.walk import rebuild
+from synthtab.schema import (
+    BooleanType,
+    Column,
+    ColumnType,
+    DatetimeType,
+    DateType,
+    DecimalType,
+    IntegerType,
+    domain,
+)
+
+FARTHEST = 10**17
+"""The greatest code that a figure kept while siblings are written may reach."""
+
+
+class BeyondError(Exception):
+    """A rule says what cannot be known while a row is written: it is mended afterwards."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A column of the row that a chain of references leads to."""
+
+    steps: tuple[nodes.ReferenceRule, ...]
+    column: str
+
+
+@dataclass(frozen=True)
+class Before:
+    """A term's value in the sibling before; NULL in the first one."""
+
+    term: nodes.Term
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """A figure of ``term`` over the siblings before; of none, a sum is 0 and the others NULL."""
+
+    function: Literal["sum", "min", "max"]
+    term: nodes.Term
+
+
+@dataclass(frozen=True)
+class Place:
+    """The row's number among its siblings, from 1."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many siblings there are in all, the row included."""
+
+
+@dataclass(frozen=True)
+class ToCome:
+    """How many siblings come after the row."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What the siblings to come may yet add to a figure: any number between bounds."""
+
+    term: nodes.Term
+
+
+@dataclass(frozen=True)
+class Exempt:
+    """Whether the row need not keep a soft rule: drawn as often as real rows break it."""
+
+    rule: str
+
+
+Hidden = Exempt | Parent | Before | SoFar | Place | Size | ToCome | Rest
+STAGED = (Before, SoFar)
+"""What is known only once the siblings before are written."""
+
+
+class Hiding:
+    """Puts columns in the place of what is known beforehand, for one table."""
+
+    def __init__(self, table: nodes.Table) -> None:
+        self.own = table
+        self.hidden: dict[str, Hidden] = {}
+        self._columns: dict[Hidden, Column] = {}
+        self.extra: list[nodes.RowRule] = []
+
+    @property
+    def table(self) -> nodes.Table:
+        """The table with its hidden columns."""
+        columns = (*self._columns.values(), *self.own.columns)
+        return nodes.Table(self.own.name, columns, span=self.own.span)
+
+    def hide(self, what: Hidden, like: Column | ColumnType) -> nodes.ColumnRef:
+        """Return the column that holds ``what``."""
+        if what not in self._columns:
+            name = f"{PREFIX}{len(self._columns)}"
+            column = like if isinstance(like, Column) else Column(name, like)
+            optional = column.optional or isinstance(what, Parent | Before)
+            optional |= isinstance(what, SoFar) and what.function != "sum"
+            self._columns[what] = Column(name, column.type, optional, column.lo, column.hi)
+            self.hidden[name] = what
+        return nodes.ColumnRef(self._columns[what].name)
+
+    def kind(self, term: nodes.Term) -> Column:
+        """Return a column that can hold a term's values exactly, with their bounds."""
+        table = self.table
+        if isinstance(term, nodes.ColumnRef):
+            return table.column(term.name)
+        found = lower_term(term, table)
+        match found:
+            case Number(inner, denominator):
+                kind: ColumnType = IntegerType()
+                if denominator > 1:
+                    scale = len(str(denominator)) - 1
+                    if denominator != 10**scale or scale > 17:
+                        raise BeyondError
+                    kind = DecimalType(18, scale)
+            case Days(inner):
+                kind = DateType()
+            case Ticks(inner, resolution):
+                kind = DatetimeType(resolution)
+            case Flag(inner):
+                kind = BooleanType()
+            case _:
+                raise BeyondError
+        lo, hi = bounds(inner, {c.name: domain(c) for c in table.columns})
+        return Column("", kind, True, max(lo, -FARTHEST), min(hi, FARTHEST))
+
+    # Figures over siblings.
+
+    def total(self, term: nodes.Term) -> nodes.Term:
+        """Return a sum over all siblings: over those before, the row, and those to come."""
+        column = self.kind(term)
+        so_far = nodes.Add(self._so_far("sum", term, column), term)
+        return nodes.Add(so_far, self._rest(term, column))
+
+    def first(self, term: nodes.Term) -> nodes.Term:
+        """Return the term's value in the first sibling."""
+        column = self.kind(term)
+        first = nodes.Compare("=", self.place(), nodes.Literal(1))
+        return nodes.Case(((first, term),), self._so_far("min", term, column))
+
+    def exempt(self, rule: str) -> nodes.ColumnRef:
+        """Return the column that says whether a row need not keep a soft rule."""
+        return self.hide(Exempt(rule), Column("", BooleanType()))
+
+    def greatest_before(self, term: nodes.Term) -> nodes.ColumnRef:
+        """Return the column of the greatest value in the siblings before."""
+        return self._so_far("max", term, self.kind(term))
+
+    def before(self, term: nodes.Term) -> nodes.ColumnRef:
+        """Return the column of the term's value in the sibling before."""
+        return self.hide(Before(term), self.kind(term))
+
+    def place(self) -> nodes.ColumnRef:
+        """Return the column of the row's number among its siblings."""
+        return self.hide(Place(), Column("", IntegerType(), lo=1, hi=FARTHEST))
+
+    def size(self) -> nodes.ColumnRef:
+        """Return the column of the number of siblings."""
+        return self.hide(Size(), Column("", IntegerType(), lo=0, hi=FARTHEST))
+
+    def _so_far(
+        self, function: Literal["sum", "min", "max"], term: nodes.Term, column: Column
+    ) -> nodes.ColumnRef:
+        if function == "sum":
+            column = Column("", column.type, lo=-FARTHEST, hi=FARTHEST)
+        return self.hide(SoFar(function, term), column)
+
+    def _rest(self, term: nodes.Term, column: Column) -> nodes.ColumnRef:
+        what = Rest(term)
+        known = what in self._columns
+        rest = self.hide(what, Column("", column.type, lo=-FARTHEST, hi=FARTHEST))
+        if not known:
+            left = self.hide(ToCome(), Column("", IntegerType(), lo=0, hi=FARTHEST))
+            lo, hi = domain(column)
+            for op, bound in ((">=", min(lo, 0)), ("<=", max(hi, 0))):
+                most = nodes.Multiply(_literal(column.type, bound), left)
+                self.extra.append(
+                    nodes.RowRule(f"{rest.name}{op}", nodes.Compare(op, rest, most))  # type: ignore[arg-type]
+                )
+        return rest
+
+
+def _literal(kind: ColumnType, code: int) -> nodes.Literal:
+    if isinstance(kind, DecimalType):
+        return nodes.Literal(Decimal(code).scaleb(-kind.scale))
+    return nodes.Literal(code)
+
+
+def rewritten(node: Any, change: Callable[[Any], Any | None]) -> Any:
+    """Return the node with ``change`` made wherever it returns something, from the top down."""
+
+    def visit(inner: Any) -> Any:
+        made = change(inner)
+        return rebuild(inner, visit) if made is None else made
+
+    return visit(node)

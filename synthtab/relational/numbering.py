@@ -1,0 +1,106 @@
+"""What is made up once a table's rows are there: its own keys, in the order rules ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthtab.batch import Batch
+from synthtab.ir import nodes
+from synthtab.ir.walk import columns_of, descendants
+from synthtab.keys import Sequence
+from synthtab.relational.reading import Rows
+from synthtab.relational.structure import Home
+from synthtab.schema import IntegerType, domain
+
+
+@dataclass(frozen=True)
+class Made:
+    """The columns of a table whose values are made up: integer keys, numbered from somewhere."""
+
+    sequences: tuple[Sequence, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Their names."""
+        return frozenset(s.column for s in self.sequences)
+
+
+def made_up(home: Home, batch: Batch) -> Made:
+    """Return what is made up in a table: integers that are unique on their own and mean nothing.
+
+    Those that rules on one row, or rules of siblings, speak of are left to be written, but for
+    rules that number all rows or put them in order.
+    """
+    table, found = home.table, {}
+    late = {c for r in home.late for c in r.columns}
+    spoken = _spoken_of(table, late)
+    for rule in table.unique_rules:
+        name = rule.columns[0]
+        column = table.column(name)
+        if len(rule.columns) > 1 or name in home.placed | spoken or column.optional:
+            continue
+        if isinstance(column.type, IntegerType) and name not in found:
+            lo, hi = domain(column)
+            codes = batch.column(name)[0]
+            seen = int(codes.min()) if len(batch) else max(lo, 1)
+            start = _start(table, name)
+            roomy = hi - seen >= 10 * len(batch)
+            found[name] = Sequence(
+                name, rule.name, start if start is not None else seen if roomy else lo, hi
+            )
+    return Made(tuple(found.values()))
+
+
+def numbered(home: Home, made: Made, batch: Batch) -> tuple[Rows, Batch]:
+    """Return the rows in the order of their numbers (as row numbers), and the batch with them."""
+    order = _in_order(home.table, made, batch)
+    codes, nulls = batch.codes[order].copy(), batch.nulls[order].copy()
+    for sequence in made.sequences:
+        at = batch.index(sequence.column)
+        codes[:, at] = sequence.codes(len(batch))
+        nulls[:, at] = False
+    return order, Batch(batch.columns, codes, nulls, batch.pool)
+
+
+def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:
+    """Return the columns that rules read for more than an order or a number of all rows.
+
+    Rules about references that wait are judged when numbers are there anyway.
+    """
+    found: set[str] = set()
+    for rule in table.rules:
+        if not isinstance(rule, nodes.RowRule) or rule.share is not None:
+            continue
+        if late & set(columns_of(rule.condition)):
+            continue
+        for node in descendants(rule.condition):
+            if isinstance(node, nodes.ColumnRef):
+                found.add(node.name)
+        if isinstance(rule.condition, nodes.GapFree) and not rule.condition.per:
+            found -= {getattr(rule.condition.operand, "name", "")}
+    return found
+
+
+def _start(table: nodes.Table, column: str) -> int | None:
+    """Return the first number of a column that numbers all rows without a gap."""
+    for rule in table.rules:
+        if isinstance(rule, nodes.RowRule) and isinstance(rule.condition, nodes.GapFree):
+            gap_free = rule.condition
+            if gap_free.operand == nodes.ColumnRef(column) and not gap_free.per:
+                return gap_free.start
+    return None
+
+
+def _in_order(table: nodes.Table, made: Made, batch: Batch) -> Rows:
+    """Return the rows so that what has to rise with a made-up number does."""
+    keys = []
+    for rule in table.rules:
+        if isinstance(rule, nodes.RowRule) and isinstance(rule.condition, nodes.Increasing):
+            rising = rule.condition
+            whole = not rising.per and set(rising.order) <= made.columns
+            if whole and isinstance(rising.operand, nodes.ColumnRef):
+                codes, nulls = batch.column(rising.operand.name)
+                keys += [codes, nulls]
+    return np.lexsort(keys) if keys else np.arange(len(batch))

@@ -1,0 +1,117 @@
+"""Which row of a table each new row refers to: one that looks as wanted, and still has room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from synthtab.relational.features import Symbols
+from synthtab.relational.reading import Rows
+
+
+def pick(
+    rows: int,
+    want: Sequence[Symbols],
+    have: Sequence[Symbols],
+    slots: Rows,
+    rng: np.random.Generator,
+) -> Rows:
+    """Return a row of the parent for each of ``rows`` new rows, (rows,) int64; -1 for none.
+
+    ``want`` and ``have`` are the features' symbols, the most telling first: of the new rows and of
+    the parent's. ``slots`` says how many children each parent is to have: -1 for none at all. As
+    many features as possible agree, and slots are taken before parents get more than planned.
+    """
+    found = np.full(rows, -1, dtype=np.int64)
+    supply = np.repeat(np.arange(len(slots)), np.maximum(slots, 0))
+    for agreed in range(len(want), -1, -1):
+        waiting = np.flatnonzero(found < 0)
+        if not len(waiting) or not len(supply):
+            break
+        mine, theirs = _keys(want[:agreed], have[:agreed], waiting, supply)
+        one, other = _matched(mine, theirs, rng)
+        found[waiting[one]] = supply[other]
+        supply = np.delete(supply, other)
+    open_ = np.flatnonzero(slots >= 0)
+    for agreed in range(len(want), -1, -1):
+        waiting = np.flatnonzero(found < 0)
+        if not len(waiting) or not len(open_):
+            break
+        mine, theirs = _keys(want[:agreed], have[:agreed], waiting, open_)
+        drawn = _any_of(mine, theirs, rng)
+        found[waiting] = np.where(drawn < 0, -1, open_[drawn])
+    return found
+
+
+def _keys(
+    want: Sequence[Symbols], have: Sequence[Symbols], rows: Rows, parents: Rows
+) -> tuple[Rows, Rows]:
+    """Return numbers that are equal where all features agree."""
+    mine, theirs = np.zeros(len(rows), dtype=np.int64), np.zeros(len(parents), dtype=np.int64)
+    for w, h in zip(want, have, strict=True):
+        both = np.concatenate([mine, theirs]) * 1_000 + np.concatenate([w[rows], h[parents]])
+        numbered = np.unique(both, return_inverse=True)[1]
+        mine, theirs = numbered[: len(rows)], numbered[len(rows) :]
+    return mine, theirs
+
+
+def _matched(mine: Rows, theirs: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Pair entries of equal keys off at random, each once; return the pairs' positions."""
+    one, first = _numbered(mine, rng)
+    other, second = _numbered(theirs, rng)
+    width = max(len(mine), len(theirs)) + 1
+    _, at, there = np.intersect1d(
+        mine[one] * width + first,
+        theirs[other] * width + second,
+        assume_unique=True,
+        return_indices=True,
+    )
+    return one[at], other[there]
+
+
+def _numbered(keys: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Return the entries in the order of their keys, and each one's number among its equals."""
+    order = np.lexsort([rng.random(len(keys)), keys])
+    ordered = keys[order]
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(new)
+    return order, np.arange(len(keys)) - np.repeat(starts, np.diff([*starts, len(keys)]))
+
+
+def _any_of(mine: Rows, theirs: Rows, rng: np.random.Generator) -> Rows:
+    """Draw for each of ``mine`` the position of an entry of ``theirs`` with its key, else -1."""
+    order = np.argsort(theirs, kind="stable")
+    ordered = theirs[order]
+    first = np.searchsorted(ordered, mine, side="left")
+    last = np.searchsorted(ordered, mine, side="right")
+    some = last > first
+    drawn = first + (rng.random(len(mine)) * (last - first)).astype(np.int64)
+    return np.where(some, order[np.minimum(drawn, len(order) - 1)], -1)
+
+
+def spread(slots: Rows, total: int, most: Rows, rng: np.random.Generator) -> Rows:
+    """Change numbers of children so that they add up to ``total``, as far as ``most`` allows.
+
+    Numbers are scaled and rounded at random, so that each keeps its expectation; rows that are to
+    have none keep none.
+    """
+    now = int(slots.sum())
+    if now == total or now == 0:
+        return slots
+    exact = slots * (total / now)
+    made = np.minimum(np.floor(exact + rng.random(len(slots))).astype(np.int64), most)
+    made = np.where((slots > 0) & (made == 0) & (most > 0) & (total >= now), 1, made)
+    for _ in range(64):
+        missing = total - int(made.sum())
+        if missing == 0:
+            break
+        movable = np.flatnonzero((made < most) & (slots > 0) if missing > 0 else made > 1)
+        if not len(movable):
+            movable = np.flatnonzero(made < most if missing > 0 else made > 0)
+        if not len(movable):
+            break
+        chosen = rng.permutation(movable)[: abs(missing)]
+        made[chosen] += 1 if missing > 0 else -1
+    return made

@@ -1,0 +1,154 @@
+"""What a generator is told of a row before it writes it, and how columns are written beside a base.
+
+``Reading`` lists the features of parents and siblings that tell something about the table's own
+columns. ``Relative`` columns (dates, mostly) are written as their distance from the sibling before
+or from a parent's column, which is what they go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthtab.batch import Batch, Codes, Mask
+from synthtab.ir import nodes
+from synthtab.ir.context import PREFIX
+from synthtab.relational.features import Feature, Symbols, feature_of, telling
+from synthtab.schema import Column, DatetimeType, DateType
+
+NUMBERS = Feature("number", edges=(*range(1, 11), 12, 15, 20, 30, 50, 100, 200, 500))
+"""Coarse symbols for a row's number among its siblings and for how many they are."""
+
+Rows = NDArray[np.int64]
+Steps = tuple[nodes.ReferenceRule, ...]
+
+
+@dataclass(frozen=True)
+class Read:
+    """One feature that is read.
+
+    ``kind`` says whose: of the row ``steps`` lead to (``parent``), of the sibling before
+    (``before``), or a number among siblings (``place``, ``size``).
+    """
+
+    kind: str
+    feature: Feature
+    steps: Steps = ()
+
+
+@dataclass(frozen=True)
+class Pick:
+    """How a further parent is picked: by features of its row, written before the row's own columns.
+
+    ``flag`` says that there may be none: NULL (symbol 0), a row (1), or a key of nobody (2).
+    """
+
+    reference: nodes.ReferenceRule
+    flag: bool
+    features: tuple[Feature, ...]
+
+
+@dataclass(frozen=True)
+class Relative:
+    """A column written as its distance from something.
+
+    That is the sibling before where ``before`` is set and there is one, else the column ``parent``
+    of the row that ``steps`` lead to, else ``fallback``.
+    """
+
+    column: str
+    before: bool
+    steps: Steps
+    parent: str | None
+    fallback: int
+
+
+@dataclass(frozen=True)
+class Company:
+    """The rows that rows come with, as row numbers (rows,), -1 for none.
+
+    ``links`` by reference; ``before`` the sibling before; ``place`` from 1 and ``size``.
+    """
+
+    links: Mapping[nodes.ReferenceRule, Rows]
+    before: Rows
+    place: Rows
+    size: Rows
+
+
+def read_name(number: int) -> str:
+    """Return the name of the column that holds a feature that is read."""
+    return f"{PREFIX}read {number}"
+
+
+def pick_names(number: int, pick: Pick) -> tuple[str, ...]:
+    """Return the names of a pick's columns: its flag, where it has one, and its features."""
+    flag = (f"{PREFIX}pick {number}?",) if pick.flag else ()
+    return (*flag, *(f"{PREFIX}pick {number}.{k}" for k in range(len(pick.features))))
+
+
+def cells(batch: Batch, column: str, rows: Rows) -> tuple[Codes, Mask]:
+    """Return a column's cells in some rows; NULL for row -1."""
+    codes, nulls = batch.column(column)
+    gone = rows < 0
+    if not len(codes):
+        return np.zeros(len(rows), dtype=np.int64), np.ones(len(rows), dtype=bool)
+    return np.where(gone, 0, codes[rows]), gone | nulls[rows]
+
+
+def feature_cells(feature: Feature, batch: Batch, rows: Rows) -> Symbols:
+    """Return a feature's symbols in some rows; NULL's for row -1."""
+    return feature.of(*cells(batch, feature.name, rows), batch.pool)
+
+
+def relative_of(
+    column: Column,
+    values: tuple[Codes, Mask],
+    before: Rows | None,
+    parents: Sequence[tuple[Steps, Column, tuple[Codes, Mask]]],
+) -> Relative | None:
+    """Return what a column is best written relative to; None where it varies least by itself.
+
+    ``before`` is given where siblings come in the order of this column.
+    """
+    if not isinstance(column.type, DateType | DatetimeType) and before is None:
+        return None
+    codes, nulls = values
+    if nulls.all():
+        return None
+    spread = float(np.std(codes[~nulls]))
+    best: tuple[float, Steps, str | None] = (0.8 * spread, (), None)
+    for steps, other, (theirs, missing) in parents:
+        both = ~nulls & ~missing
+        if other.type == column.type and both.sum() > 0.5 * (~nulls).sum():
+            apart = float(np.std((codes - theirs)[both]))
+            best = min(best, (apart, steps, other.name), key=lambda b: b[0])
+    if before is None and best[2] is None:
+        return None
+    fallback = int(np.median(codes[~nulls]))
+    return Relative(column.name, before is not None, best[1], best[2], fallback)
+
+
+def readings(
+    own: Sequence[Symbols], candidates: Sequence[tuple[Read, Symbols]]
+) -> tuple[Read, ...]:
+    """Return the features worth reading, those with few symbols first: rows then begin alike."""
+    chosen = telling([symbols for _, symbols in candidates], own)
+    reads = [candidates[k][0] for k in chosen]
+    return tuple(sorted(reads, key=lambda r: (r.kind != "parent", r.feature.size)))
+
+
+def features_of(batch: Batch, columns: Sequence[Column], rows: Rows | None = None) -> list[Feature]:
+    """Return the coarse views of columns, as they are in ``rows`` of the batch."""
+    found = []
+    for column in columns:
+        codes, nulls = batch.column(column.name)
+        if rows is not None:
+            codes, nulls = codes[rows], nulls[rows]
+        feature = feature_of(column, codes, nulls, batch.pool)
+        if feature is not None:
+            found.append(feature)
+    return found

@@ -1,0 +1,428 @@
+"""A table as its rows are written: with their context as columns, and the rules said in these.
+
+Context is columns. What a rule reads beyond the row (a parent's column, the sibling before, a sum
+over siblings) is known when the row is written, or is bounded by what the siblings to come can add.
+So such a rule is one over a single row again, and the Plan masks what would break it. How many
+children a row has is a column of the parent, and rules about that number are the parent's.
+
+What cannot be said this way is listed, and mended once all rows are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synthtab.ir import nodes
+from synthtab.ir.context import PREFIX, Position, simplified
+from synthtab.ir.references import follow, link
+from synthtab.ir.walk import columns_of, descendants
+from synthtab.relational.hidden import STAGED, BeyondError, Hidden, Hiding, Parent, Rest, rewritten
+from synthtab.relational.structure import Home, Structure
+from synthtab.schema import Column, IntegerType, TextType
+
+_ONE = nodes.Literal(1)
+_ZERO = nodes.Literal(0)
+TRUE = nodes.Compare("=", _ONE, _ONE)
+_NULL = nodes.Case(((nodes.Compare("=", _ONE, _ZERO), _ONE),))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """``condition`` says which rows of a parent table ``reference`` may lead to."""
+
+    reference: nodes.ReferenceRule
+    condition: nodes.Condition
+    rule: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A table with its context.
+
+    ``table`` has the hidden columns, the table's own, and one for the number of each kind of
+    children; its rules are over one row. ``hidden`` says what the hidden columns are; ``counts``
+    which reference each number of children belongs to (by child and rule). ``fits`` restrict which
+    rows may be picked. ``left`` names the rules, of any table, that are not covered.
+    """
+
+    home: Home
+    table: nodes.Table
+    hidden: Mapping[str, Hidden]
+    counts: Mapping[str, tuple[str, nodes.ReferenceRule]]
+    fits: tuple[Fit, ...]
+    left: tuple[str, ...]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The hidden columns that are known when a row is written."""
+        return tuple(n for n, what in self.hidden.items() if not isinstance(what, Rest))
+
+    @property
+    def rests(self) -> tuple[str, ...]:
+        """The hidden columns that stand for what is still to come."""
+        return tuple(n for n, what in self.hidden.items() if isinstance(what, Rest))
+
+    @property
+    def staged(self) -> bool:
+        """Whether siblings have to be written one after the other."""
+        ordered = self.home.order is not None
+        return ordered or any(isinstance(w, STAGED) for w in self.hidden.values())
+
+
+def count_column(child: str, rule: nodes.ReferenceRule) -> str:
+    """Return the name of the column with the number of rows of ``child`` that refer by ``rule``."""
+    return f"{PREFIX}# {child}.{'+'.join(rule.columns)}"
+
+
+def views(whole: Structure, unwritten: Mapping[str, frozenset[str]]) -> dict[str, View]:
+    """Return the view of every table.
+
+    ``unwritten`` names the columns of each table whose values are made up last, such as numbered
+    keys: no rule about them can be kept while rows are written.
+    """
+    makers = {name: _Maker(home, whole, unwritten[name]) for name, home in whole.homes.items()}
+    for maker in makers.values():
+        maker.in_order()
+        for rule in maker.home.table.rules:
+            if isinstance(rule, nodes.RowRule) and rule.share is not None:
+                maker.soft_rule(rule)
+            elif isinstance(rule, nodes.RowRule):
+                maker.own_rule(rule, makers)
+            elif isinstance(rule, nodes.UniqueRule) and rule.share is None and rule.where is None:
+                maker.unique(rule, makers)
+    return {name: maker.view() for name, maker in makers.items()}
+
+
+class _Maker:
+    """Gathers what becomes one table's view."""
+
+    def __init__(self, home: Home, whole: Structure, unwritten: frozenset[str]) -> None:
+        self.home, self.whole = home, whole
+        self._tables = whole.tables
+        counts = {
+            count_column(h.table.name, r): (h.table.name, r)
+            for h, r in whole.children(home.table.name)
+        }
+        self.counts = counts
+        numbers = tuple(Column(name, IntegerType(), lo=0, hi=10**9) for name in counts)
+        table = home.table
+        self.hiding = Hiding(nodes.Table(table.name, (*table.columns, *numbers), span=table.span))
+        late = {c for r in home.late for c in r.columns}
+        self._unwritten = unwritten | late
+        self._rules: list[nodes.RowRule] = []
+        self._fits: list[Fit] = []
+        self._left: list[str] = []
+
+    def view(self) -> View:
+        rules = (*self._rules, *self.hiding.extra)
+        table = self.hiding.table
+        made = nodes.Table(table.name, table.columns, rules, span=table.span)
+        return View(
+            self.home, made, self.hiding.hidden, self.counts, tuple(self._fits), tuple(self._left)
+        )
+
+    def in_order(self) -> None:
+        """Have siblings come in the order that rules speak of, and none begin before others end."""
+        home = self.home
+        if home.order is None or home.lead is None:
+            return
+        if home.order.numbered is not None and home.order.columns[0] == home.order.numbered[0]:
+            return
+        column = self.home.table.column(home.order.columns[0])
+        if isinstance(column.type, TextType) or column.name in self._unwritten:
+            return
+        own = nodes.ColumnRef(column.name)
+        self.add("order", nodes.Compare("<=", self.hiding.before(own), own))
+        for rule in home.table.rules:
+            if not isinstance(rule, nodes.NoOverlapRule) or rule.share is not None:
+                continue
+            if set(rule.per) == set(home.lead.columns) and rule.start == column.name:
+                end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
+                self.add(rule.name, nodes.Compare("<=", end, own))
+
+    # Rules of the table itself.
+
+    def own_rule(self, rule: nodes.RowRule, makers: Mapping[str, _Maker]) -> None:
+        """Take in a rule of the table, here or where the rows it speaks of are written."""
+        condition = simplified(rule.condition)
+        aggregates = [
+            n for n in descendants(condition) if isinstance(n, nodes.Aggregate) and n.of is not None
+        ]
+        try:
+            if aggregates:
+                self._about_children(rule, condition, aggregates, makers)
+            else:
+                self._about_row(rule, condition, makers)
+        except (BeyondError, LookupError):
+            self._left.append(rule.name)
+
+    def soft_rule(self, rule: nodes.RowRule) -> None:
+        """Take in a rule that most rows have to keep; one that cannot be said is only learned."""
+        try:
+            condition = self.said(simplified(rule.condition))
+        except (BeyondError, LookupError):
+            return
+        exempt = nodes.Compare("=", self.hiding.exempt(rule.name), nodes.Literal(True))
+        self.add(rule.name, nodes.Or((exempt, condition)))
+
+    def _about_row(
+        self, rule: nodes.RowRule, condition: nodes.Condition, makers: Mapping[str, _Maker]
+    ) -> None:
+        counted = self._counted(condition)
+        if counted is not None:
+            reference, about_parent = counted
+            makers[reference.parent].when_some(self.home, reference, rule, about_parent)
+            return
+        made = self.said(condition)
+        if made == TRUE:
+            return
+        self.add(rule.name, made)
+        for reference in self.home.picked:
+            parents = self._about_parent(condition, reference)
+            if parents is not None:
+                makers[reference.parent].when_some(self.home, reference, rule, parents)
+                self._fits.append(Fit(reference, parents, rule.name))
+
+    def unique(self, rule: nodes.UniqueRule, makers: Mapping[str, _Maker]) -> None:
+        """Take in ``unique`` over the columns of a reference: one child at most."""
+        for reference in self.home.picked:
+            if set(rule.columns) == set(reference.columns):
+                name = count_column(self.home.table.name, reference)
+                condition = nodes.Compare("<=", nodes.ColumnRef(name), _ONE)
+                makers[reference.parent].add(rule.name, condition)
+
+    def add(self, name: str, condition: nodes.Condition) -> None:
+        """Add a condition that is said in the view's columns."""
+        taken = {r.name for r in self._rules}
+        while name in taken:
+            name += "'"
+        self._rules.append(nodes.RowRule(name, condition))
+
+    def when_some(
+        self,
+        child: Home,
+        reference: nodes.ReferenceRule,
+        rule: nodes.RowRule,
+        condition: nodes.Condition,
+    ) -> None:
+        """Let rows have children by ``reference`` only where ``condition``, their own, holds."""
+        number = nodes.ColumnRef(count_column(child.table.name, reference))
+        some = nodes.Compare(">=", number, _ONE)
+        try:
+            self.add(f"{child.table.name}.{rule.name}", nodes.When(some, self.said(condition)))
+        except BeyondError:
+            self._left.append(f"{child.table.name}.{rule.name}")
+
+    def _counted(
+        self, condition: nodes.Condition
+    ) -> tuple[nodes.ReferenceRule, nodes.Condition] | None:
+        """Return a condition on ``count() per`` a reference's columns as one on the parent."""
+        found = [n for n in descendants(condition) if isinstance(n, nodes.Aggregate)]
+        if not found or any(n.function != "count" or n.operand or n.where or n.of for n in found):
+            return None
+        per = {frozenset(n.per) for n in found}
+        references = [r for r in self.home.picked if {frozenset(r.columns)} == per]
+        if not references:
+            return None
+        reference = references[0]
+        number = nodes.ColumnRef(count_column(self.home.table.name, reference))
+
+        def change(node: Any) -> Any | None:
+            if isinstance(node, nodes.Aggregate):
+                return number
+            return self._seen_from_parent(node, reference)
+
+        try:
+            return reference, rewritten(condition, change)
+        except BeyondError:
+            return None
+
+    def _about_parent(
+        self, condition: nodes.Condition, reference: nodes.ReferenceRule
+    ) -> nodes.Condition | None:
+        """Return a condition that speaks only of the row referred to, as one of that table."""
+        if any(
+            isinstance(n, nodes.CONTEXT) and not isinstance(n, nodes.ParentRef)
+            for n in descendants(condition)
+        ):
+            return None
+        try:
+            made: nodes.Condition = rewritten(
+                condition, lambda n: self._seen_from_parent(n, reference)
+            )
+        except BeyondError:
+            return None
+        return made
+
+    def _seen_from_parent(self, node: Any, reference: nodes.ReferenceRule) -> Any | None:
+        if isinstance(node, nodes.ColumnRef):
+            raise BeyondError
+        if isinstance(node, nodes.ParentRef):
+            steps = follow(node.path, self.home.table, self._tables)[0]
+            if steps[0] != reference:
+                raise BeyondError
+            if len(steps) == 1:
+                return nodes.ColumnRef(node.column)
+            return nodes.ParentRef(node.path[1:], node.column)
+        return None
+
+    # Conditions said in the view's columns.
+
+    def said(self, condition: Any) -> Any:
+        """Return a condition or term of the table in the columns of its view.
+
+        Raises BeyondError where that cannot be.
+        """
+        made = rewritten(condition, self._own)
+        if self._unwritten & set(columns_of(made)):
+            raise BeyondError
+        return made
+
+    def _own(self, node: Any) -> Any | None:
+        lead, order = self.home.lead, self.home.order
+        siblings = lead is not None and set(getattr(node, "per", ())) == set(lead.columns)
+        match node:
+            case nodes.ParentRef(path, column):
+                return self._parent(follow(path, self.home.table, self._tables)[0], column)
+            case nodes.Previous(operand, _, _, by) if siblings and order and by == order.columns:
+                term = self.said(operand)
+                return self.hiding.before(term)
+            case Position(_, by) if siblings and order and by == order.columns:
+                return self.hiding.place()
+            case nodes.GapFree(nodes.ColumnRef(name), start) if (
+                siblings and order and order.numbered == (name, start)
+            ):
+                return TRUE
+            case nodes.Aggregate() if siblings and node.of is None:
+                return self._figure(node)
+            case nodes.Previous() | Position() | nodes.GapFree() | nodes.Aggregate():
+                raise BeyondError
+        return None
+
+    def _parent(self, steps: Sequence[nodes.ReferenceRule], column: str) -> nodes.ColumnRef:
+        if steps[0] in self.home.late:
+            raise BeyondError
+        end = self._tables[steps[-1].parent]
+        return self.hiding.hide(Parent(tuple(steps), column), end.column(column))
+
+    def _figure(self, node: nodes.Aggregate) -> nodes.Term:
+        """Return a figure over the siblings in the view's columns."""
+        if node.distinct:
+            raise BeyondError
+        if node.function == "count" and node.operand is None and node.where is None:
+            return self.hiding.size()
+        where = None if node.where is None else self.said(node.where)
+        operand = None if node.operand is None else self.said(node.operand)
+        order = self.home.order
+        if node.function == "min" and where is None and isinstance(operand, nodes.ColumnRef):
+            ordered = order is not None and order.columns[:1] == (operand.name,)
+            if ordered or self._rising(operand):
+                return self.hiding.first(operand)
+        if node.function == "count":
+            counts: Any = where
+            if operand is not None:
+                counts = nodes.Not(nodes.IsNull(operand))
+                counts = counts if where is None else nodes.And((counts, where))
+            return self.hiding.total(nodes.Case(((counts, _ONE),), _ZERO))
+        if node.function == "sum" and operand is not None:
+            own: nodes.Term = nodes.Coalesce((operand, _ZERO))
+            if where is not None:
+                own = nodes.Case(((where, own),), _ZERO)
+            return self.hiding.total(own)
+        raise BeyondError
+
+    def _rising(self, column: nodes.ColumnRef) -> bool:
+        """Say whether a rule has the column rise from sibling to sibling."""
+        lead, order = self.home.lead, self.home.order
+        return any(
+            isinstance(rule, nodes.RowRule)
+            and rule.share is None
+            and isinstance(rule.condition, nodes.Increasing)
+            and rule.condition.operand == column
+            and lead is not None
+            and order is not None
+            and set(rule.condition.per) == set(lead.columns)
+            and rule.condition.order == order.columns
+            for rule in self.home.table.rules
+        )
+
+    # Rules about children.
+
+    def _about_children(
+        self,
+        rule: nodes.RowRule,
+        condition: nodes.Condition,
+        aggregates: Sequence[nodes.Aggregate],
+        makers: Mapping[str, _Maker],
+    ) -> None:
+        """Take in a rule that counts or adds up rows of other tables."""
+        table = self.home.table
+        links = {a: link(self._tables[a.of or ""], table, a.via) for a in aggregates}
+        plain = all(
+            _plain(a) and count_column(a.of or "", links[a]) in self.counts for a in aggregates
+        )
+        if plain:
+            self.add(
+                rule.name,
+                self.said(
+                    _replaced(
+                        condition, lambda a: nodes.ColumnRef(count_column(a.of or "", links[a]))
+                    )
+                ),
+            )
+            return
+        children = {a.of for a in aggregates}
+        child = makers[aggregates[0].of or ""]
+        if len(children) > 1 or any(links[a] != child.home.lead for a in aggregates):
+            raise BeyondError
+        child.of_parent(f"{table.name}.{rule.name}", condition, table)
+        # A row without children has to keep the rule as well.
+        none = rewritten(condition, _of_nobody)
+        number = nodes.ColumnRef(count_column(child.home.table.name, links[aggregates[0]]))
+        without = nodes.Compare("=", number, _ZERO)
+        self.add(rule.name, nodes.When(without, self.said(none)))
+
+    def of_parent(self, name: str, condition: nodes.Condition, parent: nodes.Table) -> None:
+        """Take in a rule of the parent about the figures of its children, who are this table's."""
+        lead = self.home.lead
+        assert lead is not None
+
+        def change(node: Any) -> Any | None:
+            match node:
+                case nodes.Aggregate():
+                    return self._figure(node)
+                case nodes.ColumnRef(column):
+                    return self._parent((lead,), column)
+                case nodes.ParentRef(path, column):
+                    steps = follow(path, parent, self._tables)[0]
+                    return self._parent((lead, *steps), column)
+                case nodes.Previous() | Position() | nodes.GapFree():
+                    raise BeyondError
+            return None
+
+        self.add(name, rewritten(condition, change))
+
+
+def _plain(aggregate: nodes.Aggregate) -> bool:
+    return aggregate.function == "count" and aggregate.operand is None and aggregate.where is None
+
+
+def _replaced(condition: Any, change: Callable[[nodes.Aggregate], Any]) -> Any:
+    return rewritten(condition, lambda n: change(n) if isinstance(n, nodes.Aggregate) else None)
+
+
+def _of_nobody(node: Any) -> Any | None:
+    """Put what figures are over no rows: 0 for a count, and NULL for the others.
+
+    What is compared with NULL is unknown, whatever its type.
+    """
+    if isinstance(node, nodes.Compare | nodes.Between | nodes.In):
+        inside = list(descendants(node))
+        plain = not any(isinstance(n, nodes.Coalesce | nodes.Case) for n in inside)
+        if plain and any(isinstance(n, nodes.Aggregate) and n.function != "count" for n in inside):
+            return nodes.Compare("=", _NULL, _ONE)
+    if isinstance(node, nodes.Aggregate):
+        return _ZERO if node.function == "count" else _NULL
+    return None

@@ -1,0 +1,454 @@
+"""Writing a table's rows: sibling after sibling for all parents at once, under the Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthtab.backends.vector import Evaluator, VectorBackend
+from synthtab.batch import Batch, Codes, Mask
+from synthtab.draw import Method
+from synthtab.generate.guide import Given
+from synthtab.ir import core, nodes, strings
+from synthtab.ir.lowered import Lowered
+from synthtab.ir.normalise import lower_term
+from synthtab.ir.strings import StringTerm
+from synthtab.ir.walk import columns_of
+from synthtab.relational.company import There
+from synthtab.relational.guiding import WrittenGuide, base_name
+from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
+from synthtab.relational.mapping import Memory
+from synthtab.relational.picking import pick
+from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
+from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
+from synthtab.schema import TextType
+
+TRIES = 8
+"""How often a row that breaks a rule is written again before it is left to repair."""
+
+Cells = tuple[Codes, Mask]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be written: for each group of siblings its lead's row (-1: none) and its size.
+
+    ``slots`` says for each further reference how many rows each parent is to get (-1: none may).
+    """
+
+    parents: Rows
+    sizes: Rows
+    slots: Mapping[nodes.ReferenceRule, Rows]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A table's rows, sibling by sibling; where they refer to, and how many children each has.
+
+    ``batch`` lacks what is made up last: such columns hold 0. ``tries`` counts rows drawn in all,
+    ``unlawful`` those that still break a rule of the view. ``allows`` says which rows (rows,) would
+    break no rule if a column of ``counts`` held other numbers.
+    """
+
+    batch: Batch
+    links: Mapping[nodes.ReferenceRule, Rows]
+    counts: Mapping[str, Rows]
+    tries: int
+    unlawful: int
+    allows: Callable[[str, Rows], Mask]
+
+
+def write(
+    model: TableModel,
+    task: Task,
+    there: There,
+    method: Method,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> Written:
+    """Write a table's rows; ``there`` has the tables they refer to."""
+    writer = _Writer(model, task, there, method, rng)
+    total = int(task.sizes.sum())
+    done = 0
+    for rows in writer.stages():
+        writer.write(rows)
+        done += len(rows)
+        if progress is not None:
+            progress(done, total)
+    return writer.result()
+
+
+class _Pool:
+    """Strings with numbers, for text that comes in bit by bit."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._array: NDArray[np.object_] = np.empty(0, dtype=object)
+
+    def codes(self, texts: NDArray[np.object_]) -> Codes:
+        """Return the number of each string, a new one for a new string."""
+        numbers = self._numbers
+        found = [numbers.setdefault(text, len(numbers)) for text in texts]
+        return np.array(found, dtype=np.int64)
+
+    @property
+    def array(self) -> NDArray[np.object_]:
+        """The strings by number; one at least, so that any code may be looked up."""
+        if len(self._array) != max(1, len(self._numbers)):
+            self._array = np.array([*(self._numbers or [""]), None], dtype=object)[:-1]
+        return self._array
+
+
+class _Writer:
+    """The rows of one table while they are written."""
+
+    def __init__(
+        self,
+        model: TableModel,
+        task: Task,
+        there: There,
+        method: Method,
+        rng: np.random.Generator,
+    ) -> None:
+        self._model, self._view, self._home = model, model.view, model.view.home
+        self._task, self._there, self._method, self._rng = task, there, method, rng
+        self._table = self._home.table
+        rows = int(task.sizes.sum())
+        self._starts = np.cumsum(task.sizes) - task.sizes
+        self._group = np.repeat(np.arange(len(task.sizes)), task.sizes)
+        self._place = np.arange(rows) - self._starts[self._group] + 1 if rows else np.zeros(0, int)
+        names = self._table.column_names
+        self._codes = np.zeros((rows, len(names)), dtype=np.int64)
+        self._nulls = np.zeros((rows, len(names)), dtype=bool)
+        self._texts = {c.name for c in self._table.columns if isinstance(c.type, TextType)}
+        self._pool = _Pool()
+        self._links = {r: np.full(rows, -1, dtype=np.int64) for r in self._home.picked}
+        if self._home.lead is not None:
+            self._links[self._home.lead] = task.parents[self._group]
+        self._counts = {name: np.zeros(rows, dtype=np.int64) for name in self._view.counts}
+        self._slots = {rule: slots.copy() for rule, slots in task.slots.items()}
+        self._guide = WrittenGuide(model.plan, frozenset(model.relative), model.listed)
+        rests = set(self._view.rests)
+        checked = [
+            r
+            for r in self._view.table.rules
+            if isinstance(r, nodes.RowRule) and not rests & set(columns_of(r.condition))
+        ]
+        whole = self._view.table
+        self._backend = VectorBackend(nodes.Table(whole.name, whole.columns, tuple(checked)))
+        groups = len(task.sizes)
+        self._state: dict[str, Cells] = {}
+        for name, what in self._view.hidden.items():
+            if isinstance(what, Before | SoFar):
+                empty = not (isinstance(what, SoFar) and what.function == "sum")
+                self._state[name] = np.zeros(groups, dtype=np.int64), np.full(groups, empty)
+        self._memories = [Memory(d) for d in model.dependencies]
+        self._tries = self._unlawful = 0
+
+    def stages(self) -> list[Rows]:
+        """Return the rows to be written together: all at once, or all first siblings, and so on."""
+        rows = np.arange(len(self._group))
+        if not self._view.staged:
+            return [rows] if len(rows) else []
+        order = np.argsort(self._place, kind="stable")
+        ends = np.cumsum(np.bincount(self._place)[1:]) if len(rows) else np.zeros(0, int)
+        return np.split(order, ends[:-1]) if len(rows) else []
+
+    def write(self, rows: Rows) -> None:
+        """Write some rows, no two of them siblings where siblings come in an order."""
+        reads = self._read(rows)
+        self._pick(rows, reads)
+        self._placed(rows)
+        known = self._known(rows)
+        if self._model.generator is not None and self._model.written:
+            self._draw(rows, reads, known)
+        self._remember(rows, known)
+
+    def result(self) -> Written:
+        """Return all rows."""
+        return Written(
+            self._batch(), self._links, self._counts, self._tries, self._unlawful, self._allows
+        )
+
+    def _allows(self, column: str, numbers: Rows) -> Mask:
+        rows = np.arange(len(self._group))
+        whole = self._whole(rows, self._known(rows))
+        codes = whole.codes.copy()
+        codes[:, whole.index(column)] = numbers
+        other = Batch(whole.columns, codes, whole.nulls, whole.pool)
+        return np.asarray(~self._backend.violated(other).any(axis=1))
+
+    def _batch(self) -> Batch:
+        return Batch(self._table.column_names, self._codes, self._nulls, self._pool.array)
+
+    def _company(self, rows: Rows) -> Company:
+        links = {rule: found[rows] for rule, found in self._links.items()}
+        before = np.where(self._place[rows] > 1, rows - 1, -1)
+        return Company(links, before, self._place[rows], self._task.sizes[self._group[rows]])
+
+    def _set(self, rows: Rows, column: str, values: Cells, pool: NDArray[np.object_]) -> None:
+        """Put cells of a column in place; codes of text index ``pool``."""
+        codes, nulls = values
+        if column in self._texts:
+            some = ~nulls
+            taken = np.zeros(len(codes), dtype=np.int64)
+            taken[some] = self._pool.codes(pool[codes[some]])
+            codes = taken
+        at = self._table.column_names.index(column)
+        self._codes[rows, at] = np.where(nulls, 0, codes)
+        self._nulls[rows, at] = nulls
+
+    # What is known beforehand.
+
+    def _read(self, rows: Rows) -> dict[str, Codes]:
+        around, batch = self._company(rows), self._batch()
+        return {
+            read_name(k): symbols_of(read, self._table.name, batch, around, self._there)
+            for k, read in enumerate(self._model.reads)
+        }
+
+    def _pick(self, rows: Rows, reads: dict[str, Codes]) -> None:
+        """Pick further parents for rows; what they look like is added to what is read."""
+        picks = self._model.picks
+        if not picks:
+            return
+        drawn: dict[str, Codes] = {}
+        wanted = [name for k, p in enumerate(picks) for name in pick_names(k, p)]
+        if wanted and self._model.generator is not None:
+            given = Given(_symbols(reads, len(rows)))
+            columns = len(reads) + len(wanted)
+            found = self._model.generator.draw(
+                len(rows), level="grammar", seed=self._seed(), given=given, columns=columns
+            )
+            drawn = {name: found.batch.column(name)[0] for name in wanted}
+        for k, one in enumerate(picks):
+            names = pick_names(k, one)
+            want = [drawn[n] for n in names[int(one.flag) :]]
+            parent = pooled(self._there.batch(one.reference.parent))
+            all_rows = np.arange(len(parent))
+            have = [feature_cells(f, parent, all_rows) for f in one.features]
+            slots = self._slots[one.reference]
+            picked = self._apart(rows, one.reference, want, have, slots)
+            flags = drawn[names[0]] if one.flag else np.ones(len(rows), dtype=np.int64)
+            picked = np.where(flags == 1, picked, -1)
+            np.subtract.at(slots, picked[picked >= 0], 1)
+            slots[(slots < 0) & (self._task.slots[one.reference] >= 0)] = 0
+            self._links[one.reference][rows] = picked
+            if one.flag:
+                reads[names[0]] = np.where(flags == 1, np.where(picked >= 0, 1, 0), flags)
+            for name, feature in zip(names[int(one.flag) :], one.features, strict=True):
+                reads[name] = feature_cells(feature, parent, picked)
+
+    def _apart(
+        self,
+        rows: Rows,
+        reference: nodes.ReferenceRule,
+        want: list[Codes],
+        have: list[Codes],
+        slots: Rows,
+    ) -> Rows:
+        """Pick rows so that no two new ones refer to the same rows where they must not."""
+        picked = pick(len(rows), want, have, slots, self._rng)
+        others = [r for r in self._home.picked if r != reference]
+        apart = [
+            [r for r in others if set(r.columns) <= set(rule.columns)]
+            for rule in self._table.unique_rules
+            if set(reference.columns) < set(rule.columns)
+            and set(rule.columns) <= {c for r in self._home.picked for c in r.columns}
+        ]
+        for with_ in apart:
+            for _ in range(200):
+                keys = np.stack([picked, *(self._links[r][rows] for r in with_)], axis=1)
+                _, first = np.unique(keys, axis=0, return_index=True)
+                again = np.ones(len(rows), dtype=bool)
+                again[first] = False
+                again &= picked >= 0
+                if not again.any():
+                    break
+                open_ = np.flatnonzero(slots >= 0)
+                picked[again] = self._rng.choice(open_, int(again.sum()))
+        return picked
+
+    def _placed(self, rows: Rows) -> None:
+        """Set the columns that are copied from other rows, and those that number siblings."""
+        links = {rule: found[rows] for rule, found in self._links.items()}
+        for rule in self._home.picked:
+            if rule.share is not None:
+                continue
+            parent = pooled(self._there.batch(rule.parent))
+            for own, other in zip(rule.columns, rule.parent_columns, strict=True):
+                self._set(rows, own, cells(parent, other, links[rule]), parent.pool)
+        for copy in self._home.copies:
+            at = self._there.links.follow(self._table.name, links, copy.steps)
+            source = pooled(self._there.batch(copy.steps[-1].parent))
+            self._set(rows, copy.column, *copy.cells(*cells(source, copy.source, at), source.pool))
+        order = self._home.order
+        if order is not None and order.numbered is not None:
+            column, start = order.numbered
+            numbers = self._place[rows] + start - 1
+            self._set(rows, column, (numbers, np.zeros(len(rows), dtype=bool)), self._pool.array)
+
+    def _known(self, rows: Rows) -> dict[str, Cells]:
+        """Return the hidden columns of rows, and what relative ones are counted from."""
+        around, batch = self._company(rows), self._batch()
+        known: dict[str, Cells] = {}
+        present = np.zeros(len(rows), dtype=bool)
+        for name, what in self._view.hidden.items():
+            match what:
+                case Parent(steps, column):
+                    at = self._there.links.follow(self._table.name, around.links, steps)
+                    source = pooled(self._there.batch(steps[-1].parent))
+                    codes, nulls = cells(source, column, at)
+                    if isinstance(self._view.table.column(name).type, TextType):
+                        taken = self._pool.codes(source.pool[codes])
+                        codes = np.where(nulls, 0, taken)
+                    known[name] = codes, nulls
+                case Exempt(rule):
+                    free = self._rng.random(len(rows)) < self._model.exempt[rule]
+                    known[name] = free.astype(np.int64), present
+                case Place():
+                    known[name] = around.place, present
+                case Size():
+                    known[name] = around.size, present
+                case ToCome():
+                    known[name] = around.size - around.place, present
+                case Before() | SoFar():
+                    codes, nulls = self._state[name]
+                    group = self._group[rows]
+                    known[name] = codes[group], nulls[group]
+        for name in self._home.settled:
+            known[name] = _copied(batch, name, rows)
+        for relative in self._model.relatives:
+            base = base_of(relative, self._table.name, batch, around, around.before, self._there)
+            known[base_name(relative.column)] = base, present
+        return known
+
+    # Drawing.
+
+    def _draw(self, rows: Rows, reads: dict[str, Codes], known: dict[str, Cells]) -> None:
+        given = Given(_symbols(reads, len(rows)), known, self._known_texts(known), self._pool.array)
+        waiting = np.arange(len(rows))
+        keep = self._method.broken == "keep"
+        for attempt in range(TRIES):
+            fine = self._attempt(rows, waiting, given.take(waiting), known, attempt)
+            waiting = waiting[~fine]
+            if not len(waiting) or keep:
+                break
+        self._unlawful += len(waiting)
+
+    def _attempt(
+        self, rows: Rows, waiting: Rows, given: Given, known: dict[str, Cells], attempt: int
+    ) -> Mask:
+        """Write the rows that wait; return which of them are fine."""
+        generator = self._model.generator
+        assert generator is not None
+        self._tries += len(waiting)
+        drawn = generator.draw(
+            len(waiting),
+            level=self._method.level,
+            guide=self._guide if self._method.level == "solver" else None,
+            seed=self._seed(),
+            given=given,
+        )
+        mine = rows[waiting]
+        for name in self._model.written:
+            codes, nulls = drawn.batch.column(name)
+            if name in self._counts:
+                self._counts[name][mine] = codes
+                continue
+            if name in self._model.relative:
+                codes = np.where(nulls, 0, codes + known[base_name(name)][0][waiting])
+            strings_ = drawn.batch.pool
+            if name in self._model.listed:
+                listing = self._model.listed[name]
+                codes, strings_ = listing.values(codes), listing.strings
+            self._set(mine, name, (codes, nulls), strings_)
+        if self._method.broken == "keep":
+            return ~drawn.malformed
+        self._map(mine)
+        fine = ~drawn.malformed & ~(drawn.copied & (attempt < TRIES // 2))
+        whole = self._whole(mine, {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()})
+        broken = self._backend.violated(whole).any(axis=1)
+        return fine & ~broken
+
+    def _map(self, rows: Rows) -> None:
+        """Give dependents the values that go with their determinants."""
+        for memory in self._memories:
+            settled = memory.settle(self._batch().take(rows))
+            for column, (codes, nulls, strings_) in settled.items():
+                self._set(rows, column, (codes, nulls), strings_)
+
+    def _known_texts(self, known: Mapping[str, Cells]) -> tuple[str, ...]:
+        kinds = {c.name: c.type for c in self._view.table.columns}
+        return tuple(n for n in known if isinstance(kinds.get(n), TextType))
+
+    def _whole(self, rows: Rows, known: Mapping[str, Cells]) -> Batch:
+        """Return rows as the view has them: with what is known and the numbers of children."""
+        batch = self._batch()
+        hidden = [n for n in self._view.known if n in known]
+        numbers = [self._counts[n][rows] for n in self._counts]
+        present = np.zeros(len(rows), dtype=bool)
+        codes = [known[n][0] for n in hidden] + list(batch.codes[rows].T) + numbers
+        nulls = [known[n][1] for n in hidden] + list(batch.nulls[rows].T) + [present] * len(numbers)
+        names = (*hidden, *batch.columns, *self._counts)
+        return Batch(names, np.stack(codes, axis=1), np.stack(nulls, axis=1), batch.pool)
+
+    def _remember(self, rows: Rows, known: Mapping[str, Cells]) -> None:
+        """Bring what is kept of each group up to date."""
+        if not self._state:
+            return
+        whole = self._whole(rows, known)
+        group = self._group[rows]
+        for name, (codes, nulls) in self._state.items():
+            what = self._view.hidden[name]
+            assert isinstance(what, Before | SoFar)
+            new, missing = _value(what.term, self._view.table, whole)
+            if isinstance(what, Before):
+                codes[group], nulls[group] = new, missing
+            elif what.function == "sum":
+                codes[group] += np.where(missing, 0, new)
+            else:
+                least = np.minimum if what.function == "min" else np.maximum
+                old, none = codes[group], nulls[group]
+                both = np.where(none, new, np.where(missing, old, least(old, new)))
+                codes[group], nulls[group] = both, none & missing
+
+    def _seed(self) -> int:
+        return int(self._rng.integers(0, 2**63))
+
+
+def pooled(batch: Batch) -> Batch:
+    """Return the batch with a pool of one string at least, so that any code may be looked up."""
+    if len(batch.pool):
+        return batch
+    return Batch(batch.columns, batch.codes, batch.nulls, np.array([""], dtype=object))
+
+
+def _symbols(columns: Mapping[str, Codes], rows: int) -> Batch:
+    codes = np.stack(list(columns.values()), axis=1) if columns else np.zeros((rows, 0), np.int64)
+    return Batch(tuple(columns), codes, np.zeros(codes.shape, bool), np.empty(0, dtype=object))
+
+
+def _copied(batch: Batch, column: str, rows: Rows) -> Cells:
+    codes, nulls = batch.column(column)
+    return codes[rows], nulls[rows]
+
+
+def _value(term: nodes.Term, table: nodes.Table, batch: Batch) -> Cells:
+    """Return a term's value in each row, in the unit its hidden column has."""
+    lowered: Lowered = lower_term(term, table)
+    if isinstance(lowered, StringTerm):
+        what = lowered.cases[0][1]
+        assert not isinstance(what, strings.Constant)
+        inner: core.Term = what.var
+    else:
+        inner = lowered.term
+    env = {name: batch.column(name) for name in batch.columns}
+    codes, nulls = Evaluator(env, batch.pool).value(inner)
+    shape = (len(batch),)
+    missing = np.zeros(shape, bool) if nulls is None else np.broadcast_to(nulls, shape)
+    return np.broadcast_to(np.asarray(codes, dtype=np.int64), shape), missing

@@ -1,0 +1,367 @@
+"""A model of several tables, or of one with rules across rows: fit, sample, save and load."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from synthtab.backends.tables import TablesBackend
+from synthtab.backends.vector import VectorBackend
+from synthtab.batch import Batch
+from synthtab.draw import METHODS, MODES, Mode
+from synthtab.errors import DataError, InfeasibleError, RuleViolationError, UsageError
+from synthtab.files import read_batch
+from synthtab.frames import decode_frame, encode_frame
+from synthtab.generate.generator import GeneratorConfig
+from synthtab.ir import nodes
+from synthtab.lang.model import Model
+from synthtab.relational.database import (
+    Database,
+    FitProgress,
+    SampleProgress,
+    fit_database,
+    rows_asked,
+    write_database,
+)
+from synthtab.relational.saving import read_database, write_files
+from synthtab.solver.mend import mend
+from synthtab.store import read_manifest, save_directory
+
+Data = Mapping[str, "pd.DataFrame | str | Path"] | str | Path
+Violations = str
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """What fitting met in one table: rows read and used, and how many broke each rule."""
+
+    rows_read: int
+    rows_used: int
+    violated: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class WholeReport:
+    """What fitting met, by table; what was done about rows that broke rules; cells repaired.
+
+    ``later`` names the rules that cannot be kept while rows are written: they are mended when all
+    rows are there.
+    """
+
+    tables: Mapping[str, TableReport]
+    violations: str
+    cells_repaired: int
+    seed: int
+    later: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableCounts:
+    """What became of one table's rows.
+
+    ``drawn`` rows were written in all, ``returned`` of them kept; ``mended`` cells were changed so
+    that rules across rows hold.
+    """
+
+    asked: int | None
+    returned: int
+    drawn: int
+    mended: int
+
+
+@dataclass(frozen=True)
+class WholeSample:
+    """Sampled tables and what became of the rows drawn for them; ``broken`` counts rows by rule."""
+
+    frames: Mapping[str, pd.DataFrame]
+    mode: Mode
+    seed: int
+    counts: Mapping[str, TableCounts]
+    broken: Mapping[str, int]
+    seconds: float
+
+
+class WholeModel:
+    """Learns the tables of a model together, and writes tables like them that keep all its rules.
+
+    whole = WholeModel(Model.load("berka_bank.rules")).fit("bank/")
+    tables = whole.sample({"account": 5000}, seed=1)
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        config: GeneratorConfig | None = None,
+        solver_budget_s: float = 10.0,
+    ) -> None:
+        self.model = model
+        self._config = config or GeneratorConfig()
+        self._budget = solver_budget_s
+        self._database: Database | None = None
+        self.report: WholeReport | None = None
+
+    # Fitting.
+
+    def fit(
+        self,
+        data: Data,
+        *,
+        violations: Violations = "error",
+        seed: int = 0,
+        progress: FitProgress | None = None,
+    ) -> WholeModel:
+        """Learn from a DataFrame or file per table, or a directory of files named after tables.
+
+        Real rows that break hard rules are an error, are dropped (with the rows that refer to
+        them), or are repaired first, as ``violations`` says; :attr:`report` counts them. Raises
+        DataError where data are missing or do not fit the columns, RuleViolationError as above,
+        InfeasibleError where rules contradict each other.
+        """
+        if violations not in ("error", "drop", "repair"):
+            raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
+        read = {t.name: _batch(t, source) for t, source in _sources(self.model, data)}
+        used, broken, cells = self._lawful(read, violations, seed)
+        self._database = fit_database(
+            self.model.tables,
+            used,
+            config=self._config,
+            seed=seed,
+            budget_s=self._budget,
+            progress=progress,
+        )
+        tables = {
+            name: TableReport(len(read[name]), len(used[name]), broken.get(name, {}))
+            for name in used
+        }
+        later = tuple(
+            f"{name}.{rule}"
+            for name, model in self._database.models.items()
+            for rule in model.view.left
+        )
+        self.report = WholeReport(tables, violations, cells, seed, later)
+        return self
+
+    def _lawful(
+        self, batches: dict[str, Batch], violations: str, seed: int
+    ) -> tuple[dict[str, Batch], dict[str, dict[str, int]], int]:
+        """Return rows that break no hard rule, how many broke each, how many cells were mended."""
+        tables = self.model.tables
+        broken = _broken(tables, batches)
+        counts = {
+            name: {rule: int(mask.sum()) for rule, mask in rules.items()}
+            for name, rules in broken.items()
+        }
+        if not broken:
+            return batches, {}, 0
+        if violations == "error":
+            raise RuleViolationError(_complain(broken, batches))
+        cells = 0
+        if violations == "repair":
+            mended = mend(tables, batches, rng=np.random.default_rng(seed))
+            batches, cells = dict(mended.batches), len(mended.changes)
+            broken = _broken(tables, batches)
+        while broken:
+            for name, rules in broken.items():
+                wrong = np.logical_or.reduce(list(rules.values()))
+                batches = batches | {name: batches[name].take(~wrong)}
+                if not len(batches[name]):
+                    raise RuleViolationError(
+                        f"no row of table `{name}` is left: all break {', '.join(rules)}, or refer "
+                        "to rows that were dropped; check the rules against the data with "
+                        "'rulecheck validate'"
+                    )
+            broken = _broken(tables, batches)
+        return batches, counts, cells
+
+    # Sampling.
+
+    def sample(
+        self,
+        scale: float | Mapping[str, int] = 1.0,
+        *,
+        mode: Mode = "solver",
+        seed: int | None = None,
+        progress: SampleProgress | None = None,
+    ) -> dict[str, pd.DataFrame]:
+        """Return synthetic rows of all tables; see :meth:`sample_report` for what became of them.
+
+        ``scale`` multiplies the numbers of real rows, or gives numbers of rows by table. In every
+        mode but ``free`` and ``grammar`` no hard rule is broken. Raises InfeasibleError, naming the
+        rules, where such tables cannot be had, and UsageError for a scale that is none.
+        """
+        report = self.sample_report(scale, mode=mode, seed=seed, progress=progress)
+        return dict(report.frames)
+
+    def sample_report(
+        self,
+        scale: float | Mapping[str, int] = 1.0,
+        *,
+        mode: Mode = "solver",
+        seed: int | None = None,
+        progress: SampleProgress | None = None,
+    ) -> WholeSample:
+        """Return synthetic tables with the counts behind them, as :meth:`sample`."""
+        database = self._fitted()
+        if mode not in MODES:
+            raise UsageError(f"unknown mode {mode!r}; the modes are {', '.join(MODES)}")
+        method = METHODS[mode]
+        if method.weighted:
+            raise UsageError(
+                "the mode 'solver+weighted' thins out rows one by one, which tables that refer to "
+                "each other do not allow; the mode 'solver' is the one for several tables"
+            )
+        chosen = secrets.randbits(32) if seed is None else seed
+        sizes = rows_asked(database, scale)
+        started = time.perf_counter()
+        rng = np.random.default_rng(chosen)
+        drawn = write_database(database, sizes, method, rng, progress)
+        batches, changed = dict(drawn.batches), dict.fromkeys(drawn.batches, 0)
+        broken = _broken(self.model.tables, batches)
+        if broken and method.broken == "mend":
+            mended = mend(self.model.tables, batches, rng=rng, progress=_mending(progress))
+            batches = dict(mended.batches)
+            for change in mended.changes:
+                changed[change.table] += 1
+            broken = _broken(self.model.tables, batches)
+        if broken and method.broken != "keep":
+            raise InfeasibleError(_why(broken, batches))
+        counts = {
+            name: TableCounts(
+                sizes.get(name), len(batches[name]), drawn.written[name].tries, changed[name]
+            )
+            for name in batches
+        }
+        frames = {t.name: decode_frame(t.columns, batches[t.name]) for t in self.model.tables}
+        left = {f"{n}.{r}": int(m.sum()) for n, rules in broken.items() for r, m in rules.items()}
+        return WholeSample(frames, mode, chosen, counts, left, time.perf_counter() - started)
+
+    # Saving.
+
+    def save(self, path: str | Path) -> None:
+        """Save to a directory (JSON and safetensors), replacing a model that is there."""
+        database = self._fitted()
+        assert self.report is not None  # made together with the database
+
+        def write(folder: Path) -> None:
+            (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
+            write_files(database, folder)
+
+        save_directory(path, {"kind": "whole", "report": asdict(self.report)}, write)
+
+    @classmethod
+    def load(cls, path: str | Path) -> WholeModel:
+        """Load a saved model; SavedModelError says what is wrong where it cannot be."""
+        facts = read_manifest(path)
+        folder = Path(path)
+        loaded = cls(Model.load(folder / "model.rules"))
+        loaded._database = read_database(loaded.model.tables, folder, loaded._budget)
+        report = facts["report"]
+        tables = {name: TableReport(**t) for name, t in report["tables"].items()}
+        loaded.report = WholeReport(**{**report, "tables": tables, "later": tuple(report["later"])})
+        return loaded
+
+    def _fitted(self) -> Database:
+        if self._database is None:
+            raise UsageError("this model has learned nothing yet: call fit() or load()")
+        return self._database
+
+
+def _mending(progress: SampleProgress | None) -> Callable[[str, float], None] | None:
+    if progress is None:
+        return None
+    return lambda what, share: progress("mending", round(share * 1000), 1000)
+
+
+def _sources(model: Model, data: Data) -> list[tuple[nodes.Table, pd.DataFrame | str | Path]]:
+    """Return where each table's rows are. Raises DataError naming the tables without any."""
+    if isinstance(data, str | Path):
+        folder = Path(data)
+        if not folder.is_dir():
+            if len(model.tables) == 1:
+                return [(model.tables[0], folder)]
+            raise DataError(
+                f"{folder} is no directory; several tables are learned from a directory with a "
+                "file named after each, or from a mapping of tables to files or DataFrames"
+            )
+        paths = {
+            t.name: next((p for s in SUFFIXES if (p := folder / f"{t.name}{s}").is_file()), None)
+            for t in model.tables
+        }
+        given: Mapping[str, pd.DataFrame | str | Path] = {
+            n: p for n, p in paths.items() if p is not None
+        }
+    else:
+        given = data
+        unknown = [n for n in given if n not in {t.name for t in model.tables}]
+        if unknown:
+            raise DataError(
+                f"the rules declare no table `{unknown[0]}`; they declare "
+                + ", ".join(f"`{t.name}`" for t in model.tables)
+            )
+    missing = [t.name for t in model.tables if t.name not in given]
+    if missing:
+        raise DataError(
+            f"there are no data for table{'s' * (len(missing) > 1)} "
+            + ", ".join(f"`{n}`" for n in missing)
+        )
+    return [(t, given[t.name]) for t in model.tables]
+
+
+def _batch(table: nodes.Table, source: pd.DataFrame | str | Path) -> Batch:
+    if isinstance(source, pd.DataFrame):
+        return encode_frame(table.columns, source)
+    return read_batch(source, table.columns)
+
+
+def _broken(
+    tables: tuple[nodes.Table, ...], batches: Mapping[str, Batch]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return, by table, the hard rules and columns that rows break, and which rows."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    violated = TablesBackend(tables).violated(batches)
+    for table in tables:
+        mine = {
+            rule.name: violated[table.name, rule.name]
+            for rule in table.rules
+            if rule.share is None and violated[table.name, rule.name].any()
+        }
+        outside = VectorBackend(table).out_of_domain(batches[table.name])
+        for at, column in enumerate(table.columns):
+            if outside[:, at].any():
+                mine[f"column {column.name}"] = outside[:, at]
+        if mine:
+            found[table.name] = mine
+    return found
+
+
+def _complain(broken: Mapping[str, Mapping[str, np.ndarray]], batches: Mapping[str, Batch]) -> str:
+    lines = ["real rows break the rules:"]
+    for name, rules in broken.items():
+        for rule, mask in rules.items():
+            rows = np.flatnonzero(mask)
+            first = ", ".join(str(r + 1) for r in rows[:5])
+            more = ", ..." if len(rows) > 5 else ""
+            lines.append(
+                f"  {name}.{rule}: {len(rows):,} of {len(batches[name]):,} rows ({first}{more})"
+            )
+    lines.append("drop them (violations='drop'), repair them ('repair'), or correct the rules")
+    return "\n".join(lines)
+
+
+def _why(broken: Mapping[str, Mapping[str, np.ndarray]], batches: Mapping[str, Batch]) -> str:
+    lines = ["no tables were found that keep all rules; rows that still break some:"]
+    for name, rules in broken.items():
+        for rule, mask in rules.items():
+            rows = np.flatnonzero(mask)
+            first = ", ".join(str(r + 1) for r in rows[:5])
+            lines.append(f"  {name}.{rule}: {len(rows):,} of {len(batches[name]):,} rows ({first})")
+    lines.append("try another seed or scale, or see with 'rulecheck check' whether they agree")
+    return "\n".join(lines)
