@@ -56,6 +56,14 @@ class Target(StrEnum):
     sql = "sql"
 
 
+class SqlDialect(StrEnum):
+    """The databases that rules can be written for."""
+
+    duckdb = "duckdb"
+    postgresql = "postgresql"
+    sqlite = "sqlite"
+
+
 @app.command()
 def check(
     file: RulesFile,
@@ -129,6 +137,10 @@ def witness(
 def compile_(
     file: RulesFile,
     to: Annotated[Target, typer.Option("--to", help="The form wanted.")],
+    dialect: Annotated[
+        SqlDialect | None,
+        typer.Option("--dialect", help="The database that SQL is for; DuckDB without it."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write to this file instead.")
     ] = None,
@@ -140,7 +152,8 @@ def compile_(
     """
     from synthtab.cli import checks  # pandas, Arrow
 
-    text = checks.compiled(Model.load(file), table, to.value)
+    chosen = None if dialect is None else dialect.value
+    text = checks.compiled(Model.load(file), table, to.value, chosen)
     if output is None:
         common.print_text(text)
     else:
