@@ -55,7 +55,7 @@ def ddl(
     later: list[str] = []
     left: list[Offenders] = []
     queries = SqlTables(tables, words)
-    for table in _parents_first(chosen):
+    for table in parents_first(chosen):
         there.add(table.name)
         made = create(table, words, names, there, chosen)
         statements += made.statements
@@ -99,7 +99,7 @@ def _offenders(
         return Offenders(table.name, name, None, why)
 
 
-def _parents_first(tables: Sequence[nodes.Table]) -> list[nodes.Table]:
+def parents_first(tables: Sequence[nodes.Table]) -> list[nodes.Table]:
     """Return the tables so that each comes after those it refers to, as far as that goes."""
     waiting = list(tables)
     done: list[nodes.Table] = []
