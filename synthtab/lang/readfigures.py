@@ -1,0 +1,226 @@
+"""From parsed English to figures over rows: totals, counts, the row before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from lark import Token, Tree
+
+from synthtab.ir import nodes
+from synthtab.ir.references import references
+from synthtab.ir.walk import descendants
+from synthtab.lang.readterms import FIGURES, DETOUR, Misfit, Parsed, Said, TermReader
+
+
+class FigureReader(TermReader):
+    """Adds figures over rows to the terms."""
+
+    def where(self, limits: list[nodes.Condition]) -> nodes.Condition | None:
+        """Return conditions as one, None for none."""
+        if len(limits) > 1:
+            return nodes.And(tuple(limits))
+        return limits[0] if limits else None
+
+    def limits(self, trees: list[Parsed]) -> list[nodes.Condition]:
+        """Return what picks rows of the home; conditions know how."""
+        raise NotImplementedError
+
+    def children(self, token: Token) -> tuple[nodes.Table, str | None]:
+        """Return a table that refers to the home, and by which reference if there are several."""
+        senses = self.world.lexicon.senses("TABLE", str(token))
+        found: list[tuple[tuple[nodes.Table, str | None], int]] = []
+        for sense in senses:
+            table = self.world.tables[sense.table]
+            found += [(link, sense.cost) for link in self._links(table)]
+        if not found:
+            raise Misfit(f"“{token}” has no reference to table {self.table.name}", 2)
+        least = min(cost for _, cost in found)
+        return self.choices.pick([f for f in found if f[1] == least])
+
+    def _links(self, child: nodes.Table) -> list[tuple[nodes.Table, str | None]]:
+        leading = [r for r in references(child) if r.parent == self.table.name]
+        if len(leading) == 1:
+            return [(child, None)]
+        return [(child, r.columns[0]) for r in leading if len(r.columns) == 1]
+
+    def term_counted(self, *parts: Parsed) -> Said:
+        return self.count(list(parts))
+
+    def count(self, parts: list[Parsed]) -> nodes.Aggregate:
+        """Return the number of rows of ``kind? TABLE limit* per?``."""
+        parts, key = _without_key(parts)
+        at = next(k for k, p in enumerate(parts) if isinstance(p, Token) and p.type == "TABLE")
+        token, limits = parts[at], [*parts[:at], *parts[at + 1 :]]
+        assert isinstance(token, Token)
+        if key is not None and not self._names_home(key):
+            if not self.is_home(token):
+                raise Misfit(f"“{token}” is not table {self.table.name}")
+            return nodes.Aggregate(
+                "count", where=self.where(self.limits(limits)), per=(self.key_column(key),)
+            )
+        if self.is_home(token) and key is None and not self._links(self.table):
+            return nodes.Aggregate("count", where=self.where(self.limits(limits)))
+        child, via = self.children(token)
+        reader = self.within(child)
+        return nodes.Aggregate(
+            "count", where=reader.where(reader.limits(limits)), of=child.name, via=via
+        )
+
+    def _names_home(self, key: Token) -> bool:
+        if key.type != "TABLE":
+            return False
+        senses = self.world.lexicon.senses("TABLE", str(key))
+        return any(s.table == self.table.name for s in senses)
+
+    def key_column(self, key: Token) -> str:
+        """Return the column that a key names: one of that name, or one that refers to that table."""
+        senses = self.world.lexicon.senses("COLUMN", str(key))
+        own = [(s.column, s.cost + 1) for s in senses if s.table == self.table.name]
+        if own:
+            return self.choices.pick([o for o in own if o[1] == min(c for _, c in own)])
+        tables = {s.table for s in self.world.lexicon.senses("TABLE", str(key))}
+        referring = [
+            (r.columns[0], 2)
+            for r in references(self.table)
+            if r.parent in tables and len(r.columns) == 1
+        ]
+        if not referring:
+            raise Misfit(f"“{key}” is not a column of table {self.table.name}", 2)
+        return self.choices.pick(referring)
+
+    def term_figure(self, word: Token, token: Token, per: Parsed | None = None) -> Said:
+        function, key = _function(word), _key(per)
+        own = any(
+            s.table == self.table.name for s in self.world.lexicon.senses("COLUMN", str(token))
+        )
+        if key is not None and self._names_home(key):
+            return self._child_figure(function, token)
+        if own:
+            columns = () if key is None else (self.key_column(key),)
+            return nodes.Aggregate(function, self.column(token), per=columns)
+        self.choices.cost += DETOUR
+        return self._child_figure(function, token)
+
+    def _child_figure(self, function: str, token: Token) -> nodes.Aggregate:
+        """Return a figure of a column of whichever table refers to the home and has it."""
+        senses = self.world.lexicon.senses("COLUMN", str(token))
+        found = [
+            ((child, via, s.column), s.cost)
+            for s in senses
+            for child, via in self._links(self.world.tables[s.table])
+        ]
+        if not found:
+            raise Misfit(f"no table that refers to {self.table.name} has “{token}”", 2)
+        least = min(cost for _, cost in found)
+        child, via, column = self.choices.pick([f for f in found if f[1] == least])
+        return nodes.Aggregate(function, nodes.ColumnRef(column), of=child.name, via=via)  # type: ignore[arg-type]
+
+    def term_figure_of(self, word: Token, token: Token, *parts: Parsed) -> Said:
+        rest, key = _without_key(list(parts))
+        at = next(k for k, p in enumerate(rest) if isinstance(p, Token) and p.type == "TABLE")
+        table, limits = rest[at], [*rest[:at], *rest[at + 1 :]]
+        assert isinstance(table, Token)
+        function = _function(word)
+        if key is None and self.is_home(table) and not self._links(self.table):
+            where = self.where(self.limits(limits))
+            return nodes.Aggregate(function, self.column(token), where=where)
+        if key is not None and not self._names_home(key):
+            if not self.is_home(table):
+                raise Misfit(f"“{table}” is not table {self.table.name}")
+            where = self.where(self.limits(limits))
+            per = (self.key_column(key),)
+            return nodes.Aggregate(function, self.column(token), where=where, per=per)
+        child, via = self.children(table)
+        reader = self.within(child)
+        return nodes.Aggregate(
+            function,
+            reader.column(token),
+            where=reader.where(reader.limits(limits)),
+            of=child.name,
+            via=via,
+        )
+
+    def term_figure_owned(self, word: Token, table: Token, token: Token, *rest: Parsed) -> Said:
+        return self.term_figure_of(word, token, table, *rest)
+
+    def term_figure_product(self, word: Token, one: Token, two: Token, *rest: Parsed) -> Said:
+        table, *limits = rest
+        assert isinstance(table, Token)
+        child, via = self.children(table)
+        reader = self.within(child)
+        product = nodes.Multiply(reader.column(one), reader.column(two))
+        where = reader.where(reader.limits(limits))
+        return nodes.Aggregate(_function(word), product, where=where, of=child.name, via=via)
+
+    # The row before.
+
+    def term_previous(self, token: Token, order: Parsed | None = None) -> Said:
+        per, by = self.read_order(order) if order is not None else (self.per, self.order)
+        per, by = self.settled_order(per, by)
+        return nodes.Previous(self.column(token), per=per, order=by)
+
+    def read_order(self, tree: Parsed) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the columns of ``per account, in the order of number``."""
+        assert isinstance(tree, Tree)
+        lists = {c.data: self.columns(c) for c in tree.children if isinstance(c, Tree)}
+        return lists.get("grouping", ()), lists.get("ordering", ())
+
+    def columns(self, tree: Parsed) -> tuple[str, ...]:
+        """Return the columns of the home that a list names, or that refer to a table it names."""
+        assert isinstance(tree, Tree)
+        names: list[str] = []
+        for child in tree.children:
+            if isinstance(child, Tree):
+                names += self.columns(child)
+            elif child.type in ("COLUMN", "TABLE"):
+                names.append(
+                    self.column(child).name if child.type == "COLUMN" else self.key_column(child)
+                )
+        return tuple(dict.fromkeys(names))
+
+    def settled_order(
+        self, per: tuple[str, ...], order: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return a grouping and an order, those the table's other rules have where none is said."""
+        if per and order:
+            return per, order
+        known: dict[tuple[tuple[str, ...], tuple[str, ...]], None] = {}
+        for rule in self.table.rules:
+            for node in descendants(rule.condition) if isinstance(rule, nodes.RowRule) else ():
+                match node:
+                    case nodes.Previous(per=p, order=o) | nodes.Increasing(per=p, order=o) if o:
+                        known[p, o] = None
+                    case nodes.GapFree(operand=nodes.ColumnRef(name), per=p):
+                        known[p, (name,)] = None
+        fits = [k for k in known if (not per or k[0] == per) and (not order or k[1] == order)]
+        if not fits and order:
+            return per, order
+        if not fits:
+            raise Misfit(
+                "the row before depends on an order: say it, as in “per account, in the order of "
+                "number”",
+                6,
+            )
+        return self.choices.pick([(f, 0) for f in fits])
+
+
+def _function(word: Token) -> nodes.Aggregate:  # type: ignore[valid-type]
+    return next(name for name, said in FIGURES if re.search(rf"\b({said})\b", word.lower()))  # type: ignore[return-value]
+
+
+def _key(per: Parsed | None) -> Token | None:
+    if per is None:
+        return None
+    assert isinstance(per, Tree)
+    key = per.children[0]
+    assert isinstance(key, Tree)
+    token = key.children[0]
+    assert isinstance(token, Token)
+    return token
+
+
+def _without_key(parts: list[Parsed]) -> tuple[list[Parsed], Token | None]:
+    keys = [p for p in parts if isinstance(p, Tree) and p.data == "per"]
+    rest = [p for p in parts if not (isinstance(p, Tree) and p.data == "per")]
+    return rest, _key(keys[0]) if keys else None
