@@ -26,7 +26,13 @@ from synthtab.lang.model import Model
 from synthtab.lang.readtables import RuleReader
 from synthtab.lang.readterms import Choices, Misfit, World
 from synthtab.lang.resources import grammar_text
-from synthtab.lang.unreadable import clean, refuse_unreadable, where_it_stops
+from synthtab.lang.unreadable import (
+    clean,
+    refuse_judgements,
+    refuse_unreadable,
+    where_it_stops,
+    words_in,
+)
 
 # More readings than these are not looked at: a sentence that has so many is no clear one.
 MAX_TREES, MAX_SCRIPTS = 400, 64
@@ -129,6 +135,7 @@ class _English:
         try:
             forest = self._lark.parse(said)
         except UnexpectedInput as error:
+            refuse_judgements(words_in(re.sub(r"\bat (?:most|least)\b", "", said)), self.lexicon.words(), NotUnderstoodError)
             raise NotUnderstoodError(where_it_stops(said, error)) from None
         misfits: list[Misfit] = []
         found: dict[tuple[str, nodes.Rule], int] = {}
@@ -209,7 +216,7 @@ def _whole_words(terminal: TerminalDef) -> None:
     if terminal.name in KINDS or re.search(r"[a-z]", text):
         body = re.sub(r"(?<!\[) (?!\?)", r"\\s+", text) if terminal.name not in KINDS else text
         terminal.pattern = PatternRE(
-            rf"(?:(?<!\w)|(?=\W))(?:{body})(?:(?!\w)|(?<=\W))", ("i",)
+            rf"(?:(?<!\w)|(?=\W))(?:{body})(?:(?![\w-])|(?<=\W))", ("i",)
         )
 
 
@@ -218,11 +225,11 @@ def _why_not(misfits: Sequence[Misfit]) -> str:
         return "the sentence states no rule that this model has words for"
     best = max(m.weight for m in misfits)
     reasons = dict.fromkeys(m.reason for m in misfits if m.weight == best)
-    return "not understood: " + "; or ".join(list(reasons)[:3])
+    return "not understood: " + "; or ".join(list(reasons)[:2])
 
 
 def _ambiguous(readings: Sequence[Reading], homes: int) -> str:
-    lines = [f"  {r.table}: {format_rule(r.rule)}" for r in readings]
+    lines = [f"  {r.table}: {format_rule(replace(r.rule, name='it'))}" for r in readings]
     tables = {r.table for r in readings}
     way = (
         "name the table, in the sentence or with --table"

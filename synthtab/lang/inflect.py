@@ -32,6 +32,7 @@ _IRREGULAR_PLURALS = {
     "man": "men",
     "woman": "women",
     "staff": "staff",
+    "wife": "wives",
 }
 
 

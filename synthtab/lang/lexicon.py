@@ -13,16 +13,17 @@ from typing import Literal
 
 from synthtab.ir import nodes
 from synthtab.lang.inflect import plurals, verb_forms
-from synthtab.schema import BooleanType, Column, DatetimeType, DateType, EnumType
+from synthtab.schema import BooleanType, Column, DatetimeType, DateType, EnumType, IntegerType
 
 Kind = Literal["TABLE", "COLUMN", "EVENT", "FLAG", "VALUE", "CONST"]
 KINDS: tuple[Kind, ...] = ("TABLE", "COLUMN", "EVENT", "FLAG", "VALUE", "CONST")
-# The whole name, its reordering, and what is said instead of it; a part of it costs more.
-NAME, PART, SYNONYM = 0, 2, 3
+# What a phrase costs: the name itself, without its last small word, a part of it, another word.
+NAME, SHORT, PART, SYNONYM = 0, 1, 2, 3
 _TIME_WORDS = frozenset({"date", "on", "at", "day", "time", "datetime"})
 _TAILS = frozenset({"id", "no", "on", "at", "date", "time", "by", "kg", "cm", "num", "fk", "nr"})
 # A last word that says too little to stand for a whole name.
 _BARE = frozenset({"id", "on", "at", "by", "to", "no", "of", "day", "date", "time"})
+_FUNCTION_WORDS = frozenset("an as at by in is it no of on or the to".split())
 _SYNONYMS = {
     "salary": ("earn", "earns", "earning", "earnings", "pay", "wage"),
     "birth date": ("birthday", "date of birth"),
@@ -76,6 +77,12 @@ class Lexicon:
         """Return all phrases of a kind, longest first."""
         return sorted({p for k, p in self._senses if k == kind}, key=lambda p: (-len(p), p))
 
+    def names(self) -> list[str]:
+        """Return what tables, columns and values are called, as whole names."""
+        kinds = ("TABLE", "COLUMN", "VALUE", "CONST")
+        named = (k for k, senses in self._senses.items() if any(s.cost == NAME for s in senses))
+        return sorted({phrase for kind, phrase in named if kind in kinds})
+
     def words(self) -> set[str]:
         """Return every single word of all phrases."""
         return {w for _, phrase in self._senses for w in re.findall(r"\w+", phrase)}
@@ -91,13 +98,18 @@ class Lexicon:
             case DateType() | DatetimeType():
                 for phrase, cost in _event_phrases(column.name):
                     self._add(phrase, Sense("EVENT", table.name, column.name, cost=cost))
-            case BooleanType():
+            case BooleanType() | IntegerType() if _is_flag(column):
                 for phrase in {" ".join(words_of(column.name)), *words_of(column.name)[-1:]}:
                     self._add(phrase, Sense("FLAG", table.name, column.name))
             case EnumType(values):
                 for value in values:
                     for phrase in _value_phrases(value):
                         self._add(phrase, Sense("VALUE", table.name, column.name, value))
+
+
+def _is_flag(column: Column) -> bool:
+    """Say whether a column is true or false, or 1 or 0."""
+    return isinstance(column.type, BooleanType) or (column.lo, column.hi) == (0, 1)
 
 
 def words_of(name: str) -> list[str]:
@@ -130,7 +142,7 @@ def _column_phrases(name: str, table: Sequence[str]) -> Iterator[tuple[str, int]
         wholes += [["date", "of", *words[:-1]], [*words[:-1], "date"]]
     for whole in wholes:
         for phrase in _with_plurals(whole):
-            yield phrase, NAME
+            yield phrase, NAME if whole == words else SHORT
         for said in _SYNONYMS.get(" ".join(whole), ()):
             yield said, SYNONYM
     stem = [w for w in words if w not in _TIME_WORDS]
@@ -161,7 +173,8 @@ def _value_phrases(value: str) -> list[str]:
     words = value.lower().split()
     said = {" ".join(words), *_with_plurals(words)}
     spaced = re.split(r"[\s_-]+", value.lower())
-    return sorted(said | set(_with_plurals([w for w in spaced if w])))
+    said |= set(_with_plurals([w for w in spaced if w]))
+    return sorted(p for p in said if len(p) > 1 and p not in _FUNCTION_WORDS)
 
 
 def pattern(phrases: Sequence[str]) -> str:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 from synthtab.ir import nodes
-from synthtab.ir.references import references
+from synthtab.ir.references import follow, references
 from synthtab.ir.typing import infer
 from synthtab.ir.types import BooleanT, DateT, DatetimeT, NumberT, StringT, TermType
-from synthtab.lang.lexicon import normal
+from synthtab.lang.lexicon import normal, words_of
 from synthtab.lang.readfigures import FigureReader
 from synthtab.lang.readterms import Amount, Misfit, Said, Word
 from synthtab.lang.write import format_node
 
 _OPERATORS: tuple[tuple[str, nodes.CompareOp], ...] = (
+    (r"different|other|not equal|not the same", "!="),
     (r"(no|not) (less|fewer|earlier|lower|smaller|under|below|before|younger)", ">="),
     (r"(no|not) (more|greater|above|over|higher|larger|later|after|older)", "<="),
-    (r"at least|minimum|>=|or after|after or|from|since|at or after", ">="),
-    (r"at most|maximum|up to|<=|or before|before or|by|until", "<="),
-    (r"different|other|not equal|not the same", "!="),
+    (r"at least|minimum|>=|or after|after or|\bfrom\b|since", ">="),
+    (r"at most|maximum|up to|<=|or before|before or|\bby\b|until", "<="),
     (r"exactly|equal|the same|identical|^=$", "="),
     (r"more|greater|higher|larger|bigger|longer|above|over|>|after|later|older", ">"),
     (r"less|fewer|lower|smaller|shorter|below|under|<|before|earlier|prior|younger", "<"),
 )
+# Names of columns that leave their unit open.
+_UNITLESS = ("age", "duration", "length", "term", "nights")
 _OPPOSITE: dict[str, nodes.CompareOp] = {
     **{"=": "!=", "!=": "=", "<": ">=", ">=": "<"},
     **{">": "<=", "<=": ">"},
@@ -52,14 +55,47 @@ def negated(condition: nodes.Condition) -> nodes.Condition:
         case nodes.Not(operand):
             return operand
         case nodes.And(args):
-            return nodes.Or(tuple(negated(a) for a in args))
+            return any_of([negated(a) for a in args])
         case nodes.Or(args):
-            return nodes.And(tuple(negated(a) for a in args))
+            return all_of([negated(a) for a in args])
         case nodes.When(premise, conclusion):
-            return nodes.And((premise, negated(conclusion)))
+            return all_of((premise, negated(conclusion)))
         case nodes.ColumnRef() as flag:
             return nodes.Not(flag)
     return nodes.Not(condition)
+
+
+def any_of(conditions: Sequence[nodes.Condition]) -> nodes.Condition:
+    """Return conditions joined by `or`; values of one column become one list."""
+    lists = [_listed(c) for c in conditions]
+    if lists and all(x is not None and x[0] == lists[0][0] for x in lists):  # type: ignore[index]
+        return nodes.In(lists[0][0], tuple(o for x in lists if x is not None for o in x[1]))  # type: ignore[index]
+    if len(conditions) == 1:
+        return conditions[0]
+    parts = [p for c in conditions for p in (c.args if isinstance(c, nodes.Or) else (c,))]
+    return nodes.Or(tuple(parts))
+
+
+def _listed(condition: nodes.Condition) -> tuple[nodes.Term, tuple[nodes.Literal, ...]] | None:
+    match condition:
+        case nodes.Compare("=", left, nodes.Literal() as right):
+            return left, (right,)
+        case nodes.In(operand, options):
+            return operand, options
+    return None
+
+
+def all_of(conditions: Sequence[nodes.Condition]) -> nodes.Condition:
+    """Return conditions joined by `and`; what a column must not be becomes one list."""
+    if len(conditions) > 1 and all(
+        isinstance(c, nodes.Compare) and c.op == "!=" and isinstance(c.right, nodes.Literal)
+        for c in conditions
+    ):
+        joined = any_of([negated(c) for c in conditions])
+        if isinstance(joined, nodes.In):
+            return nodes.Not(joined)
+    parts = [p for c in conditions for p in (c.args if isinstance(c, nodes.And) else (c,))]
+    return nodes.And(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
 class CompareReader(FigureReader):
@@ -78,6 +114,8 @@ class CompareReader(FigureReader):
             if isinstance(right, Word | Amount):
                 raise Misfit("a rule compares a column with something", 2)
             return self.relate(_TURNED[op], right, left)
+        if left == right:
+            raise Misfit("something is compared with itself", 2)
         kind = self.kind(left)
         self._no_identifiers(op, left, right)
         match right:
@@ -127,8 +165,18 @@ class CompareReader(FigureReader):
             if right.unit is None:
                 return nodes.Compare(op, left, nodes.Literal(right.number, right.constant))
             return nodes.Compare(op, left, self.plain(right))
-        # A number column's unit is in its name, or nowhere: `hours` of weekly_hours.
+        self._unit_fits(left, right)
         return nodes.Compare(op, left, nodes.Literal(right.number, right.constant))
+
+    def _unit_fits(self, left: nodes.Term, right: Amount) -> None:
+        """A number column has the unit in its name, `hours` of weekly_hours, or is an age."""
+        if right.unit is None or not isinstance(left, nodes.ColumnRef | nodes.ParentRef):
+            if right.unit is not None:
+                raise Misfit(f"`{format_node(left)}` is not counted in {right.unit}", 4)
+            return
+        words = words_of(left.name if isinstance(left, nodes.ColumnRef) else left.column)
+        if not {right.unit, right.unit.rstrip("s"), *_UNITLESS} & set(words):
+            raise Misfit(f"`{format_node(left)}` is not counted in {right.unit}", 4)
 
     def _with_year(
         self, op: nodes.CompareOp, left: nodes.Term, kind: TermType, right: Amount
@@ -143,34 +191,46 @@ class CompareReader(FigureReader):
         day = nodes.DatePart("date", left) if isinstance(kind, DatetimeT) else left
         return nodes.Compare(op, day, nodes.Literal(end))
 
-    def _no_identifiers(self, op: str, left: nodes.Term, right: Said) -> None:
-        """Refuse to compare what names a row with what does not: `salary > manager_id`."""
-        one, other = (self._identifies(t) for t in (left, right))
-        if one == other or (isinstance(right, Amount | Word | nodes.Literal)):
-            if one and op not in ("=", "!="):
-                raise Misfit(f"`{format_node(left)}` names a row: it is not more or less", 3)
+    def _no_identifiers(self, op: nodes.CompareOp, left: nodes.Term, right: Said) -> None:
+        """Refuse to compare what names a row with a plain number: `salary > manager_id`."""
+        one = self._names_row(left)
+        if isinstance(right, Word | nodes.Literal):
             return
-        named = left if one else right
-        assert not isinstance(named, Word | Amount)
-        raise Misfit(
-            f"`{format_node(named)}` names a row: say which of its columns, as in “the manager's "
-            "salary”",
-            4,
-        )
+        if isinstance(right, Amount):
+            if one and op not in ("=", "!=") and self._is_identifier(left):
+                raise Misfit(f"`{format_node(left)}` refers to a row: it is not more or less", 4)
+            return
+        if one != self._names_row(right):
+            named = left if one else right
+            raise Misfit(
+                f"`{format_node(named)}` names a row: say which of its columns, as in “the "
+                "manager's salary”",
+                4,
+            )
 
-    def _identifies(self, said: Said) -> bool:
-        """Say whether a term is a reference or a key of its own."""
-        if isinstance(said, nodes.ParentRef):
+    def _is_identifier(self, term: nodes.Term) -> bool:
+        """Say whether a column only tells rows apart: a reference, or a key called `id`."""
+        if not isinstance(term, nodes.ColumnRef):
             return False
-        if not isinstance(said, nodes.ColumnRef):
-            return False
-        referring = {c for r in references(self.table) for c in r.columns}
-        keys = {
-            r.columns[0]
-            for r in self.table.rules
-            if isinstance(r, nodes.UniqueRule) and r.primary and len(r.columns) == 1
-        }
-        return said.name in referring | keys and (said.name in referring or said.name.endswith("id"))
+        referring = any(term.name in r.columns for r in references(self.table))
+        return referring or words_of(term.name)[-1:] == ["id"]
+
+    def _names_row(self, term: nodes.Term) -> bool:
+        """Say whether a term is a reference, or a key of one column."""
+        table = self.table
+        match term:
+            case nodes.ColumnRef(name):
+                pass
+            case nodes.ParentRef(path, name):
+                table = follow(path, table, self.world.tables)[1]
+            case nodes.Previous(operand):
+                return self._names_row(operand)
+            case _:
+                return False
+        if any(name in r.columns for r in references(table)):
+            return True
+        keys = (r for r in table.rules if isinstance(r, nodes.UniqueRule) and r.primary)
+        return any(r.columns == (name,) for r in keys)
 
     def between(self, subject: nodes.Term, lo: Said, hi: Said) -> nodes.Condition:
         """Return ``subject between lo and hi``."""

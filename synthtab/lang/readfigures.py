@@ -34,7 +34,7 @@ class FigureReader(TermReader):
             table = self.world.tables[sense.table]
             found += [(link, sense.cost) for link in self._links(table)]
         if not found:
-            raise Misfit(f"“{token}” has no reference to table {self.table.name}", 2)
+            raise Misfit(f"“{token}” has no reference to table {self.table.name}", 3)
         least = min(cost for _, cost in found)
         return self.choices.pick([f for f in found if f[1] == least])
 
@@ -48,24 +48,34 @@ class FigureReader(TermReader):
         return self.count(list(parts))
 
     def count(self, parts: list[Parsed]) -> nodes.Aggregate:
-        """Return the number of rows of ``kind? TABLE limit* per?``."""
+        """Return the number of rows of ``kind? TABLE limit* per?``; a kind may name the table."""
         parts, key = _without_key(parts)
-        at = next(k for k, p in enumerate(parts) if isinstance(p, Token) and p.type == "TABLE")
-        token, limits = parts[at], [*parts[:at], *parts[at + 1 :]]
-        assert isinstance(token, Token)
-        if key is not None and not self._names_home(key):
+        token = next((p for p in parts if isinstance(p, Token) and p.type == "TABLE"), None)
+        limits = [p for p in parts if p is not token]
+        if token is not None and key is not None and not self._names_home(key):
             if not self.is_home(token):
                 raise Misfit(f"“{token}” is not table {self.table.name}")
-            return nodes.Aggregate(
-                "count", where=self.where(self.limits(limits)), per=(self.key_column(key),)
-            )
-        if self.is_home(token) and key is None and not self._links(self.table):
-            return nodes.Aggregate("count", where=self.where(self.limits(limits)))
-        child, via = self.children(token)
+            where = self.where(self.limits(limits))
+            return nodes.Aggregate("count", where=where, per=(self.key_column(key),))
+        if token is not None and key is None and not self._links(self.table):
+            if self.is_home(token):
+                return nodes.Aggregate("count", where=self.where(self.limits(limits)))
+        child, via = self._of_kind(parts[0]) if token is None else self.children(token)
         reader = self.within(child)
-        return nodes.Aggregate(
-            "count", where=reader.where(reader.limits(limits)), of=child.name, via=via
-        )
+        where = reader.where(reader.limits(limits))
+        return nodes.Aggregate("count", where=where, of=child.name, via=via)
+
+    def _of_kind(self, kind: Parsed) -> tuple[nodes.Table, str | None]:
+        """Return the table that refers to the home and has rows of a kind, as heads are employees."""
+        assert isinstance(kind, Tree)
+        token = kind.children[0]
+        assert isinstance(token, Token)
+        senses = self.world.lexicon.senses(token.type, str(token))  # type: ignore[arg-type]
+        tables = dict.fromkeys(s.table for s in senses)
+        links = [link for t in tables for link in self._links(self.world.tables[t])]
+        if not links:
+            raise Misfit(f"no table that refers to {self.table.name} has “{token}”", 2)
+        return self.choices.pick([(link, 1) for link in links])
 
     def _names_home(self, key: Token) -> bool:
         if key.type != "TABLE":
@@ -75,19 +85,19 @@ class FigureReader(TermReader):
 
     def key_column(self, key: Token) -> str:
         """Return the column that a key names: one of that name, or one that refers to that table."""
-        senses = self.world.lexicon.senses("COLUMN", str(key))
-        own = [(s.column, s.cost + 1) for s in senses if s.table == self.table.name]
-        if own:
-            return self.choices.pick([o for o in own if o[1] == min(c for _, c in own)])
         tables = {s.table for s in self.world.lexicon.senses("TABLE", str(key))}
         referring = [
-            (r.columns[0], 2)
+            (r.columns[0], 1)
             for r in references(self.table)
             if r.parent in tables and len(r.columns) == 1
         ]
-        if not referring:
+        senses = self.world.lexicon.senses("COLUMN", str(key))
+        own = [(s.column, s.cost + 1) for s in senses if s.table == self.table.name]
+        among = [r for r in referring if r[0] in {c for c, _ in own}] or referring or own
+        if not among:
             raise Misfit(f"“{key}” is not a column of table {self.table.name}", 2)
-        return self.choices.pick(referring)
+        least = min(cost for _, cost in among)
+        return self.choices.pick([o for o in among if o[1] == least])
 
     def term_figure(self, word: Token, token: Token, per: Parsed | None = None) -> Said:
         function, key = _function(word), _key(per)
@@ -157,8 +167,9 @@ class FigureReader(TermReader):
 
     def term_previous(self, token: Token, order: Parsed | None = None) -> Said:
         per, by = self.read_order(order) if order is not None else (self.per, self.order)
-        per, by = self.settled_order(per, by)
-        return nodes.Previous(self.column(token), per=per, order=by)
+        column = self.column(token)
+        per, by = self.settled_order(column, per, by)
+        return nodes.Previous(column, per=per, order=by)
 
     def read_order(self, tree: Parsed) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the columns of ``per account, in the order of number``."""
@@ -174,25 +185,25 @@ class FigureReader(TermReader):
             if isinstance(child, Tree):
                 names += self.columns(child)
             elif child.type in ("COLUMN", "TABLE"):
-                names.append(
-                    self.column(child).name if child.type == "COLUMN" else self.key_column(child)
-                )
+                names.append(self.key_column(child))
         return tuple(dict.fromkeys(names))
 
     def settled_order(
-        self, per: tuple[str, ...], order: tuple[str, ...]
+        self, column: nodes.ColumnRef, per: tuple[str, ...], order: tuple[str, ...]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return a grouping and an order, those the table's other rules have where none is said."""
         if per and order:
             return per, order
-        known: dict[tuple[tuple[str, ...], tuple[str, ...]], None] = {}
+        known: dict[tuple[tuple[str, ...], tuple[str, ...]], bool] = {}
         for rule in self.table.rules:
             for node in descendants(rule.condition) if isinstance(rule, nodes.RowRule) else ():
                 match node:
                     case nodes.Previous(per=p, order=o) | nodes.Increasing(per=p, order=o) if o:
-                        known[p, o] = None
+                        known[p, o] = known.get((p, o), False) or node.operand == column
                     case nodes.GapFree(operand=nodes.ColumnRef(name), per=p):
-                        known[p, (name,)] = None
+                        known.setdefault((p, (name,)), False)
+        if any(known.values()):
+            known = {k: own for k, own in known.items() if own}
         fits = [k for k in known if (not per or k[0] == per) and (not order or k[1] == order)]
         if not fits and order:
             return per, order

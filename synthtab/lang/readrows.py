@@ -12,7 +12,7 @@ from synthtab.ir import nodes
 from synthtab.ir.types import DateT, DatetimeT, NumberT
 from synthtab.lang import quantities
 from synthtab.lang.lexicon import normal
-from synthtab.lang.readcompare import negated, operator
+from synthtab.lang.readcompare import all_of, any_of, negated, operator
 from synthtab.lang.readterms import Amount, Misfit, Parsed, Said, Word
 from synthtab.lang.readtimes import TimeReader
 from synthtab.schema import BooleanType, DecimalType, IntegerType
@@ -29,12 +29,13 @@ _SIGNS: dict[str, tuple[nodes.CompareOp, int]] = {
 class Who:
     """The subject of a clause: rows that keep ``premise``, or the values of ``terms``.
 
-    ``negative`` is for "no employee": what is said is true of none.
+    ``negative`` is for "no employee": what is said is true of none; ``either`` for "one of them".
     """
 
     premise: tuple[nodes.Condition, ...] = ()
     terms: tuple[Said, ...] = ()
     negative: bool = False
+    either: bool = False
 
 
 ROW = Who()
@@ -83,17 +84,17 @@ class RowReader(TimeReader):
         return nodes.Iff(self.condition(left), self.condition(right))
 
     def say_both(self, *parts: Parsed) -> nodes.Condition:
-        return nodes.And(tuple(self.condition(p) for p in parts))
+        return all_of([self.condition(p) for p in parts])
 
     def say_either(self, *parts: Parsed) -> nodes.Condition:
-        return nodes.Or(tuple(self.condition(p) for p in parts))
+        return any_of([self.condition(p) for p in parts])
 
     def say_clause(self, subject: Parsed, predicate: Parsed) -> nodes.Condition:
         who = self.who(subject)
         said = [self.predicate(predicate, t) for t in (who.terms or (None,))]
         if who.negative:
             said = [negated(s) for s in said]
-        return implied(who.premise, said[0] if len(said) == 1 else nodes.And(tuple(said)))
+        return implied(who.premise, any_of(said) if who.either else all_of(said))
 
     def say_only_rows(self, _only: Parsed, rows: Parsed, predicate: Parsed) -> nodes.Condition:
         who = self.who(rows)
@@ -123,6 +124,8 @@ class RowReader(TimeReader):
                 return Who(terms=tuple(self.term(p) for p in parts))
             case "none_told":
                 return Who(terms=tuple(self.term(p) for p in parts[1:]), negative=True)
+            case "either_told":
+                return Who(terms=tuple(self.term(p) for p in parts), either=True)
             case "no_term":
                 return Who(terms=(self.term(parts[1]),), negative=True)
         return ROW
@@ -140,7 +143,7 @@ class RowReader(TimeReader):
         negative = False
         for part in parts:
             if isinstance(part, Token):
-                negative = negative or part.type == "NO"
+                negative = negative or part.type in ("NO", "NOBODY")
                 if part.type == "TABLE" and not self.is_home(part):
                     raise Misfit(f"“{part}” is not table {self.table.name}")
             elif part.data == "kind":
@@ -148,19 +151,8 @@ class RowReader(TimeReader):
             else:
                 premise += self.limits([part])
         if len(kinds) > 1:
-            kinds = [self._one_of_kinds(kinds)]
+            kinds = [any_of(kinds)]
         return Who((*kinds, *premise), negative=negative)
-
-    @staticmethod
-    def _one_of_kinds(kinds: Sequence[nodes.Condition]) -> nodes.Condition:
-        texts = [
-            (k.left, k.right)
-            for k in kinds
-            if isinstance(k, nodes.Compare) and isinstance(k.right, nodes.Literal)
-        ]
-        if len(texts) == len(kinds) and len({left for left, _ in texts}) == 1:
-            return nodes.In(texts[0][0], tuple(r for _, r in texts))
-        return nodes.Or(tuple(kinds))
 
     def of_kind(self, tree: Parsed) -> nodes.Condition:
         """Return the condition that a row is a `director`, or `insured`."""
@@ -169,7 +161,10 @@ class RowReader(TimeReader):
         assert isinstance(token, Token)
         sense = self.sense(token)
         if sense.kind == "FLAG":
-            return nodes.ColumnRef(sense.column)
+            flag = nodes.ColumnRef(sense.column)
+            if isinstance(self.table.column(sense.column).type, BooleanType):
+                return flag
+            return nodes.Compare("=", flag, nodes.Literal(1))
         return nodes.Compare("=", nodes.ColumnRef(sense.column), nodes.Literal(sense.value))
 
     def limits(self, trees: Sequence[Parsed]) -> list[nodes.Condition]:
@@ -188,9 +183,10 @@ class RowReader(TimeReader):
                 case "who":
                     found.append(self.predicate(tree.children[0], None))
                 case "of_column_value":
-                    column, value = tree.children
-                    assert isinstance(column, Token)
-                    found.append(self.relate("=", self.column(column), Word(str(value))))
+                    column, value = (_token(c) for c in tree.children)
+                    found.append(self.relate("=", self.column(column), self.term_word(value)))
+                case "event_when":
+                    found.append(self.timed(tree, None))
                 case _:
                     found.append(self.having(tree))
         return found
@@ -203,9 +199,9 @@ class RowReader(TimeReader):
         parts = tree.children
         match tree.data:
             case "both":
-                return nodes.And(tuple(self.predicate(p, subject) for p in parts))
+                return all_of([self.predicate(p, subject) for p in parts])
             case "either":
-                return nodes.Or(tuple(self.predicate(p, subject) for p in parts))
+                return any_of([self.predicate(p, subject) for p in parts])
             case "be" | "have" | "do":
                 verb = parts[0] if len(parts) > 1 else None
                 read = {"be": self.quality, "do": self.act}.get(str(tree.data))
@@ -238,8 +234,13 @@ class RowReader(TimeReader):
                 return self._like(str(parts[0]), str(parts[1])[1:-1], subject)
             case "weekday":
                 return self._weekday(str(parts[-1]), subject)
+            case "event_weekday":
+                return self._weekday(str(parts[-1]), self.event(parts[0], subject))
             case "do":
                 return self.predicate(tree, subject)
+            case "perfect":
+                done = nodes.Not(nodes.IsNull(self.event(parts[-1], subject)))
+                return negated(done) if _NOT.search(str(parts[0]).lower()) else done
         return self.timed(tree, subject)
 
     def quality(self, tree: Parsed, subject: Said | None) -> nodes.Condition:
@@ -248,11 +249,11 @@ class RowReader(TimeReader):
         parts = tree.children
         match tree.data:
             case "both":
-                return nodes.And(tuple(self.quality(p, subject) for p in parts))
+                return all_of([self.quality(p, subject) for p in parts])
             case "either":
-                return nodes.Or(tuple(self.quality(p, subject) for p in parts))
+                return any_of([self.quality(p, subject) for p in parts])
             case "neither":
-                return nodes.And(tuple(negated(self.quality(p, subject)) for p in parts[1:]))
+                return all_of([negated(self.quality(p, subject)) for p in parts[1:]])
             case "not_quality":
                 return negated(self.quality(parts[-1], subject))
             case "empty":
@@ -260,7 +261,8 @@ class RowReader(TimeReader):
             case "given":
                 return nodes.Not(nodes.IsNull(self.subject_term(subject, "is given")))
             case "sign":
-                op, number = _SIGNS[normal(str(parts[0]))]
+                word = re.sub(r"^an? | (number|amount|value)s?$", "", normal(str(parts[0])))
+                op, number = _SIGNS[word]
                 return self.relate(op, self.subject_term(subject, "is meant"), Amount(number))
             case "truth":
                 term = self.subject_term(subject, "is true")
@@ -375,11 +377,11 @@ class RowReader(TimeReader):
         parts = tree.children
         match tree.data:
             case "both":
-                return nodes.And(tuple(self.having(p, subject) for p in parts))
+                return all_of([self.having(p, subject) for p in parts])
             case "either":
-                return nodes.Or(tuple(self.having(p, subject) for p in parts))
+                return any_of([self.having(p, subject) for p in parts])
             case "neither":
-                return nodes.And(tuple(negated(self.having(p, subject)) for p in parts[1:]))
+                return all_of([negated(self.having(p, subject)) for p in parts[1:]])
             case "characters":
                 return self._characters(parts, subject)
         if subject is not None:
@@ -401,12 +403,12 @@ class RowReader(TimeReader):
                 return negated(said) if _NOT.search(str(parts[1]).lower()) else said
             case "has_temporal":
                 return self.timed(Tree("when", [parts[1]]), self.column(_token(parts[0])))
-            case "has_amount":
-                column = self.column(_token(parts[2]))
-                if not isinstance(self.kind(column), NumberT) or self._identifies(column):
+            case "has_amount" | "has_exactly":
+                column = self.column(_token(parts[-1]))
+                if not isinstance(self.kind(column), NumberT) or self._names_row(column):
                     raise Misfit(f"“{parts[2]}” is no number")
-                amount = self.term(parts[1])
-                return self.relate(operator(str(parts[0])), column, amount)
+                op = operator(str(parts[0])) if len(parts) > 2 else "="
+                return self.relate(op, column, self.term(parts[-2]))
             case "has_value":
                 return self.one_of(parts[1], self.column(_token(parts[0])))
             case "same_as":

@@ -18,7 +18,7 @@ from synthtab.lang.readrows import RowReader, _token, implied
 from synthtab.lang.readterms import Misfit, Parsed
 from synthtab.schema import DatetimeType, DateType
 
-_STARTS = re.compile(r"^(start|begin|first|from|since|hire|open|rent|issue|valid_from|arriv|check_?in)")
+_STARTS = re.compile(r"^(start|begin|first|from|since|open|rent|issue|valid_from|arriv|check_?in)")
 _ENDS = re.compile(r"^(end|last|to$|until|left|leav|clos|return|back|valid_to|depart|check_?out)")
 
 
@@ -50,7 +50,19 @@ class RuleReader(RowReader):
         lists = [p for p in parts if isinstance(p, Tree) and p.data in ("columns", "key")]
         columns = tuple(dict.fromkeys(c for p in lists[::-1] for c in self._named(p)))
         others = [p for p in parts if isinstance(p, Tree) and p not in lists]
+        subjects = lists[0].scan_values(lambda v: isinstance(v, Token) and v.type == "COLUMN")
+        if any(self._names_home(Token("TABLE", str(t))) for t in subjects):
+            raise Misfit("rows are unique by some of their columns: say which", 3)
         return nodes.UniqueRule("", columns, where=self.where(self.limits(others)), share=share)
+
+    def rule_unique_rows(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        self._home(next(p for p in parts if isinstance(p, Token) and p.type == "TABLE"))
+        columns = self.columns(next(p for p in parts if isinstance(p, Tree)))
+        return nodes.UniqueRule("", columns, share=share)
+
+    def rule_unique_among(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        where = self.where(list(self.who(parts[-1]).premise))
+        return nodes.UniqueRule("", self.columns(parts[0]), where=where, share=share)
 
     def rule_unique_has(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
         self._home(next(p for p in parts if isinstance(p, Token) and p.type == "TABLE"))
@@ -102,6 +114,11 @@ class RuleReader(RowReader):
         names = [p for p in parts if isinstance(p, Token) and p.type in ("TABLE", "COLUMN")]
         parent = self.table_named(names[-1])
         column = next((self.column(t).name for t in names[:-1] if t.type == "COLUMN"), None)
+        if column is not None:
+            declared = self.reference_of(column)
+            if declared is not None and declared.parent != parent.name:
+                raise Misfit(f"`{column}` refers to {declared.parent} already", 2)
+            self.choices.cost += 1
         for token in names[:-1]:
             if token.type == "TABLE":
                 self._home(token)
@@ -148,10 +165,11 @@ class RuleReader(RowReader):
         if known:
             return known[0]
         times = [c for c in self.table.columns if isinstance(c.type, DateType | DatetimeType)]
-        if len(times) == 2 and type(times[0].type) is type(times[1].type):
-            return times[0].name, times[1].name
         starts = [c.name for c in times if _STARTS.match("_".join(words_of(c.name)))]
         ends = [c.name for c in times if _ENDS.match("_".join(words_of(c.name)))]
+        if len(times) == 2 and (starts or ends) and ends != [times[0].name]:
+            if type(times[0].type) is type(times[1].type) and len(starts) < 2:
+                starts, ends = [times[0].name], [times[1].name]
         if len(starts) != 1 or len(ends) != 1:
             raise Misfit(
                 f"it is not clear when a row of {self.table.name} starts and ends: say “must not "
@@ -167,17 +185,19 @@ class RuleReader(RowReader):
         self._home(next(t for t in tokens if t.type == "TABLE"))
         per = self._group(parts)
         said = [self.column(t).name for t in tokens if t.type == "COLUMN"]
-        number = said[0] if said else self._number()
+        number = said[0] if said else self._number(per)
         return self._gap_free(share, number, per)
 
-    def _number(self) -> str:
-        """Return the column that numbers the rows of the table."""
+    def _number(self, per: tuple[str, ...]) -> str:
+        """Return the column that numbers the rows of the table, within the groups of ``per``."""
         known = {
             node.operand.name
             for rule in self.table.rules
             if isinstance(rule, nodes.RowRule)
             for node in (rule.condition,)
-            if isinstance(node, nodes.GapFree) and isinstance(node.operand, nodes.ColumnRef)
+            if isinstance(node, nodes.GapFree)
+            and isinstance(node.operand, nodes.ColumnRef)
+            and node.per == per
         }
         named = [c for c in self.table.column_names if words_of(c)[-1:] in (["number"], ["seq"])]
         named += [c for c in self.table.column_names if c.endswith("_no") or c == "line"]
@@ -211,7 +231,7 @@ class RuleReader(RowReader):
         words = next(str(t) for t in tokens if t.type == "RISES").lower()
         orders = [p for p in parts if isinstance(p, Tree)]
         per, by = self.read_order(orders[0]) if orders else ((), ())
-        per, by = self.settled_order(per, by)
+        per, by = self.settled_order(column, per, by)
         strict = not re.search(r"\b(never|not|cannot)\b", words)
         return nodes.RowRule("", nodes.Increasing(column, strict, per, by), share=share)
 

@@ -195,7 +195,8 @@ class TermReader:
         return [r.columns for r in leading if len(r.columns) == 1]
 
     def at(self, path: tuple[str, ...], column: str) -> nodes.Term:
-        """Return a column at the end of a path."""
+        """Return a column at the end of a path, which costs something: a row's own come first."""
+        self.choices.cost += len(path)
         return nodes.ParentRef(path, column) if path else nodes.ColumnRef(column)
 
     # Terms.

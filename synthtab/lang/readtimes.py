@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lark import Token, Tree
 
 from synthtab.ir import nodes
+from synthtab.ir.references import references
 from synthtab.ir.types import DateT, DatetimeT
 from synthtab.lang import quantities
 from synthtab.lang.readcompare import CompareReader, operator
@@ -22,9 +23,9 @@ class TimeReader(CompareReader):
         parts = tree.children
         match tree.data:
             case "event_done":
-                return nodes.Not(nodes.IsNull(self._event(parts[-1], subject)))
+                return nodes.Not(nodes.IsNull(self.event(parts[-1], subject)))
             case "event_when":
-                return self.temporal(parts[1], self._event(parts[0], subject))
+                return self.temporal(parts[1], self.event(parts[0], subject))
             case "when":
                 if subject is None or isinstance(subject, Word | Amount):
                     raise Misfit("it is not said which date is meant", 2)
@@ -33,7 +34,7 @@ class TimeReader(CompareReader):
                 return self._age(str(tree.data), parts, subject)
         raise Misfit(f"{tree.data} is not said of this")
 
-    def _event(self, event: Parsed, subject: Said | None) -> nodes.Term:
+    def event(self, event: Parsed, subject: Said | None) -> nodes.Term:
         """Return when something happened to the row, or to the row that the subject names."""
         assert isinstance(event, Token)
         if subject is None:
@@ -46,7 +47,10 @@ class TimeReader(CompareReader):
         rule = self.reference_of(subject.name) if isinstance(subject, nodes.ColumnRef) else None
         if rule is None:
             raise Misfit("nothing happens to a value", 1)
-        return rule.columns, self.world.tables[rule.parent]
+        same = [r for r in references(self.table) if r.parent == rule.parent]
+        by_table = len(same) == 1 and rule.parent != self.table.name
+        path = (rule.parent,) if by_table else rule.columns
+        return path, self.world.tables[rule.parent]
 
     # Points in time.
 
@@ -73,7 +77,7 @@ class TimeReader(CompareReader):
         """Return how a date lies to others."""
         assert isinstance(tree, Tree)
         if not isinstance(self.kind(subject), DateT | DatetimeT):
-            raise Misfit("only dates are before or after something", 2)
+            raise Misfit("only dates are before or after something", 3)
         parts = list(tree.children)
         match tree.data:
             case "time_between":

@@ -58,15 +58,24 @@ def refuse_unreadable(
     plain = re.sub(r"'[^']*'(?!\w)|\"[^\"]*\"", " ", said)
     if re.search(r"[.;]\s+\w", plain):
         raise error("there are several sentences: state one rule at a time")
-    words = [w.lower() for w in re.findall(r"[^\W\d_][\w-]*", plain)]
-    _judgements(words, lexicon.words(), error)
     known = lexicon.words() | set(grammar)
+    words = words_in(plain)
+    refuse_judgements(words, known, error)
     for word in words:
         if word not in known and not set(re.split(r"[-_]", word)) <= known:
             raise error(_unknown(word, lexicon, grammar))
 
 
-def _judgements(words: list[str], own: Collection[str], error: type[UsageError]) -> None:
+def words_in(sentence: str) -> list[str]:
+    """Return the words of a sentence outside quotes, in small letters."""
+    plain = re.sub(r"'[^']*'(?!\w)|\"[^\"]*\"", " ", sentence)
+    return [w.lower() for w in re.findall(r"[^\W\d_][\w-]*", plain)]
+
+
+def refuse_judgements(
+    words: Collection[str], own: Collection[str], error: type[UsageError]
+) -> None:
+    """Raise ``error`` where a word that is not in ``own`` says nothing that can be checked."""
     for word in words:
         if word in own:
             continue
@@ -89,8 +98,7 @@ def _judgements(words: list[str], own: Collection[str], error: type[UsageError])
 
 
 def _unknown(word: str, lexicon: Lexicon, grammar: Collection[str]) -> str:
-    names = sorted({p for k in ("TABLE", "COLUMN", "VALUE") for p in lexicon.phrases(k)})  # type: ignore[arg-type]
-    near = difflib.get_close_matches(word, names, 3, 0.6)
+    near = difflib.get_close_matches(word, lexicon.names(), 3, 0.6)
     near += difflib.get_close_matches(word, sorted(g for g in grammar if len(g) > 3), 2, 0.75)
     shown = ", ".join(f"“{n}”" for n in dict.fromkeys(near))
     help_ = f"did you mean {shown}?" if shown else "use the names of the model, or put texts in quotes"
