@@ -50,7 +50,7 @@ def translate(file: Path, sentence: str, wishes: Wishes) -> int:
         return common.WRONG_USE
     seen = review(model, reading, budget_s=wishes.budget)
     if wishes.as_json:
-        written = wishes.write and not seen.conflicts
+        written = wishes.write and not seen.conflicts and not seen.known
         if written:
             _write(file, model, reading)
         common.print_json(_report(file, sentence, seen, wishes, written))
@@ -58,6 +58,8 @@ def translate(file: Path, sentence: str, wishes: Wishes) -> int:
     _print(seen, wishes.pretrained)
     if seen.conflicts:
         return common.FINDINGS
+    if seen.known:
+        return common.FINE
     if not _confirmed(file, wishes):
         common.stderr().print("not confirmed: nothing was written")
         return common.FINDINGS

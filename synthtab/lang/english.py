@@ -96,17 +96,55 @@ def rule_name(sentence: str, table: nodes.Table) -> str:
 
 MAX_NAME = 40
 _SMALL = frozenset(
-    "a an the of to be is are was were must should shall may can has have had do does it its they "
-    "their that which who and or than in for with any all there as s each every".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "be",
+        "is",
+        "are",
+        "was",
+        "were",
+        "must",
+        "should",
+        "shall",
+        "may",
+        "can",
+        "has",
+        "have",
+        "had",
+        "do",
+        "does",
+        "it",
+        "its",
+        "they",
+        "their",
+        "that",
+        "which",
+        "who",
+        "and",
+        "or",
+        "than",
+        "in",
+        "for",
+        "with",
+        "any",
+        "all",
+        "there",
+        "as",
+        "s",
+        "each",
+        "every",
+    ]
 )
 
 
 class _English:
     """A grammar with the words of one model, and what it makes of sentences."""
 
-    def __init__(
-        self, tables: Sequence[nodes.Table], constants: Sequence[nodes.Constant]
-    ) -> None:
+    def __init__(self, tables: Sequence[nodes.Table], constants: Sequence[nodes.Constant]) -> None:
         self.lexicon = Lexicon(tables, constants)
         self._world = World(
             {t.name: t for t in tables}, {c.name: c for c in constants}, self.lexicon
@@ -135,7 +173,11 @@ class _English:
         try:
             forest = self._lark.parse(said)
         except UnexpectedInput as error:
-            refuse_judgements(words_in(re.sub(r"\bat (?:most|least)\b", "", said)), self.lexicon.words(), NotUnderstoodError)
+            refuse_judgements(
+                words_in(re.sub(r"\bat (?:most|least)\b", "", said)),
+                self.lexicon.words(),
+                NotUnderstoodError,
+            )
             raise NotUnderstoodError(where_it_stops(said, error)) from None
         misfits: list[Misfit] = []
         found: dict[tuple[str, nodes.Rule], int] = {}
@@ -215,9 +257,7 @@ def _whole_words(terminal: TerminalDef) -> None:
     text = terminal.pattern.to_regexp()
     if terminal.name in KINDS or re.search(r"[a-z]", text):
         body = re.sub(r"(?<!\[) (?!\?)", r"\\s+", text) if terminal.name not in KINDS else text
-        terminal.pattern = PatternRE(
-            rf"(?:(?<!\w)|(?=\W))(?:{body})(?:(?![\w-])|(?<=\W))", ("i",)
-        )
+        terminal.pattern = PatternRE(rf"(?:(?<!\w)|(?=\W))(?:{body})(?:(?![\w-])|(?<=\W))", ("i",))
 
 
 def _why_not(misfits: Sequence[Misfit]) -> str:

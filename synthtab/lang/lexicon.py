@@ -23,7 +23,9 @@ _TIME_WORDS = frozenset({"date", "on", "at", "day", "time", "datetime"})
 _TAILS = frozenset({"id", "no", "on", "at", "date", "time", "by", "kg", "cm", "num", "fk", "nr"})
 # A last word that says too little to stand for a whole name.
 _BARE = frozenset({"id", "on", "at", "by", "to", "no", "of", "day", "date", "time"})
-_FUNCTION_WORDS = frozenset("an as at by in is it no of on or the to".split())
+_FUNCTION_WORDS = frozenset(
+    ["an", "as", "at", "by", "in", "is", "it", "no", "of", "on", "or", "the", "to"]
+)
 _SYNONYMS = {
     "salary": ("earn", "earns", "earning", "earnings", "pay", "wage"),
     "birth date": ("birthday", "date of birth"),
@@ -154,7 +156,7 @@ def _column_phrases(name: str, table: Sequence[str]) -> Iterator[tuple[str, int]
     if len(words) > len(table) and words[: len(table)] == list(table):
         for phrase in _with_plurals(words[len(table) :]):
             yield phrase, PART
-    for head in ([words[-1:]] if len(words) > 1 and words[-1] not in _TAILS | _BARE else []):
+    for head in [words[-1:]] if len(words) > 1 and words[-1] not in _TAILS | _BARE else []:
         for phrase in _with_plurals(head):
             yield phrase, PART
 
@@ -186,5 +188,3 @@ def pattern(phrases: Sequence[str]) -> str:
 
 def _escape(word: str) -> str:
     return re.escape(word).replace("/", r"\/")
-
-

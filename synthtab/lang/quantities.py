@@ -8,23 +8,59 @@ from decimal import Decimal
 
 from synthtab.ir.expressions import ShiftUnit
 
-_NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
-_TENS = "thirty forty fifty sixty seventy eighty ninety".split()
+_NUMBERS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
+_TENS = ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPELLED = {
     **{word: number for number, word in enumerate(_NUMBERS)},
     **{word: number for number, word in zip(range(30, 100, 10), _TENS, strict=True)},
-    **{"a hundred": 100, "one hundred": 100, "a thousand": 1000, "one thousand": 1000},
+    "a hundred": 100,
+    "one hundred": 100,
+    "a thousand": 1000,
+    "one thousand": 1000,
 }
 _SCALES = {"k": 1000, "thousand": 1000, "m": 1_000_000, "million": 1_000_000}
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _TIMES = {
-    **{"twice": Decimal(2), "double": Decimal(2), "half": Decimal("0.5")},
-    **{"a quarter": Decimal("0.25"), "a tenth": Decimal("0.1")},
+    "twice": Decimal(2),
+    "double": Decimal(2),
+    "half": Decimal("0.5"),
+    "a quarter": Decimal("0.25"),
+    "a tenth": Decimal("0.1"),
 }
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -67,7 +103,11 @@ def day(text: str) -> date | datetime:
     Raises ValueError where the calendar has no such day.
     """
     if re.match(r"[0-9]{4}-", text):
-        return datetime.fromisoformat(text.upper()) if "t" in text.lower() else date.fromisoformat(text)
+        return (
+            datetime.fromisoformat(text.upper())
+            if "t" in text.lower()
+            else date.fromisoformat(text)
+        )
     numbers = [int(n) for n in re.findall(r"[0-9]+", text)]
     month = next(at for at, name in enumerate(_MONTHS, 1) if name in text.lower())
     return date(numbers[1], month, numbers[0])

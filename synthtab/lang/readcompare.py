@@ -9,8 +9,8 @@ from datetime import date
 
 from synthtab.ir import nodes
 from synthtab.ir.references import follow, references
-from synthtab.ir.typing import infer
 from synthtab.ir.types import BooleanT, DateT, DatetimeT, NumberT, StringT, TermType
+from synthtab.ir.typing import infer
 from synthtab.lang.lexicon import normal, words_of
 from synthtab.lang.readfigures import FigureReader
 from synthtab.lang.readterms import Amount, Misfit, Said, Word
@@ -29,12 +29,20 @@ _OPERATORS: tuple[tuple[str, nodes.CompareOp], ...] = (
 # Names of columns that leave their unit open.
 _UNITLESS = ("age", "duration", "length", "term", "nights")
 _OPPOSITE: dict[str, nodes.CompareOp] = {
-    **{"=": "!=", "!=": "=", "<": ">=", ">=": "<"},
-    **{">": "<=", "<=": ">"},
+    "=": "!=",
+    "!=": "=",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
 }
 _TURNED: dict[str, nodes.CompareOp] = {
-    **{"=": "=", "!=": "!=", "<": ">", ">": "<"},
-    **{"<=": ">=", ">=": "<="},
+    "=": "=",
+    "!=": "!=",
+    "<": ">",
+    ">": "<",
+    "<=": ">=",
+    ">=": "<=",
 }
 
 
@@ -198,7 +206,9 @@ class CompareReader(FigureReader):
             return
         if isinstance(right, Amount):
             if one and op not in ("=", "!=") and self._is_identifier(left):
-                raise Misfit(f"`{format_node(left)}` refers to a row: it is not more or less", 4)
+                raise Misfit(
+                    f"`{format_node(left)}` only tells rows apart: it is not more or less", 4
+                )
             return
         if one != self._names_row(right):
             named = left if one else right
@@ -252,5 +262,3 @@ def _is_time(term: nodes.Term) -> bool:
         case nodes.Absolute(operand):
             return _is_time(operand)
     return False
-
-

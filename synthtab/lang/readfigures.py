@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from lark import Token, Tree
 
 from synthtab.ir import nodes
 from synthtab.ir.references import references
 from synthtab.ir.walk import descendants
-from synthtab.lang.readterms import FIGURES, DETOUR, Misfit, Parsed, Said, TermReader
+from synthtab.lang.readterms import DETOUR, FIGURES, Misfit, Parsed, Said, TermReader
 
 
 class FigureReader(TermReader):

@@ -14,8 +14,8 @@ from synthtab.ir.walk import descendants
 from synthtab.lang import quantities
 from synthtab.lang.lexicon import words_of
 from synthtab.lang.readcompare import operator
-from synthtab.lang.readrows import RowReader, _token, implied
-from synthtab.lang.readterms import Misfit, Parsed
+from synthtab.lang.readrows import RowReader, implied
+from synthtab.lang.readterms import Misfit, Parsed, name_token
 from synthtab.schema import DatetimeType, DateType
 
 _STARTS = re.compile(r"^(start|begin|first|from|since|open|rent|issue|valid_from|arriv|check_?in)")
@@ -86,7 +86,7 @@ class RuleReader(RowReader):
         return nodes.DeterminesRule("", self._named(left), self._named(right), share=share)
 
     def rule_determines_one(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
-        left, right = (self.column(_token(p)).name for p in (parts[0], parts[-1]))
+        left, right = (self.column(name_token(p)).name for p in (parts[0], parts[-1]))
         return nodes.DeterminesRule("", (left,), (right,), share=share)
 
     def rule_determines_same(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
@@ -97,7 +97,7 @@ class RuleReader(RowReader):
         return nodes.DeterminesRule("", left, right, share=share)
 
     def rule_determines_per(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
-        right, left = self.column(_token(parts[0])).name, self._named(parts[1])
+        right, left = self.column(name_token(parts[0])).name, self._named(parts[1])
         return nodes.DeterminesRule("", left, (right,), share=share)
 
     def _named(self, tree: Parsed) -> tuple[str, ...]:
@@ -124,9 +124,7 @@ class RuleReader(RowReader):
                 self._home(token)
         if parent.name == self.table.name and column is None:
             raise Misfit("a row refers to another table, or say by which column", 2)
-        key = next(
-            (r for r in parent.rules if isinstance(r, nodes.UniqueRule) and r.primary), None
-        )
+        key = next((r for r in parent.rules if isinstance(r, nodes.UniqueRule) and r.primary), None)
         if key is None or len(key.columns) != 1:
             raise Misfit(f"table {parent.name} has no key of one column to refer to", 4)
         columns = [column] if column is not None else self._referring(parent, key.columns[0])
@@ -257,7 +255,7 @@ class RuleReader(RowReader):
     def rule_key_has(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
         key, _, *said = parts
         assert isinstance(key, Tree)
-        if _token(key.children[0]).type == "TABLE":
+        if name_token(key.children[0]).type == "TABLE":
             raise Misfit("rows of a table are counted by their references", 0)
         return self.rule_per_key(share, *said, key)
 
@@ -284,5 +282,3 @@ def _how_many(parts: Sequence[Parsed]) -> tuple[nodes.CompareOp, int, list[Parse
         elif not (isinstance(part, Token) and part.type == "NO_MORE_ONE"):
             rest.append(part)
     return op, number, rest
-
-

@@ -93,6 +93,12 @@ class Amount:
 Said = nodes.Term | Word | Amount
 
 
+def name_token(part: Parsed) -> Token:
+    """Return a part that the grammar has as a token."""
+    assert isinstance(part, Token)
+    return part
+
+
 def quoted(token: Token) -> str:
     """Return the text between a token's quotes."""
     return str(token)[1:-1]

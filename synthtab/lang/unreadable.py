@@ -21,16 +21,82 @@ _CONTRACTIONS = (
 )
 # Words that ask for a judgement, and what can be checked instead.
 _JUDGEMENTS = frozenset(
-    "fair reasonable appropriate suitable sensible good correct right realistic plausible valid proper "
-    "normal typical okay ok accurate consistent competitive adequate decent acceptable nice".split()
+    [
+        "fair",
+        "reasonable",
+        "appropriate",
+        "suitable",
+        "sensible",
+        "good",
+        "correct",
+        "right",
+        "realistic",
+        "plausible",
+        "valid",
+        "proper",
+        "normal",
+        "typical",
+        "okay",
+        "ok",
+        "accurate",
+        "consistent",
+        "competitive",
+        "adequate",
+        "decent",
+        "acceptable",
+        "nice",
+    ]
 )
 _VAGUE = frozenset(
-    "high low large small big long short few many much several enough old young recent soon early late "
-    "quickly promptly approximately about roughly around nearly almost close similar".split()
+    [
+        "high",
+        "low",
+        "large",
+        "small",
+        "big",
+        "long",
+        "short",
+        "few",
+        "many",
+        "much",
+        "several",
+        "enough",
+        "old",
+        "young",
+        "recent",
+        "soon",
+        "early",
+        "late",
+        "quickly",
+        "promptly",
+        "approximately",
+        "about",
+        "roughly",
+        "around",
+        "nearly",
+        "almost",
+        "close",
+        "similar",
+    ]
 )
-_SOFT = frozenset("usually often mostly normally generally typically sometimes most rarely seldom".split())
-_NOW = frozenset("today now currently yesterday tomorrow ago future past".split())
-_HEDGES = frozenset("maybe perhaps probably possibly ideally preferably hopefully".split())
+_SOFT = frozenset(
+    [
+        "usually",
+        "often",
+        "mostly",
+        "normally",
+        "generally",
+        "typically",
+        "sometimes",
+        "most",
+        "rarely",
+        "seldom",
+    ]
+)
+_NOW = frozenset(["today", "now", "currently", "yesterday", "tomorrow", "ago", "future", "past"])
+_HEDGES = frozenset(
+    ["maybe", "perhaps", "probably", "possibly", "ideally", "preferably", "hopefully"]
+)
 
 
 def clean(sentence: str) -> str:
@@ -101,7 +167,9 @@ def _unknown(word: str, lexicon: Lexicon, grammar: Collection[str]) -> str:
     near = difflib.get_close_matches(word, lexicon.names(), 3, 0.6)
     near += difflib.get_close_matches(word, sorted(g for g in grammar if len(g) > 3), 2, 0.75)
     shown = ", ".join(f"“{n}”" for n in dict.fromkeys(near))
-    help_ = f"did you mean {shown}?" if shown else "use the names of the model, or put texts in quotes"
+    help_ = (
+        f"did you mean {shown}?" if shown else "use the names of the model, or put texts in quotes"
+    )
     return f"“{word}” is neither a word of this model nor one of the rules' English; {help_}"
 
 

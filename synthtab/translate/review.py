@@ -23,7 +23,7 @@ from synthtab.solver.witness import Breaking, Values, both_sides, breaking
 
 @dataclass(frozen=True)
 class Review:
-    """A rule seen beside the others of its model.
+    """A rule seen beside the others of its model; ``known`` says that the model has it already.
 
     ``conflicts`` are minimal sets of rules that exclude each other; ``implied_by`` names what already
     says as much (None: nothing does). ``allowed`` is a row that shows the rule kept, ``refused`` one
@@ -37,15 +37,19 @@ class Review:
     allowed: Values | None = None
     refused: tuple[Values, ...] = ()
     notes: tuple[str, ...] = ()
+    known: bool = False
 
 
 def review(model: Model, reading: Reading, *, budget_s: float = 10.0) -> Review:
     """Look at a rule beside the others of a model. Raises ModelError where it does not fit in."""
+    before = model.table(reading.table)
+    same = [r.name for r in before.rules if _bare(r) == _bare(reading.rule)]
+    if same:
+        notes = ("the file has it already",)
+        implied = (f"rule {same[0]}",)
+        return Review(before, reading.rule, implied_by=implied, notes=notes, known=True)
     table = with_rule(model, reading.table, reading.rule).table(reading.table)
     rule = table.rules[-1]
-    same = [r.name for r in table.rules[:-1] if _bare(r) == _bare(rule)]
-    if same:
-        return Review(table, rule, implied_by=(f"rule {same[0]}",), notes=("it is there already",))
     if isinstance(rule, nodes.RowRule) and nodes.is_pure(rule.condition):
         return _row_rule(model, table, rule, budget_s)
     if isinstance(rule, nodes.UniqueRule) and rule in table.unique_rules:
@@ -65,7 +69,9 @@ def _row_rule(model: Model, table: nodes.Table, rule: nodes.RowRule, budget_s: f
     groups = examine_table(whole, model.source, deadline, budget_s)
     group = next(g for g in groups if hard in g.rules)
     satisfiable(group)
-    notes = () if rule.share is None else ("it is soft: rows may break it; shown as if it were hard",)
+    notes = (
+        () if rule.share is None else ("it is soft: rows may break it; shown as if it were hard",)
+    )
     if group.found:
         if rule.share is None:
             return Review(table, rule, conflicts=tuple(group.found))
@@ -77,7 +83,9 @@ def _row_rule(model: Model, table: nodes.Table, rule: nodes.RowRule, budget_s: f
     if implied is not None:
         return Review(table, rule, implied_by=implied, notes=notes)
     allowed, refused = both_sides(whole, hard, budget_s=budget_s)
-    notes += () if refused.reason is None else (f"no row to show that it refuses: {refused.reason}",)
+    notes += (
+        () if refused.reason is None else (f"no row to show that it refuses: {refused.reason}",)
+    )
     return Review(table, rule, (), None, allowed, refused.rows, notes)
 
 
