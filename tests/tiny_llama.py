@@ -1,4 +1,4 @@
-"""A causal language model of random weights, with a byte-level tokenizer trained on the rules files."""
+"""A language model of random weights, with a byte-level tokenizer trained on the rules files."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Wishes:
 
 
 def translate(file: Path, sentence: str, wishes: Wishes) -> int:
-    """Translate a sentence, show what the rule does, and add it to the file; return the exit code."""
+    """Translate a sentence, show what the rule does, add it to the file; return the exit code."""
     if wishes.as_json and wishes.write and not wishes.yes:
         raise UsageError("--json never asks: add --yes to write the rule without a question")
     model = Model.load(file)

@@ -1,7 +1,7 @@
 """A pretrained causal language model from a directory, writing text that a grammar allows.
 
-Outlines masks the tokens, by its llguidance backend. Weights are read from safetensors only, nothing
-is fetched, and no code of the model's own is run.
+Outlines masks the tokens, by its llguidance backend. Weights are read from safetensors only,
+nothing is fetched, and no code of the model's own is run.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from outlines import from_transformers
 from outlines.backends import get_cfg_logits_processor
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
+from transformers.utils import logging as transformers_log
 
 from synthtab.errors import SavedModelError, UsageError
 
@@ -32,20 +33,29 @@ class PretrainedWriter:
 
     @classmethod
     def load(cls, directory: Path) -> PretrainedWriter:
-        """Read a model that transformers saved. Raises UsageError and SavedModelError, saying why."""
+        """Read a model that transformers saved.
+
+        Raises UsageError where there is none that may be read, SavedModelError where it is damaged.
+        """
         if find_spec("llguidance") is None:
             raise UsageError("--model needs llguidance: pip install 'synthtab[translate]'")
         _refuse_unfit(directory)
+        bars: Any = transformers_log
+        shown = bars.is_progress_bar_enabled()
+        bars.disable_progress_bar()
         try:
-            network = AutoModelForCausalLM.from_pretrained(
+            network: Any = AutoModelForCausalLM.from_pretrained(
                 directory, local_files_only=True, use_safetensors=True, trust_remote_code=False
             )
-            tokenizer = AutoTokenizer.from_pretrained(
+            tokenizer: Any = AutoTokenizer.from_pretrained(
                 directory, local_files_only=True, trust_remote_code=False
             )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             reason = str(error).strip().split("\n")[0]
             raise SavedModelError(f"the model in {directory} cannot be read: {reason}") from error
+        finally:
+            if shown:
+                bars.enable_progress_bar()
         if tokenizer.eos_token_id is None:
             raise SavedModelError(f"the tokenizer in {directory} has no token that ends a text")
         network.eval()
@@ -64,12 +74,12 @@ class PretrainedWriter:
         limit = getattr(self.network.config, "max_position_embeddings", None)
         if limit is not None and length + max_tokens > limit:
             raise UsageError(
-                f"the model reads {limit:,} tokens, and the schema with the sentence takes {length:,} "
-                f"besides {max_tokens} for the answer: use a model that reads more"
+                f"the model reads {limit:,} tokens, and the schema with the sentence takes "
+                f"{length:,} besides {max_tokens} for the answer: use a model that reads more"
             )
         masks = get_cfg_logits_processor("llguidance", self.outlines, grammar)
         end = self.tokenizer.eos_token_id
-        # llguidance would have its mask kernel compiled, which takes half a minute for microseconds.
+        # llguidance would have its mask kernel compiled: half a minute to save microseconds.
         eager = torch.compiler.set_stance("force_eager")
         with eager, torch.random.fork_rng(devices=[]), torch.inference_mode():
             if seed is not None:
@@ -107,8 +117,8 @@ def _refuse_unfit(directory: Path) -> None:
         pickled = [p.name for pattern in _PICKLED for p in directory.glob(pattern)]
         if pickled:
             raise UsageError(
-                f"the weights in {directory} are pickled ({pickled[0]}), which can run code when they "
-                "are read: save them as safetensors"
+                f"the weights in {directory} are pickled ({pickled[0]}), which can run code when "
+                "they are read: save them as safetensors"
             )
         raise UsageError(f"there are no weights in {directory}: it has no .safetensors file")
     if not any((directory / n).is_file() for n in ("tokenizer.json", "tokenizer.model")):

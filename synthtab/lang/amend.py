@@ -14,7 +14,7 @@ _INDENT = "  "
 
 
 def with_rule(model: Model, table: str, rule: nodes.Rule) -> Model:
-    """Return a model whose table has one rule more, at its end. Raises ModelError if it does not fit."""
+    """Return a model whose table has one rule more, at its end; ModelError if it does not fit."""
     tables = [replace(t, rules=(*t.rules, rule)) if t.name == table else t for t in model.tables]
     return replace(Model.of(tables, model.constants), source=model.source)
 

@@ -1,14 +1,14 @@
 """Controlled English to one rule of a model, without any language model.
 
-The sentence is parsed in every way the grammar allows (grammars/english.lark), each parse is read for
-every table in every way its words allow, and what does not type-check is dropped. One cheapest rule
-has to be left: none is an error that says what is missing, several are one that lists them.
+The sentence is parsed in every way the grammar allows (grammars/english.lark), each parse is read
+for every table in every way its words allow, and what does not type-check is dropped. One cheapest
+rule has to be left: none is an error that says what is missing, several are one that lists them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -239,7 +239,7 @@ def _source(terminal: TerminalDef) -> str:
     return str(terminal.pattern.value)
 
 
-def _optional_forms(terminals: Sequence[TerminalDef]) -> frozenset[str]:
+def _optional_forms(terminals: Collection[TerminalDef]) -> frozenset[str]:
     """Return words spelled with an optional ending in the grammar: `exceeds?` is two words."""
     out = set()
     for terminal in terminals:

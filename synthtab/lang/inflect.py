@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# Verbs whose past does not end in -ed, and nouns that name what happens: any of a line stands for all.
+# Irregular verbs, and nouns that name what happens: any of a line stands for all.
 _FAMILIES = (
     ("leave", "leaves", "left", "leaving", "leaver"),
     ("bear", "birth", "born"),

@@ -42,8 +42,8 @@ _SYNONYMS = {
 class Sense:
     """One thing a phrase can mean: a table, a column, a value of an enum, or a constant.
 
-    ``column`` is that of a COLUMN, EVENT, FLAG or VALUE; ``value`` is that of a VALUE, and of a CONST
-    its name.
+    ``column`` is that of a COLUMN, EVENT, FLAG or VALUE; ``value`` is that of a VALUE, and the name
+    of a CONST.
     """
 
     kind: Kind

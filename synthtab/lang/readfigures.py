@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from lark import Token, Tree
 
@@ -10,6 +11,8 @@ from synthtab.ir import nodes
 from synthtab.ir.references import references
 from synthtab.ir.walk import descendants
 from synthtab.lang.readterms import DETOUR, FIGURES, Misfit, Parsed, Said, TermReader
+
+Figure = Literal["count", "sum", "min", "max", "avg"]
 
 
 class FigureReader(TermReader):
@@ -44,10 +47,14 @@ class FigureReader(TermReader):
         return [(child, r.columns[0]) for r in leading if len(r.columns) == 1]
 
     def term_counted(self, *parts: Parsed) -> Said:
-        return self.count(list(parts))
+        """``the number of lines``."""
+        return self.count(list(parts), whole=True)
 
-    def count(self, parts: list[Parsed]) -> nodes.Aggregate:
-        """Return the number of rows of ``kind? TABLE limit* per?``; a kind may name the table."""
+    def count(self, parts: list[Parsed], *, whole: bool) -> nodes.Aggregate:
+        """Return the number of rows of ``kind? TABLE limit* per?``; a kind may name the table.
+
+        ``whole``: of the home itself, all rows are meant, and not those that refer to this one.
+        """
         parts, key = _without_key(parts)
         token = next((p for p in parts if isinstance(p, Token) and p.type == "TABLE"), None)
         limits = [p for p in parts if p is not token]
@@ -56,16 +63,15 @@ class FigureReader(TermReader):
                 raise Misfit(f"“{token}” is not table {self.table.name}")
             where = self.where(self.limits(limits))
             return nodes.Aggregate("count", where=where, per=(self.key_column(key),))
-        if token is not None and key is None and not self._links(self.table):
-            if self.is_home(token):
-                return nodes.Aggregate("count", where=self.where(self.limits(limits)))
+        if token is not None and key is None and whole and self.is_home(token):
+            return nodes.Aggregate("count", where=self.where(self.limits(limits)))
         child, via = self._of_kind(parts[0]) if token is None else self.children(token)
         reader = self.within(child)
         where = reader.where(reader.limits(limits))
         return nodes.Aggregate("count", where=where, of=child.name, via=via)
 
     def _of_kind(self, kind: Parsed) -> tuple[nodes.Table, str | None]:
-        """Return the table that refers to the home and has rows of a kind, as heads are employees."""
+        """Return the table that refers to the home and has rows of a kind: heads are employees."""
         assert isinstance(kind, Tree)
         token = kind.children[0]
         assert isinstance(token, Token)
@@ -83,7 +89,7 @@ class FigureReader(TermReader):
         return any(s.table == self.table.name for s in senses)
 
     def key_column(self, key: Token) -> str:
-        """Return the column that a key names: one of that name, or one that refers to that table."""
+        """Return the column that a key names, or that refers to the table it names."""
         tables = {s.table for s in self.world.lexicon.senses("TABLE", str(key))}
         referring = [
             (r.columns[0], 1)
@@ -99,6 +105,7 @@ class FigureReader(TermReader):
         return self.choices.pick([o for o in among if o[1] == least])
 
     def term_figure(self, word: Token, token: Token, per: Parsed | None = None) -> Said:
+        """``the total amount per order``."""
         function, key = _function(word), _key(per)
         own = any(
             s.table == self.table.name for s in self.world.lexicon.senses("COLUMN", str(token))
@@ -111,7 +118,7 @@ class FigureReader(TermReader):
         self.choices.cost += DETOUR
         return self._child_figure(function, token)
 
-    def _child_figure(self, function: str, token: Token) -> nodes.Aggregate:
+    def _child_figure(self, function: Figure, token: Token) -> nodes.Aggregate:
         """Return a figure of a column of whichever table refers to the home and has it."""
         senses = self.world.lexicon.senses("COLUMN", str(token))
         found = [
@@ -123,15 +130,16 @@ class FigureReader(TermReader):
             raise Misfit(f"no table that refers to {self.table.name} has “{token}”", 2)
         least = min(cost for _, cost in found)
         child, via, column = self.choices.pick([f for f in found if f[1] == least])
-        return nodes.Aggregate(function, nodes.ColumnRef(column), of=child.name, via=via)  # type: ignore[arg-type]
+        return nodes.Aggregate(function, nodes.ColumnRef(column), of=child.name, via=via)
 
     def term_figure_of(self, word: Token, token: Token, *parts: Parsed) -> Said:
+        """``the total of the amounts of the lines``."""
         rest, key = _without_key(list(parts))
         at = next(k for k, p in enumerate(rest) if isinstance(p, Token) and p.type == "TABLE")
         table, limits = rest[at], [*rest[:at], *rest[at + 1 :]]
         assert isinstance(table, Token)
         function = _function(word)
-        if key is None and self.is_home(table) and not self._links(self.table):
+        if key is None and self.is_home(table):
             where = self.where(self.limits(limits))
             return nodes.Aggregate(function, self.column(token), where=where)
         if key is not None and not self._names_home(key):
@@ -151,9 +159,11 @@ class FigureReader(TermReader):
         )
 
     def term_figure_owned(self, word: Token, table: Token, token: Token, *rest: Parsed) -> Said:
+        """``the total of the lines' amount``."""
         return self.term_figure_of(word, token, table, *rest)
 
     def term_figure_product(self, word: Token, one: Token, two: Token, *rest: Parsed) -> Said:
+        """``the sum of the price times quantity of its items``."""
         table, *limits = rest
         assert isinstance(table, Token)
         child, via = self.children(table)
@@ -165,6 +175,7 @@ class FigureReader(TermReader):
     # The row before.
 
     def term_previous(self, token: Token, order: Parsed | None = None) -> Said:
+        """``the previous balance``."""
         per, by = self.read_order(order) if order is not None else (self.per, self.order)
         column = self.column(token)
         per, by = self.settled_order(column, per, by)
@@ -215,8 +226,8 @@ class FigureReader(TermReader):
         return self.choices.pick([(f, 0) for f in fits])
 
 
-def _function(word: Token) -> nodes.Aggregate:  # type: ignore[valid-type]
-    return next(name for name, said in FIGURES if re.search(rf"\b({said})\b", word.lower()))  # type: ignore[return-value]
+def _function(word: Token) -> Figure:
+    return next(name for name, said in FIGURES if re.search(rf"\b({said})\b", word.lower()))
 
 
 def _key(per: Parsed | None) -> Token | None:

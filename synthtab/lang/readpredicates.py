@@ -17,6 +17,28 @@ from synthtab.lang.readtimes import TimeReader
 from synthtab.schema import BooleanType, DecimalType, IntegerType
 
 _NOT = re.compile(r"\b(not|never|cannot|no)\b")
+_MAY = re.compile(r"(may|can)(?! not\b)(?! never\b)(?! only\b)\b")
+# What is no bound: to permit it says nothing.
+_NO_BOUND = frozenset(
+    [
+        "empty",
+        "given",
+        "has",
+        "has_no",
+        "is_kind",
+        "truth",
+        "is_term",
+        "event_done",
+        "sign",
+        "both",
+        "either",
+        "one_of",
+        "has_value",
+        "has_children",
+        "equal",
+        "differ",
+    ]
+)
 _SIGNS: dict[str, tuple[nodes.CompareOp, int]] = {
     "positive": (">", 0),
     "negative": ("<", 0),
@@ -43,12 +65,27 @@ class PredicateReader(TimeReader):
                 return any_of([self.predicate(p, subject) for p in parts])
             case "be" | "have" | "do":
                 verb = parts[0] if len(parts) > 1 else None
+                self._refuse_permission(verb, parts[-1])
                 read = {"be": self.quality, "do": self.act}.get(str(tree.data))
                 said = self.having(parts[-1], subject) if read is None else read(parts[-1], subject)
                 return (
                     negated(said) if verb is not None and _NOT.search(str(verb).lower()) else said
                 )
         return self.act(tree, subject)
+
+    def _refuse_permission(self, verb: Parsed | None, said: Parsed) -> None:
+        """Refuse "the bonus may be empty": it forbids nothing, unless of none or only of some."""
+        if verb is None:
+            # A verb without "must" is understood, but one with it comes first.
+            self.choices.cost += isinstance(said, Tree) and said.data == "when"
+            return
+        free = _MAY.match(normal(str(verb))) and not (self.forbidding or self.only_if)
+        bounded = isinstance(said, Tree) and "OP" in {getattr(t, "type", "") for t in said.children}
+        if free and not bounded and isinstance(said, Tree) and said.data in _NO_BOUND:
+            raise Misfit(
+                "“may” permits something and forbids nothing: say “must”, “cannot” or “only ... may”",
+                7,
+            )
 
     def subject_term(self, subject: Said | None, what: str) -> nodes.Term:
         """Return the subject as a term; Misfit where it is the row."""
@@ -68,6 +105,8 @@ class PredicateReader(TimeReader):
                 term = self.subject_term(subject, "is compared")
                 return self.relate(op, term, self.term(parts[-1]))
             case "earn":
+                if subject is not None:
+                    raise Misfit("a value earns nothing")
                 token, measured = parts
                 assert isinstance(token, Token)
                 return self.measured(measured, self.column(token))
@@ -265,7 +304,7 @@ class PredicateReader(TimeReader):
                 return self.relate("=", own, self.at(path, other.name))
             case "has_between":
                 lo, hi = (nodes.Literal(quantities.number(str(p))) for p in parts[:2])
-                return nodes.Between(self.count(list(parts[2:])), lo, hi)
+                return nodes.Between(self.count(list(parts[2:]), whole=False), lo, hi)
             case "has_distinct":
                 raise Misfit("say “the number of different ...”", 1)
         return self._children(parts)
@@ -275,8 +314,8 @@ class PredicateReader(TimeReader):
         op: nodes.CompareOp = ">="
         number: int = 1
         rest = list(parts)
-        while rest and isinstance(rest[0], Token) and rest[0].type in ("OP", "NUMBER", "NO"):
-            token = rest.pop(0)
+        while isinstance(token := rest[0], Token) and token.type in ("OP", "NUMBER", "NO"):
+            rest.pop(0)
             if token.type == "OP":
                 op = operator(str(token))
             elif token.type == "NO":
@@ -284,7 +323,7 @@ class PredicateReader(TimeReader):
             else:
                 op = op if len(rest) < len(parts) - 1 else "="
                 number = int(quantities.number(str(token)))
-        counted = self.count(rest)
+        counted = self.count(rest, whole=False)
         if counted.of is None:
             raise Misfit("a row has rows of other tables only")
         return nodes.Compare(op, counted, nodes.Literal(number))

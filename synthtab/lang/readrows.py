@@ -54,47 +54,64 @@ class RowReader(PredicateReader):
         return said
 
     def say_if_then(self, premise: Parsed, conclusion: Parsed) -> nodes.Condition:
+        """``if A then B``."""
         return implied((self.condition(premise),), self.condition(conclusion))
 
     def say_then_if(self, conclusion: Parsed, premise: Parsed) -> nodes.Condition:
+        """``B if A``."""
         return self.say_if_then(premise, conclusion)
 
     def say_unless_then(self, exception: Parsed, conclusion: Parsed) -> nodes.Condition:
+        """``unless A, B``."""
         return implied((negated(self.condition(exception)),), self.condition(conclusion))
 
     def say_then_unless(self, conclusion: Parsed, exception: Parsed) -> nodes.Condition:
+        """``B unless A``."""
         return self.say_unless_then(exception, conclusion)
 
     def say_only_if(self, conclusion: Parsed, condition: Parsed) -> nodes.Condition:
-        return implied((self.condition(conclusion),), self.condition(condition))
+        """``A only if B``."""
+        self.only_if = True
+        premise = self.condition(conclusion)
+        self.only_if = False
+        return implied((premise,), self.condition(condition))
 
     def say_if_and_only_if(self, left: Parsed, right: Parsed) -> nodes.Condition:
+        """``A if and only if B``."""
         return nodes.Iff(self.condition(left), self.condition(right))
 
     def say_both(self, *parts: Parsed) -> nodes.Condition:
+        """``A and B``."""
         return all_of([self.condition(p) for p in parts])
 
     def say_either(self, *parts: Parsed) -> nodes.Condition:
+        """``A or B``."""
         return any_of([self.condition(p) for p in parts])
 
     def say_clause(self, subject: Parsed, predicate: Parsed) -> nodes.Condition:
+        """``employees must have an email``."""
         who = self.who(subject)
+        self.forbidding = who.negative
         said = [self.predicate(predicate, t) for t in (who.terms or (None,))]
         if who.negative:
             said = [negated(s) for s in said]
         return implied(who.premise, any_of(said) if who.either else all_of(said))
 
     def say_only_rows(self, _only: Parsed, rows: Parsed, predicate: Parsed) -> nodes.Condition:
+        """``only directors may have a bonus``."""
         who = self.who(rows)
         if not who.premise:
             raise Misfit("“only” needs to pick some of the rows", 2)
         which = who.premise[0] if len(who.premise) == 1 else nodes.And(who.premise)
+        self.forbidding = True
         return implied((self.predicate(predicate, None),), which)
 
     def say_event_done(self, token: Token) -> nodes.Condition:
+        """``when shipped``."""
         return nodes.Not(nodes.IsNull(self.column(token)))
 
     def say_is_kind(self, kind: Parsed) -> nodes.Condition:
+        """``when insured``."""
         return self.of_kind(kind)
 
     # Subjects.
@@ -106,6 +123,11 @@ class RowReader(PredicateReader):
         match tree.data:
             case "rows":
                 return self._rows(parts)
+            case "of_rows":
+                rows = next(p for p in parts if isinstance(p, Tree))
+                column = next(p for p in parts if isinstance(p, Token))
+                owner = self.who(rows)
+                return Who(owner.premise, (self.column(column),), owner.negative)
             case "told_term":
                 return self._flagless(self.term(parts[0]))
             case "told_terms":
@@ -134,6 +156,8 @@ class RowReader(PredicateReader):
                 negative = negative or part.type in ("NO", "NOBODY")
                 if part.type == "TABLE" and not self.is_home(part):
                     raise Misfit(f"“{part}” is not table {self.table.name}")
+                if part.type == "EVENT":
+                    kinds.append(self.say_event_done(part))
             elif part.data == "kind":
                 kinds.append(self.of_kind(part))
             else:
@@ -143,6 +167,7 @@ class RowReader(PredicateReader):
         return Who((*kinds, *premise), negative=negative)
 
     def limits(self, trees: Sequence[Parsed]) -> list[nodes.Condition]:
+        """Return what picks some of the rows: ``with``, ``without``, ``whose``, ``who``."""
         found: list[nodes.Condition] = []
         for tree in trees:
             assert isinstance(tree, Tree)

@@ -23,7 +23,7 @@ _ENDS = re.compile(r"^(end|last|to$|until|left|leav|clos|return|back|valid_to|de
 
 
 class RuleReader(RowReader):
-    """Reads whole sentences. Rules come without a name; :mod:`synthtab.lang.english` gives them one."""
+    """Reads whole sentences. Rules come nameless; :mod:`synthtab.lang.english` names them."""
 
     def rule(self, tree: Parsed, share: Decimal | None = None) -> nodes.Rule:
         """Return the rule that a parsed sentence states."""
@@ -47,6 +47,7 @@ class RuleReader(RowReader):
     # Keys and dependencies.
 
     def rule_unique(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``badges are unique``."""
         lists = [p for p in parts if isinstance(p, Tree) and p.data in ("columns", "key")]
         columns = tuple(dict.fromkeys(c for p in lists[::-1] for c in self._named(p)))
         others = [p for p in parts if isinstance(p, Tree) and p not in lists]
@@ -56,21 +57,25 @@ class RuleReader(RowReader):
         return nodes.UniqueRule("", columns, where=self.where(self.limits(others)), share=share)
 
     def rule_unique_rows(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``orders are unique per customer and date``."""
         self._home(next(p for p in parts if isinstance(p, Token) and p.type == "TABLE"))
         columns = self.columns(next(p for p in parts if isinstance(p, Tree)))
         return nodes.UniqueRule("", columns, share=share)
 
     def rule_unique_among(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``policies are unique among insured patients``."""
         where = self.where(list(self.who(parts[-1]).premise))
         return nodes.UniqueRule("", self.columns(parts[0]), where=where, share=share)
 
     def rule_unique_has(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``employees have a unique badge``."""
         self._home(next(p for p in parts if isinstance(p, Token) and p.type == "TABLE"))
         named = parts[-1]
         columns = self.columns(named) if isinstance(named, Tree) else (self.column(named).name,)
         return nodes.UniqueRule("", columns, share=share)
 
     def rule_no_two(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``no two employees may have the same badge``."""
         trees = [p for p in parts if isinstance(p, Tree)]
         self._home(next(p for p in parts if isinstance(p, Token) and p.type == "TABLE"))
         where = self.where(self.limits([t for t in trees if t.data != "columns"]))
@@ -78,18 +83,22 @@ class RuleReader(RowReader):
         return nodes.UniqueRule("", columns, where=where, share=share)
 
     def rule_no_two_of(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``no two employees of the same department may have the same email``."""
         self._home(next(p for p in parts if isinstance(p, Token) and p.type == "TABLE"))
         groups, same = (self._named(p) for p in parts if isinstance(p, Tree))
         return nodes.UniqueRule("", tuple(dict.fromkeys((*groups, *same))), share=share)
 
     def rule_determines(self, share: Decimal | None, left: Parsed, right: Parsed) -> nodes.Rule:
+        """``the zip determines the city``."""
         return nodes.DeterminesRule("", self._named(left), self._named(right), share=share)
 
     def rule_determines_one(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``each zip has one city``."""
         left, right = (self.column(name_token(p)).name for p in (parts[0], parts[-1]))
         return nodes.DeterminesRule("", (left,), (right,), share=share)
 
     def rule_determines_same(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``customers with the same zip have the same city``."""
         who = self.who(parts[0])
         if who.premise:
             raise Misfit("a dependency is about all rows", 2)
@@ -97,6 +106,7 @@ class RuleReader(RowReader):
         return nodes.DeterminesRule("", left, right, share=share)
 
     def rule_determines_per(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``there is only one city per zip``."""
         right, left = self.column(name_token(parts[0])).name, self._named(parts[1])
         return nodes.DeterminesRule("", left, (right,), share=share)
 
@@ -111,6 +121,7 @@ class RuleReader(RowReader):
     # References, intervals.
 
     def rule_refers(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``every employee must refer to an existing department``."""
         names = [p for p in parts if isinstance(p, Token) and p.type in ("TABLE", "COLUMN")]
         parent = self.table_named(names[-1])
         column = next((self.column(t).name for t in names[:-1] if t.type == "COLUMN"), None)
@@ -150,6 +161,7 @@ class RuleReader(RowReader):
         return found
 
     def rule_no_overlap(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``bookings of the same room must not overlap``."""
         tokens = [p for p in parts if isinstance(p, Token)]
         self._home(next(t for t in tokens if t.type == "TABLE"))
         per = tuple(c for p in parts if isinstance(p, Tree) for c in self._named(p))
@@ -165,9 +177,9 @@ class RuleReader(RowReader):
         times = [c for c in self.table.columns if isinstance(c.type, DateType | DatetimeType)]
         starts = [c.name for c in times if _STARTS.match("_".join(words_of(c.name)))]
         ends = [c.name for c in times if _ENDS.match("_".join(words_of(c.name)))]
-        if len(times) == 2 and (starts or ends) and ends != [times[0].name]:
-            if type(times[0].type) is type(times[1].type) and len(starts) < 2:
-                starts, ends = [times[0].name], [times[1].name]
+        one_of_them = (starts or ends) and ends != [times[0].name] and len(starts) < 2
+        if len(times) == 2 and one_of_them and type(times[0].type) is type(times[1].type):
+            starts, ends = [times[0].name], [times[1].name]
         if len(starts) != 1 or len(ends) != 1:
             raise Misfit(
                 f"it is not clear when a row of {self.table.name} starts and ends: say “must not "
@@ -179,6 +191,7 @@ class RuleReader(RowReader):
     # Sequences.
 
     def rule_numbered(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``lines are numbered without gaps per bill``."""
         tokens = [p for p in parts if isinstance(p, Token)]
         self._home(next(t for t in tokens if t.type == "TABLE"))
         per = self._group(parts)
@@ -205,6 +218,7 @@ class RuleReader(RowReader):
         return self.choices.pick([(c, 0) for c in found])
 
     def rule_gap_free(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``the line number has no gaps per bill``."""
         tokens = [p for p in parts if isinstance(p, Token)]
         for token in tokens:
             if token.type == "TABLE":
@@ -221,6 +235,7 @@ class RuleReader(RowReader):
         return tuple(dict.fromkeys(found))
 
     def rule_rising(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``the date never decreases per account``."""
         tokens = [p for p in parts if isinstance(p, Token)]
         for token in tokens:
             if token.type == "TABLE":
@@ -234,6 +249,7 @@ class RuleReader(RowReader):
         return nodes.RowRule("", nodes.Increasing(column, strict, per, by), share=share)
 
     def rule_in_order(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``..., per account, in the order of number``."""
         order = next(p for p in parts if isinstance(p, Tree) and p.data == "order")
         statement = next(p for p in parts if isinstance(p, Tree) and p.data != "order")
         self.per, self.order = self.read_order(order)
@@ -246,13 +262,15 @@ class RuleReader(RowReader):
     # How many.
 
     def rule_per_key(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``at most 12 employees per manager``."""
         op, number, rest = _how_many(parts)
-        keys = [p for p in rest if isinstance(p, Tree) and p.data == "key"]
+        keys: list[Parsed] = [p for p in rest if isinstance(p, Tree) and p.data == "key"]
         others = [p for p in rest if p not in keys]
-        counted = self.count([*others, Tree("per", keys)])
+        counted = self.count([*others, Tree("per", keys)], whole=False)
         return nodes.RowRule("", nodes.Compare(op, counted, nodes.Literal(number)), share=share)
 
     def rule_key_has(self, share: Decimal | None, *parts: Parsed) -> nodes.Rule:
+        """``a manager has at most 12 employees``."""
         key, _, *said = parts
         assert isinstance(key, Tree)
         if name_token(key.children[0]).type == "TABLE":
@@ -260,6 +278,7 @@ class RuleReader(RowReader):
         return self.rule_per_key(share, *said, key)
 
     def say_required_first(self, _words: Parsed, term: Parsed) -> nodes.Condition:
+        """``there must be an email``."""
         return implied((), nodes.Not(nodes.IsNull(self.value(term))))
 
 

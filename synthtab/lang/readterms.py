@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from lark import Token, Tree
 
@@ -21,7 +21,7 @@ from synthtab.lang.lexicon import Lexicon, Sense, normal
 
 T = TypeVar("T")
 Parsed = Tree[Token] | Token
-FIGURES = (
+FIGURES: tuple[tuple[Literal["sum", "avg", "max", "min"], str], ...] = (
     ("sum", r"sum|total"),
     ("avg", r"average|mean"),
     ("max", r"highest|largest|greatest|maximum|latest|newest"),
@@ -111,6 +111,8 @@ class TermReader:
         self.world, self.table, self.choices = world, table, choices
         self.per: tuple[str, ...] = ()
         self.order: tuple[str, ...] = ()
+        # Whether "may" forbids something here: after "no", with "only", before "only if".
+        self.forbidding, self.only_if = False, False
 
     def within(self, table: nodes.Table) -> Self:
         """Return a reader for another table, with the same choices."""
@@ -233,14 +235,17 @@ class TermReader:
         return nodes.Literal(said.number, said.constant)
 
     def term_column(self, token: Token) -> Said:
+        """``the salary``."""
         return self.column(token)
 
     def term_owned(self, owner: Parsed, token: Token) -> Said:
+        """``the manager's salary``."""
         path, reader = self.owner(owner)
         found = reader.column(token)
         return self.at(path, found.name)
 
     def term_owned_after(self, token: Token, owner: Parsed) -> Said:
+        """``the salary of the manager``."""
         return self.term_owned(owner, token)
 
     def owner(self, tree: Parsed) -> tuple[tuple[str, ...], TermReader]:
@@ -256,6 +261,7 @@ class TermReader:
         return whole, reader
 
     def term_amount(self, number: Token, unit: Token | None = None) -> Said:
+        """``30 days``, ``5%``, ``1,000``."""
         if number.type == "PERCENT":
             return Amount(quantities.percentage(number))
         return Amount(quantities.number(number), None if unit is None else quantities.unit(unit))
@@ -270,24 +276,29 @@ class TermReader:
         return replace(said, unit=quantities.unit(str(unit)))
 
     def term_constant(self, token: Token) -> Said:
+        """A named constant of the model."""
         constant = self.world.constants[self.sense(token).value]
         if isinstance(constant.value, int | Decimal) and not isinstance(constant.value, bool):
             return Amount(constant.value, None, constant.name)
         return nodes.Literal(constant.value, constant.name)
 
     def term_date(self, token: Token) -> Said:
+        """``2020-01-31``."""
         try:
             return nodes.Literal(quantities.day(str(token)))
         except ValueError as error:
             raise Misfit(f"there is no day “{token}”: {error}", 5) from None
 
     def term_word(self, token: Token) -> Said:
+        """A text, or a value's name."""
         return Word(quoted(token) if token.type == "STRING" else str(token))
 
     def term_plus(self, left: Parsed, right: Parsed) -> Said:
+        """``the net plus the tax``, ``the start plus 30 days``."""
         return self._sum(nodes.Add, left, right)
 
     def term_minus(self, left: Parsed, right: Parsed) -> Said:
+        """``the gross minus the tax``."""
         return self._sum(nodes.Subtract, left, right)
 
     def _sum(self, kind: type[nodes.Add | nodes.Subtract], left: Parsed, right: Parsed) -> Said:
@@ -308,6 +319,7 @@ class TermReader:
         return nodes.Shift(base, number, by.unit)
 
     def term_times(self, left: Parsed, right: Parsed) -> Said:
+        """``30% of the salary``, ``a times b``."""
         one = (
             nodes.Literal(quantities.percentage(left))
             if isinstance(left, Token)
@@ -316,39 +328,48 @@ class TermReader:
         return nodes.Multiply(one, self.value(right))
 
     def term_multiple(self, times: Token, factor: Parsed) -> Said:
+        """``twice the bonus``, ``a third of the salary``."""
         said = normal(times)
         if said == "a third":
             return nodes.Divide(self.value(factor), nodes.Literal(3))
         return nodes.Multiply(nodes.Literal(quantities.multiple(said)), self.value(factor))
 
     def term_divided(self, left: Parsed, right: Parsed) -> Said:
+        """``the amount divided by 12``."""
         return nodes.Divide(self.value(left), self.value(right))
 
     def term_sum_of(self, *terms: Parsed) -> Said:
+        """``the sum of a, b and c``."""
         total = self.value(terms[0])
         for term in terms[1:]:
             total = nodes.Add(total, self.value(term))
         return total
 
     def term_difference(self, left: Parsed, right: Parsed) -> Said:
+        """``the difference between a and b``: how far apart they are."""
         return nodes.Absolute(nodes.Subtract(self.value(left), self.value(right)))
 
     def term_product_of(self, left: Parsed, right: Parsed) -> Said:
+        """``the product of a and b``."""
         return nodes.Multiply(self.value(left), self.value(right))
 
     def term_extreme(self, word: Token, left: Parsed, right: Parsed) -> Said:
+        """``the larger of a and b``."""
         high = re.search(r"larger|greater|higher|later|maximum", word.lower())
         kind = nodes.Maximum if high else nodes.Minimum
         return kind((self.value(left), self.value(right)))
 
     def term_distance(self, unit: Token, left: Parsed, right: Parsed) -> Said:
+        """``the number of days between a and b``."""
         if quantities.unit(unit) != "days":
             raise Misfit("the time between two columns is counted in days", 4)
         return nodes.Subtract(self.value(right), self.value(left))
 
     def term_length(self, factor: Parsed) -> Said:
+        """``the length of the name``."""
         return nodes.Length(self.value(factor))
 
     def term_part(self, word: Token, factor: Parsed) -> Said:
+        """``the year of the order date``."""
         name = normal(word).removeprefix("the ").removesuffix(" of")
         return nodes.DatePart(name, self.value(factor))  # type: ignore[arg-type]

@@ -110,9 +110,11 @@ class TimeReader(CompareReader):
         return self.relate(op, subject, self.shifted(base, by, back=back))
 
     def term_shifted_after(self, amount: Parsed, base: Parsed) -> Said:
+        """``30 days after the start``."""
         return self.shifted(self.value(base), self.amount_of(amount), back=False)
 
     def term_shifted_before(self, amount: Parsed, base: Parsed) -> Said:
+        """``30 days before the end``."""
         return self.shifted(self.value(base), self.amount_of(amount), back=True)
 
     # Ages, in completed years.

@@ -147,8 +147,8 @@ def refuse_judgements(
             continue
         if word in _JUDGEMENTS:
             raise error(
-                f"“{word}” is a judgement that no table can be checked for: give a bound, as in “at "
-                "least 1,000”, “between 1 and 5” or “one of 'a', 'b'”"
+                f"“{word}” is a judgement that no table can be checked for: give a bound, as in "
+                "“at least 1,000”, “between 1 and 5” or “one of 'a', 'b'”"
             )
         if word in _NOW:
             raise error(
@@ -175,11 +175,12 @@ def _unknown(word: str, lexicon: Lexicon, grammar: Collection[str]) -> str:
 
 def where_it_stops(said: str, error: UnexpectedInput) -> str:
     """Return how far a sentence could be read."""
-    at = error.pos_in_stream if isinstance(error, UnexpectedCharacters) else None
-    if at is None or at >= len(said):
+    # An end that comes too early has no place of its own.
+    at = getattr(error, "pos_in_stream", None)
+    if not isinstance(error, UnexpectedCharacters) or at is None or at >= len(said):
         return (
-            "the sentence stops before it states a rule: say what must be, as in “The amount must be "
-            "at least 5”"
+            "the sentence stops before it states a rule: say what must be, as in “The amount must "
+            "be at least 5”"
         )
     read, rest = said[:at].rstrip(), said[at:].lstrip()
     if not read:

@@ -25,9 +25,9 @@ from synthtab.solver.witness import Breaking, Values, both_sides, breaking
 class Review:
     """A rule seen beside the others of its model; ``known`` says that the model has it already.
 
-    ``conflicts`` are minimal sets of rules that exclude each other; ``implied_by`` names what already
-    says as much (None: nothing does). ``allowed`` is a row that shows the rule kept, ``refused`` one
-    or two that break it alone. ``notes`` say what was not looked at, and why.
+    ``conflicts`` are minimal sets of rules that exclude each other; ``implied_by`` names what
+    already says as much (None: nothing does). ``allowed`` is a row that shows the rule kept,
+    ``refused`` one or two that break it alone. ``notes`` say what was not looked at, and why.
     """
 
     table: nodes.Table
@@ -69,7 +69,7 @@ def _row_rule(model: Model, table: nodes.Table, rule: nodes.RowRule, budget_s: f
     groups = examine_table(whole, model.source, deadline, budget_s)
     group = next(g for g in groups if hard in g.rules)
     satisfiable(group)
-    notes = (
+    notes: tuple[str, ...] = (
         () if rule.share is None else ("it is soft: rows may break it; shown as if it were hard",)
     )
     if group.found:
