@@ -69,7 +69,9 @@ class PredicateReader(TimeReader):
                 read = {"be": self.quality, "do": self.act}.get(str(tree.data))
                 said = self.having(parts[-1], subject) if read is None else read(parts[-1], subject)
                 return (
-                    negated(said) if verb is not None and _NOT.search(str(verb).lower()) else said
+                    self.opposite(said)
+                    if verb is not None and _NOT.search(str(verb).lower())
+                    else said
                 )
         return self.act(tree, subject)
 
@@ -83,9 +85,23 @@ class PredicateReader(TimeReader):
         bounded = isinstance(said, Tree) and "OP" in {getattr(t, "type", "") for t in said.children}
         if free and not bounded and isinstance(said, Tree) and said.data in _NO_BOUND:
             raise Misfit(
-                "“may” permits something and forbids nothing: say “must”, “cannot” or “only ... may”",
+                "“may” permits something and forbids nothing: say “must”, “cannot” or “only ... "
+                "may”",
                 7,
             )
+
+    @staticmethod
+    def opposite(said: nodes.Condition) -> nodes.Condition:
+        """Return what "no ..." and "cannot" say, where that is one thing: of two visits it is not."""
+        match said:
+            case nodes.Compare("=", nodes.Aggregate("count"), nodes.Literal(int() as number)):
+                if number > 0:
+                    raise Misfit(
+                        f"“no ... {number}” can mean fewer, or any other number: say “at most” or "
+                        "“more than”",
+                        7,
+                    )
+        return negated(said)
 
     def subject_term(self, subject: Said | None, what: str) -> nodes.Term:
         """Return the subject as a term; Misfit where it is the row."""
@@ -249,7 +265,8 @@ class PredicateReader(TimeReader):
     def absent(self, column: nodes.ColumnRef) -> nodes.Condition:
         """Return that a row does not have a column: it is NULL, or zero where it cannot be."""
         declared = self.table.column(column.name)
-        if not declared.optional and isinstance(declared.type, IntegerType | DecimalType):
+        is_number = isinstance(declared.type, IntegerType | DecimalType)
+        if is_number and not declared.optional and not self._is_identifier(column):
             return self.relate("=", column, Amount(0))
         return nodes.IsNull(column)
 

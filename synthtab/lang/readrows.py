@@ -94,7 +94,7 @@ class RowReader(PredicateReader):
         self.forbidding = who.negative
         said = [self.predicate(predicate, t) for t in (who.terms or (None,))]
         if who.negative:
-            said = [negated(s) for s in said]
+            said = [self.opposite(s) for s in said]
         return implied(who.premise, any_of(said) if who.either else all_of(said))
 
     def say_only_rows(self, _only: Parsed, rows: Parsed, predicate: Parsed) -> nodes.Condition:

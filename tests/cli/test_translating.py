@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,8 +71,8 @@ def test_it_writes_after_a_question_and_leaves_the_rest(
     assert ran.code == 0
     new = [line for line in shop.read_text().split("\n") if line not in RULES.split("\n")]
     assert new == [
-        '  rule books_price_below_100 "Books must have a price below 100": '
-        "when kind = 'book' then price < 100"
+        '  rule books_price_below_100 "Books must have a price below 100":',
+        "    when kind = 'book' then price < 100",
     ]
     assert "# nobody sells before" in shop.read_text()
     assert call(rulecheck.main, "check", shop).code == 0
@@ -80,7 +81,10 @@ def test_it_writes_after_a_question_and_leaves_the_rest(
     assert shop.read_text().count("below_100") == 1
 
 
-def test_a_question_that_nobody_answers_is_a_no(call: Call, shop: Path) -> None:
+def test_a_question_that_nobody_answers_is_a_no(
+    call: Call, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     ran = call(rulecheck.main, "translate", shop, "The price must be positive", "--write")
     assert (ran.code, shop.read_text()) == (1, RULES)
 

@@ -89,12 +89,12 @@ def test_every_text_of_the_grammar_is_a_rule_over_real_columns(table: str) -> No
 def test_random_weights_write_rules_only(writer: PretrainedWriter) -> None:
     table = EMPLOYMENT.table("employee")
     grammar = rule_grammar(table, EMPLOYMENT.tables)
-    texts = [writer.write("Rule: ", grammar, max_tokens=150, seed=seed) for seed in range(1, 21)]
+    texts = [writer.write("Rule: ", grammar, max_tokens=100, seed=seed) for seed in range(1, 21)]
     finished = [text for text in texts if text is not None]
     assert finished
     for text in finished:
         assert syntax_errors(text, EMPLOYMENT, "employee") == [], text
-    again = writer.write("Rule: ", grammar, max_tokens=150, seed=1 + texts.index(finished[0]))
+    again = writer.write("Rule: ", grammar, max_tokens=100, seed=1 + texts.index(finished[0]))
     assert again == finished[0]
 
 
