@@ -92,7 +92,7 @@ class PredicateReader(TimeReader):
 
     @staticmethod
     def opposite(said: nodes.Condition) -> nodes.Condition:
-        """Return what "no ..." and "cannot" say, where that is one thing: of two visits it is not."""
+        """Return what "no ..." and "cannot" say, where that is one thing: "no two" is not."""
         match said:
             case nodes.Compare("=", nodes.Aggregate("count"), nodes.Literal(int() as number)):
                 if number > 0:
@@ -179,6 +179,12 @@ class PredicateReader(TimeReader):
         """Return what a measure is of: of a row without a column it would be its age."""
         if subject is None and "age" in self.table.column_names:
             return nodes.ColumnRef("age")
+        if subject is None:
+            raise Misfit(
+                f"it is not said which column of {self.table.name} is so much; of an age say when, "
+                "as in “at least 18 when hired”",
+                5,
+            )
         return self.subject_term(subject, "is so much")
 
     def _is_kind(self, kind: Parsed, subject: Said | None) -> nodes.Condition:
