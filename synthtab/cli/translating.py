@@ -103,7 +103,7 @@ def _print(seen: Review, pretrained: Path | None) -> None:
         common.print_findings(console, seen.conflicts)
         return
     if seen.implied_by is not None:
-        names = ", ".join(seen.implied_by) or "nothing more than the types"
+        names = ", ".join(seen.implied_by) or "the columns as they are declared"
         console.print(f"already implied by: {names}", markup=False, soft_wrap=True)
     columns = _columns(seen)
     if seen.allowed is not None:
