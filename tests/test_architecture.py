@@ -178,7 +178,10 @@ def test_rulecheck_starts_without_heavy_packages() -> None:
 
 
 def test_rulecheck_never_reaches_torch() -> None:
-    """Follow every import, at any depth, from the modules behind rulecheck."""
+    """Follow every import, at any depth, from the modules behind rulecheck.
+
+    But for one: `translate --model` runs the language model it is given.
+    """
     seen: set[str] = set()
     waiting = ["synthtab.cli.rulecheck", "synthtab.cli.checks"]
     while waiting:
@@ -187,10 +190,10 @@ def test_rulecheck_never_reaches_torch() -> None:
         if name in seen or not path.exists():
             continue
         seen.add(name)
-        for other in imports(path):
+        for other in imports(path) - {"synthtab.translate.propose"}:
             assert other.split(".")[0] not in ("torch", "transformers"), f"{name} imports {other}"
             waiting.append(other)
-    assert "synthtab.solver.repair" in seen
+    assert {"synthtab.solver.repair", "synthtab.cli.translating"} <= seen
 
 
 @pytest.mark.parametrize("app", [rulecheck.app, synthtab.app], ids=["rulecheck", "synthtab"])

@@ -143,7 +143,7 @@ def witness(
         common.print_json(
             {
                 "table": table.name,
-                "rows": [_plain(row) for row in lawful],
+                "rows": [plain_row(row) for row in lawful],
                 **({"breaking": [_breaking_dict(b) for b in broken]} if each else {}),
                 "not_examined": skipped,
                 **({"problem": trouble} if trouble else {}),
@@ -218,7 +218,7 @@ def shown(value: Value | None) -> str:
     return "NULL" if value is None else format_value(value)
 
 
-def _plain(row: Values) -> dict[str, object]:
+def plain_row(row: Values) -> dict[str, object]:
     """Return a row for JSON: numbers, booleans and strings as they are, all else as text."""
     return {
         name: value if value is None or isinstance(value, bool | int | str) else str(value)
@@ -228,7 +228,7 @@ def _plain(row: Values) -> dict[str, object]:
 
 def _diff_dict(table: TableDiff) -> dict[str, object]:
     def causes(found: Sequence[Cause]) -> list[dict[str, object]]:
-        return [{"because": c.title, "rows": [_plain(r) for r in c.rows]} for c in found]
+        return [{"because": c.title, "rows": [plain_row(r) for r in c.rows]} for c in found]
 
     return {
         "table": table.name,
@@ -241,7 +241,7 @@ def _diff_dict(table: TableDiff) -> dict[str, object]:
 
 
 def _breaking_dict(one: Breaking) -> dict[str, object]:
-    return {"rule": one.rule, "rows": [_plain(r) for r in one.rows], "reason": one.reason}
+    return {"rule": one.rule, "rows": [plain_row(r) for r in one.rows], "reason": one.reason}
 
 
 def _write(

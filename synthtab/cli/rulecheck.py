@@ -371,6 +371,35 @@ def fmt(
 
 
 @app.command()
+def translate(
+    file: Annotated[Path, typer.Argument(metavar="MODEL", help="A .rules file.")],
+    sentence: Annotated[str, typer.Argument(metavar="SENTENCE", help="A rule in English.")],
+    table: Annotated[
+        str | None, typer.Option("--table", help="The table that the rule is about.")
+    ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option("--model", help="Let the language model in this directory propose the rule."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Add the rule to the file.")] = False,
+    as_json: AsJson = False,
+    budget: TotalBudget = 10.0,
+) -> None:
+    """Translate English to a rule, prove it beside the others, and show what it allows and refuses.
+
+    The sentence is read against the names of the model, by a grammar; docs/english.md says what is
+    understood. Exit code 1 where the rule contradicts others or is not confirmed.
+
+    Example: [cyan]rulecheck translate shop.rules "Orders must be shipped after the order date"[/]
+    """
+    from synthtab.cli import translating  # pandas, Arrow, Z3
+
+    wishes = translating.Wishes(table, pretrained, yes, write, as_json, budget)
+    common.finish(translating.translate(file, sentence, wishes))
+
+
+@app.command()
 def explain(
     code: Annotated[str, typer.Argument(metavar="CODE", help="A code such as E201.")],
 ) -> None:

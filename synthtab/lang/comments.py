@@ -87,6 +87,11 @@ def format_with_comments(
     return "\n".join([*out, *([""] if trailing else []), *trailing]) + "\n"
 
 
+def closing_lines(text: str) -> tuple[int, ...]:
+    """Return the lines (from 1) on which the tables of a rules file end, in order."""
+    return _Text.of(text).closing
+
+
 def _assigned(text: _Text, made: Sequence[Chunk]) -> tuple[list[_Place], list[str]]:
     """Return what goes with each chunk, and the comments after the last."""
     trailing: list[str] = []

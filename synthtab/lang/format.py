@@ -259,6 +259,11 @@ def _rule(rule: nodes.Rule) -> str:
             return _with_condition(f"{head}: forbid pair ({pair}):", rule.condition)
 
 
+def format_rule(rule: nodes.Rule) -> str:
+    """Return a rule as it is printed within its table, from its first word on."""
+    return _rule(rule).removeprefix(_INDENT)
+
+
 def _with_condition(head: str, condition: nodes.Condition) -> str:
     """Put a condition after its head, or on lines of its own below it."""
     line = f"{head} {format_node(condition)}"

@@ -63,6 +63,24 @@ def parser() -> Lark:
     )
 
 
+def productions() -> tuple[tuple[str, str | None, tuple[str, ...]], ...]:
+    """Return the language's compiled productions: (what, its alias, its symbols).
+
+    Terminals are in capitals; which text each stands for is for the caller to know
+    (:mod:`synthtab.lang.constrain`).
+    """
+    return tuple(
+        (str(r.origin.name), r.alias, tuple(str(s.name) for s in r.expansion))
+        for r in _parser().rules
+    )
+
+
+def literal_terminals() -> dict[str, str]:
+    """Return the text of each terminal that is one fixed word or sign."""
+    fixed = (t for t in _parser().terminals if type(t.pattern).__name__ == "PatternStr")
+    return {str(t.name): str(t.pattern.value) for t in fixed}
+
+
 def parse(text: str, name: str = "<text>") -> Parsed:
     """Parse and check a rules file given as text; nothing is raised for its mistakes.
 

@@ -14,6 +14,7 @@ from synthtab.batch import Batch
 from synthtab.errors import InfeasibleError
 from synthtab.ir import core, nodes
 from synthtab.ir.evaluate import evaluate
+from synthtab.ir.normalise import lower
 from synthtab.lang.quoting import write_name
 from synthtab.schema import TextType, Value
 from synthtab.solver.diff import twins
@@ -83,6 +84,25 @@ def breaking(table: nodes.Table, *, seed: int = 0, budget_s: float = 10.0) -> li
     return out
 
 
+def both_sides(
+    table: nodes.Table, rule: nodes.RowRule, *, seed: int = 0, budget_s: float = 10.0
+) -> tuple[Values | None, Breaking]:
+    """Return a lawful row that makes a rule of the table TRUE, and one that breaks only that rule.
+
+    Of a rule with a premise the lawful row keeps the premise, so that it shows what the rule asks;
+    it is None where no such row was found.
+    """
+    whole = _Whole(table, Deadline(budget_s), np.random.default_rng(seed))
+    whole.provide()
+    met: nodes.Condition = rule.condition
+    if isinstance(met, nodes.When):
+        met = nodes.And((met.premise, met.conclusion))
+    wanted = lower(met, table)
+    row = whole.inquiry.can(wanted).row
+    lawful = None if row is None else whole.lawful(row, wanted)
+    return lawful, whole.breaking_row(rule)
+
+
 def broken_rules(table: nodes.Table, row: Values) -> list[str]:
     """Return the names of the row rules that a row breaks, as the oracle says."""
     return [r.name for r in table.row_rules if evaluate(r.condition, row, table) is False]
@@ -141,6 +161,11 @@ class _Whole:
             if fresh and not broken_rules(self.table, made):
                 rows.append(made)
         return rows
+
+    def lawful(self, row: Row, wanted: core.Cond) -> Values | None:
+        """Return a row that keeps all rules and makes a condition TRUE, drawn from one such row."""
+        values = decoded(self._stirred(row, wanted, set()), self.table)
+        return None if broken_rules(self.table, values) else values
 
     def breaking_row(self, rule: nodes.RowRule) -> Breaking:
         """Return a row that breaks ``rule`` alone."""

@@ -1,0 +1,125 @@
+"""A pretrained causal language model from a directory, writing text that a grammar allows.
+
+Outlines masks the tokens, by its llguidance backend. Weights are read from safetensors only,
+nothing is fetched, and no code of the model's own is run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from outlines import from_transformers
+from outlines.backends import get_cfg_logits_processor
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
+from transformers.utils import logging as transformers_log
+
+from synthtab.errors import SavedModelError, UsageError
+
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+@dataclass(frozen=True)
+class PretrainedWriter:
+    """A model and its tokenizer; ``outlines`` is Outlines' view of the two."""
+
+    network: Any
+    tokenizer: Any
+    outlines: Any
+
+    @classmethod
+    def load(cls, directory: Path) -> PretrainedWriter:
+        """Read a model that transformers saved.
+
+        Raises UsageError where there is none that may be read, SavedModelError where it is damaged.
+        """
+        if find_spec("llguidance") is None:
+            raise UsageError("--model needs llguidance: pip install 'synthtab[translate]'")
+        _refuse_unfit(directory)
+        bars: Any = transformers_log
+        shown = bars.is_progress_bar_enabled()
+        bars.disable_progress_bar()
+        try:
+            network: Any = AutoModelForCausalLM.from_pretrained(
+                directory, local_files_only=True, use_safetensors=True, trust_remote_code=False
+            )
+            tokenizer: Any = AutoTokenizer.from_pretrained(
+                directory, local_files_only=True, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise SavedModelError(f"the model in {directory} cannot be read: {reason}") from error
+        finally:
+            if shown:
+                bars.enable_progress_bar()
+        if tokenizer.eos_token_id is None:
+            raise SavedModelError(f"the tokenizer in {directory} has no token that ends a text")
+        network.eval()
+        return cls(network, tokenizer, from_transformers(network, tokenizer))
+
+    def write(
+        self, prompt: str, grammar: str, *, max_tokens: int, seed: int | None = None
+    ) -> str | None:
+        """Return a text of the grammar that goes on from a prompt; None where it got too long.
+
+        Without a seed the likeliest token is taken each time, with one they are drawn. Raises
+        UsageError where the prompt does not fit into what the model can read.
+        """
+        given = self.tokenizer(self._framed(prompt), return_tensors="pt")
+        length = given["input_ids"].shape[1]
+        limit = getattr(self.network.config, "max_position_embeddings", None)
+        if limit is not None and length + max_tokens > limit:
+            raise UsageError(
+                f"the model reads {limit:,} tokens, and the schema with the sentence takes "
+                f"{length:,} besides {max_tokens} for the answer: use a model that reads more"
+            )
+        masks = get_cfg_logits_processor("llguidance", self.outlines, grammar)
+        end = self.tokenizer.eos_token_id
+        # llguidance would have its mask kernel compiled: half a minute to save microseconds.
+        eager = torch.compiler.set_stance("force_eager")
+        with eager, torch.random.fork_rng(devices=[]), torch.inference_mode():
+            if seed is not None:
+                torch.manual_seed(seed)
+            made = self.network.generate(
+                input_ids=given["input_ids"],
+                attention_mask=given["attention_mask"],
+                max_new_tokens=max_tokens,
+                do_sample=seed is not None,
+                logits_processor=LogitsProcessorList([masks]),
+                eos_token_id=end,
+                pad_token_id=end,
+            )
+        new = made[0, length:]
+        if len(new) == 0 or int(new[-1]) != end:
+            return None
+        return str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
+
+    def _framed(self, prompt: str) -> str:
+        """Return a prompt in the model's own chat format, if it has one."""
+        if getattr(self.tokenizer, "chat_template", None) is None:
+            return prompt
+        message = [{"role": "user", "content": prompt}]
+        return str(
+            self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        )
+
+
+def _refuse_unfit(directory: Path) -> None:
+    if not directory.is_dir():
+        raise UsageError(f"--model needs the directory of a saved model; there is no {directory}")
+    if not (directory / "config.json").is_file():
+        raise UsageError(f"there is no model in {directory}: it has no config.json")
+    if not list(directory.glob("*.safetensors")):
+        pickled = [p.name for pattern in _PICKLED for p in directory.glob(pattern)]
+        if pickled:
+            raise UsageError(
+                f"the weights in {directory} are pickled ({pickled[0]}), which can run code when "
+                "they are read: save them as safetensors"
+            )
+        raise UsageError(f"there are no weights in {directory}: it has no .safetensors file")
+    if not any((directory / n).is_file() for n in ("tokenizer.json", "tokenizer.model")):
+        raise UsageError(f"there is no tokenizer in {directory}: it has no tokenizer.json")
