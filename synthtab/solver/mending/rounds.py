@@ -13,6 +13,7 @@ from synthtab.batch import Codes, Mask
 from synthtab.solver.mending import offers as o
 from synthtab.solver.mending.amounts import offer_amounts
 from synthtab.solver.mending.choices import offer_choices, offer_declared
+from synthtab.solver.mending.copies import offer_copies
 from synthtab.solver.mending.cover import Columns, cost, independent, ranked, within
 from synthtab.solver.mending.dependencies import offer_dependencies
 from synthtab.solver.mending.exchanges import offer_exchanges
@@ -80,6 +81,7 @@ def mend_round(work: Work, stage: int) -> bool:
         return False
     proposers: list[Proposer] = [
         offer_amounts,
+        offer_copies,
         offer_dependencies,
         offer_keys,
         offer_parents,
