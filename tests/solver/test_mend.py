@@ -354,3 +354,73 @@ def test_random_models_never_get_worse_and_say_what_is_left(block):
         before += sum(map(sum, violations(case.tables, case.rows).values()))
         after += sum(map(len, out.unmended.values()))
     assert after < before / 2
+
+
+def test_groups_go_to_processes_where_there_are_many(monkeypatch):
+    monkeypatch.setattr("synthtab.solver.mending.groups.WORTH_A_POOL", 2)
+    wrong = bills()
+    for k in (1, 3):
+        amounts = [wrong["line"][3 * k + n]["amount"] for n in (1, 2)]
+        wrong = torn(wrong, "line", 3 * k, amount=50, share=25)
+        wrong = torn(wrong, "bill", k, total=50 + sum(amounts), most=50)
+    alone, _ = mended(BILLS, wrong)
+    together, _ = mended(BILLS, wrong, processes=2)
+    assert alone.unmended == {}
+    assert together.changes == alone.changes
+
+
+def test_no_time_means_that_nothing_is_changed_and_all_is_listed():
+    wrong = torn(bank(), "account", 2, total=Decimal("99.25"))
+    out, after = mended(BANK, wrong, budget_s=0.0)
+    assert after == wrong
+    assert out.unmended[("account", "adds")].tolist() == [2]
+
+
+def test_progress_is_told():
+    told: list[tuple[str, float]] = []
+    wrong = torn(bank(), "account", 2, total=Decimal("99.25"))
+    mended(BANK, wrong, progress=lambda stage, share: told.append((stage, share)))
+    assert told[0] == ("mending", 0.0)
+    assert told[-1] == ("done", 1.0)
+
+
+def test_weights_say_which_cell_gives_way():
+    rows = {
+        "t": [{"id": 1, "a": 2, "b": 3, "c": 9}],
+    }
+    model = Model.parse(
+        "table t { id integer key a integer b integer c integer rule sum: c = a + b }"
+    )
+    for column in ("a", "b", "c"):
+        dear = {name: 100.0 for name in ("a", "b", "c") if name != column}
+        out, _ = mended(model, rows, weights={"t": dear})
+        assert [c.column for c in out.changes] == [column]
+
+
+def test_text_keys_are_told_apart_and_kept_in_their_pattern():
+    model = Model.parse(
+        """
+        table badge { code text(8) matching /[A-Z]{2}[0-9]{3}/ key }
+        table use { id integer key  code text(8) -> badge.code  other text(8) optional
+          rule same: other = badge.code }
+        """
+    )
+    rows = {
+        "badge": [{"code": f"AB{k:03d}"} for k in (1, 2, 3, 3, 5)],
+        "use": [
+            {"id": 1, "code": "AB001", "other": "AB001"},
+            {"id": 2, "code": "A-002", "other": None},
+            {"id": 3, "code": "AB005", "other": "AB002"},
+        ],
+    }
+    out, after = mended(model, rows)
+    assert out.unmended == {}
+    assert len({r["code"] for r in after["badge"]}) == 5
+    assert after["use"][1]["code"] == "AB002"
+    assert len(out.changes) == 3
+
+
+def test_a_row_in_the_wrong_group_goes_back():
+    wrong = torn(bank(), "entry", 10, account_id=104)
+    _, after = mended(BANK, wrong)
+    assert after == bank()
