@@ -36,6 +36,7 @@ LAST_STAGE = len(PER_VIOLATION) - 1
 VOTE = 1.5
 SOON = 4
 MOST_PUT_BACK = 200
+MOST_WIDE = 24
 
 
 @dataclass
@@ -128,9 +129,13 @@ def settle(work: Work, candidates: Candidates) -> bool:
     chosen = independent(verdict, edits, order)
     chosen = within(edits, chosen, order, work.cells_left())
     work.tried.update(candidates.names)
-    if not len(chosen):
-        return False
-    done = apply(work, edits, verdict, chosen, order)
+    done = len(chosen) > 0 and apply(work, edits, verdict, chosen, order)
+    # What only a look at all rows can judge is tried by itself.
+    for alone in order[verdict.wide[order]][:MOST_WIDE]:
+        if done:
+            break
+        fits = within(edits, np.array([alone]), order, work.cells_left())
+        done = len(fits) > 0 and apply(work, edits, verdict, fits, order)
     if done:
         work.tried.clear()
     return done
@@ -149,7 +154,12 @@ def apply(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, order: Ids) -
         if not any(m.any() for m in fresh) and after.total() < before.total():
             work.broken = after
             work.written += 1
-            _note(work, edits, verdict, chosen)
+            fewer = [
+                law.name
+                for law, a, b in zip(work.laws, after.masks, before.masks, strict=True)
+                if a.sum() < b.sum()
+            ]
+            _note(work, edits, verdict, chosen, fewer)
             return True
         write(work.sheets, back)
         blamed = _blamed(work, edits, verdict, chosen, rank, fresh)
@@ -237,8 +247,8 @@ def _blamed(
     return np.array(sorted(blamed), np.int64)
 
 
-def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids) -> None:
-    """Remember which rules each written cell was changed for."""
+def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, fewer: Sequence[str]) -> None:
+    """Remember which rules each written cell was changed for: of wide ones, those now kept."""
     wanted = np.zeros(edits.count, bool)
     wanted[chosen] = True
     rules: dict[int, set[str]] = {}
@@ -246,7 +256,7 @@ def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids) -> None:
         rules.setdefault(int(verdict.by[at]), set()).add(work.laws[int(verdict.law[at])].name)
     for at in np.flatnonzero(wanted[edits.candidate]).tolist():
         cell = (int(edits.table[at]), int(edits.row[at]), int(edits.column[at]))
-        found = rules.get(int(edits.candidate[at]), set())
+        found = rules.get(int(edits.candidate[at])) or set(fewer)
         work.causes.setdefault(cell, set()).update(found)
 
 
