@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from bench.cleaning import broken
 from synthtab.batch import Batch
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
@@ -74,6 +77,12 @@ def accounts_broken(
     totals[wrong[:half]] += slips[:half]
     amounts[wrong[half:], rng.integers(0, ROWS, len(wrong) - half)] += slips[half:]
     return tables, _batches(tables, [[parents, totals], [owner, place, amounts.ravel()]])
+
+
+def groups_broken(tables: Sequence[nodes.Table], batches: Mapping[str, Batch]) -> set[int]:
+    """Return the numbers of the groups in which a row breaks a rule."""
+    bad = broken(tables, batches)
+    return {int(k) for name, rows in bad.items() for k in batches[name].codes[rows, 0]}
 
 
 def _batches(tables: tuple[nodes.Table, ...], columns: list[list[np.ndarray]]) -> dict[str, Batch]:
