@@ -48,14 +48,22 @@ class Context:
     """Tables with all their rows, and what any checked condition or term is in each of them.
 
     What was computed once is kept. A table that is asked about has to be among ``batches``.
+    ``worlds`` numbers each row's world, (rows,) for every table: rows of different worlds know
+    nothing of each other, so that many small sets of tables are judged at once.
     """
 
-    def __init__(self, tables: Iterable[nodes.Table], batches: Mapping[str, Batch]) -> None:
+    def __init__(
+        self,
+        tables: Iterable[nodes.Table],
+        batches: Mapping[str, Batch],
+        worlds: Mapping[str, Ids] | None = None,
+    ) -> None:
         self.tables = {t.name: t for t in tables}
         self.batches = one_pool(self.tables, batches)
         self.keys = Keys(self.batches)
         pool = next((b.pool for b in self.batches.values()), None)
         self.pool = TextPool(pool)
+        self.worlds = worlds
         self._columns: dict[tuple[str, Definition], Values] = {}
         self._groups: dict[tuple[str, tuple[str, ...]], Groups] = {}
         self._orders: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Ids] = {}
@@ -149,6 +157,8 @@ class Context:
         if key not in self._groups:
             batch = self.batches[table]
             parts = [factorize(*batch.column(name)) for name in per]
+            if self.worlds is not None:
+                parts.insert(0, factorize(self.worlds[table]))
             self._groups[key] = together(parts, len(batch))
         return self._groups[key]
 
@@ -194,6 +204,9 @@ class Context:
                 others,
             )
             parts.append(factorize(np.concatenate(pair), np.concatenate([nulls, more])))
+        if self.worlds is not None:
+            apart = np.concatenate([self.worlds[table], self.worlds[rule.parent]])
+            parts.insert(0, factorize(apart))
         both = together(parts, len(child) + len(parent))
         return (
             Groups(both.ids[: len(child)], both.count),

@@ -57,7 +57,8 @@ def in_forbidden_pair(context: Context, table: str, rule: nodes.PairRule) -> Mas
     values = {name: context.value(table, term) for name, (_, term) in parts.sides.items()}
     side_of = {name: side for name, (side, _) in parts.sides.items()}
     condition = lower(simplified(parts.condition), parts.table, known(values))
-    return _Search(context, context.rows(table), values, side_of, condition).broken()
+    worlds = None if context.worlds is None else context.worlds[table]
+    return _Search(context, context.rows(table), values, side_of, condition, worlds).broken()
 
 
 class _Search:
@@ -68,7 +69,9 @@ class _Search:
         values: Mapping[str, Values],
         side_of: Mapping[str, int],
         condition: core.Cond,
+        worlds: Ids | None,
     ) -> None:
+        self.worlds = worlds
         self.n = rows
         self.pool = context.pool
         self.values = values
@@ -153,6 +156,8 @@ class _Search:
         groups = [
             factorize(np.concatenate([pair[s][0][rows[s]] for s in (0, 1)])) for pair in equal
         ]
+        if self.worlds is not None:
+            groups.insert(0, factorize(np.concatenate([self.worlds[r] for r in rows])))
         ids = together(groups, len(rows[0]) + len(rows[1])).ids
         ranks = []
         for pair in less:

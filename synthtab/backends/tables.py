@@ -33,10 +33,18 @@ class TablesBackend:
 
 
 class Checks:
-    """The rows of some tables, to be judged by one rule after the other."""
+    """The rows of some tables, to be judged by one rule after the other.
 
-    def __init__(self, tables: Sequence[nodes.Table], batches: Mapping[str, Batch]) -> None:
-        self.context = Context(tables, batches)
+    ``worlds`` are as in :class:`Context`: rows of different worlds know nothing of each other.
+    """
+
+    def __init__(
+        self,
+        tables: Sequence[nodes.Table],
+        batches: Mapping[str, Batch],
+        worlds: Mapping[str, Ids] | None = None,
+    ) -> None:
+        self.context = Context(tables, batches, worlds)
 
     def violated(self, table: str, rule: nodes.Rule) -> Mask:
         """Return the rows of a table that break a checked rule of it, (rows,) bool."""

@@ -1,0 +1,124 @@
+"""Offers for repeated keys: a number that is missing, one that is free, a text like the old."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from synthtab.backends.groups import Ids
+from synthtab.ir import nodes
+from synthtab.schema import Column, DecimalType, TextType, domain
+from synthtab.solver.mending import offers as o
+from synthtab.solver.mending.likeness import is_ordered
+from synthtab.solver.mending.scene import Case, Scene
+
+MOST_MISSING = 50_000
+
+
+def offer_keys(scene: Scene) -> None:
+    """Offer fresh values for the rows that share a key, the earlier one included."""
+    for case in scene.of(nodes.UniqueRule):
+        if case.law.table in scene.frozen:
+            continue
+        assert isinstance(case.law.rule, nodes.UniqueRule)
+        owners, rows = _sharing(scene, case, case.law.rule)
+        for name in case.law.rule.columns:
+            column = scene.table(case).column(name)
+            if is_ordered(column.type):
+                _numbers(scene, case, case.law.rule, column, owners, rows)
+            elif isinstance(column.type, TextType):
+                _texts(scene, case, column, column.type, owners, rows)
+
+
+def _sharing(scene: Scene, case: Case, rule: nodes.UniqueRule) -> tuple[Ids, Ids]:
+    """Return the rows that repeat a key, and the first that has it, with who asks."""
+    ids = scene.context.groups(scene.table(case).name, rule.columns).ids
+    _, first = np.unique(ids, return_index=True)
+    start = dict(zip(ids[first].tolist(), first.tolist(), strict=True)) if len(ids) else {}
+    earlier = np.array([start[k] for k in ids[case.rows].tolist()], np.int64)
+    return np.concatenate([case.owners, case.owners]), np.concatenate([case.rows, earlier])
+
+
+def _numbers(
+    scene: Scene, case: Case, rule: nodes.UniqueRule, column: Column, owners: Ids, rows: Ids
+) -> None:
+    table = case.law.table
+    at = scene.table(case).column_names.index(column.name)
+    codes, nulls = scene.cells(table, column.name)
+    lo, hi = domain(column)
+    unit = 10**column.type.scale if isinstance(column.type, DecimalType) else 1
+    others = tuple(c for c in rule.columns if c != column.name)
+    ids = scene.context.groups(scene.table(case).name, others).ids
+    for own in np.unique(ids[rows]).tolist():
+        mine = np.flatnonzero(ids[rows] == own)
+        group = np.flatnonzero((ids == own) & ~nulls)
+        used = np.unique(codes[group])
+        free = _missing(used, unit)
+        # A number that fits between those of the rows beside it in the table is the best guess.
+        for step, other in ((unit, -1), (-unit, 1)):
+            place = np.searchsorted(group, rows[mine]) + other
+            inside = (place >= 0) & (place < len(group))
+            guess = codes[group[np.clip(place, 0, len(group) - 1)]] + step
+            fine = inside & np.isin(guess, used, invert=True) & (guess >= lo) & (guess <= hi)
+            chosen = mine[fine]
+            scene.offers.cell(owners[chosen], table, rows[chosen], at, guess[fine], o.DETERMINED)
+        count = len(mine)
+        fresh = int(used.max(initial=0)) + unit * (1 + np.arange(count))
+        below = int(used.min(initial=0)) - unit * (1 + np.arange(count))
+        for made, hint in ((fresh, o.LIKELY), (below, o.ANY)):
+            fine = (made >= lo) & (made <= hi)
+            scene.offers.cell(owners[mine[fine]], table, rows[mine[fine]], at, made[fine], hint)
+        if len(free):
+            sure = o.NAMED if len(free) <= 2 * count else o.LIKELY
+            for shift in range(min(3, len(free))):
+                made = free[(np.arange(count) + shift) % len(free)]
+                scene.offers.cell(owners[mine], table, rows[mine], at, made, sure)
+
+
+def _missing(used: Ids, unit: int) -> Ids:
+    """Return the numbers that are missing between the least and the greatest used."""
+    if len(used) < 2:
+        return np.empty(0, np.int64)
+    gaps = np.flatnonzero(np.diff(used) > unit)
+    found: list[Ids] = []
+    for k in gaps.tolist():
+        last = min(int(used[k + 1]), int(used[k]) + unit * MOST_MISSING)
+        found.append(np.arange(int(used[k]) + unit, last, unit))
+        if sum(map(len, found)) > MOST_MISSING:
+            break
+    return np.concatenate([np.empty(0, np.int64), *found])
+
+
+def _texts(
+    scene: Scene, case: Case, column: Column, kind: TextType, owners: Ids, rows: Ids
+) -> None:
+    table = case.law.table
+    at = scene.table(case).column_names.index(column.name)
+    codes, nulls = scene.cells(table, column.name)
+    used = {str(scene.sheets.pool[c]) for c in codes[~nulls].tolist()}
+    fits = re.compile(kind.pattern).fullmatch if kind.pattern is not None else None
+    for owner, row in zip(owners.tolist(), rows.tolist(), strict=True):
+        if nulls[row]:
+            continue
+        for text in _like(str(scene.sheets.pool[codes[row]])):
+            if text in used or len(text) > kind.max_length or (fits and not fits(text)):
+                continue
+            used.add(text)
+            scene.offers.cell(owner, table, row, at, scene.sheets.text(text), o.LIKELY)
+            break
+
+
+def _like(text: str) -> list[str]:
+    """Return texts that differ from one in a number within it, or in its last characters."""
+    made = []
+    for found in reversed(list(re.finditer("[0-9]+", text))):
+        width = len(found.group())
+        head, tail, own = text[: found.start()], text[found.end() :], int(found.group())
+        numbers = (own + sign * step for step in range(1, 200) for sign in (1, -1))
+        made += [f"{head}{n:0{width}d}{tail}" for n in numbers if 0 <= n < 10**width]
+    made += [f"{text}{step}" for step in range(2, 100)]
+    for place in range(len(text) - 1, -1, -1):
+        made += [text[:place] + c + text[place + 1 :] for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+        made += [text[:place] + c + text[place + 1 :] for c in "abcdefghijklmnopqrstuvwxyz"]
+    return made

@@ -1,0 +1,79 @@
+"""Offers for numberings with a gap: numbers there too often become those that are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from synthtab.backends.groups import Ids
+from synthtab.ir import nodes
+from synthtab.ir.walk import descendants
+from synthtab.schema import DecimalType
+from synthtab.solver.mending import offers as o
+from synthtab.solver.mending.scene import Case, Scene
+
+
+def offer_numberings(scene: Scene) -> None:
+    """Offer numbers for groups whose rule asks for a numbering without a gap."""
+    for case in scene.of(nodes.RowRule):
+        rule: Any = case.law.rule
+        if case.law.table in scene.frozen:
+            continue
+        for node in descendants(rule.condition):
+            if isinstance(node, nodes.GapFree) and isinstance(node.operand, nodes.ColumnRef):
+                _offer(scene, case, node, node.operand.name)
+
+
+def _offer(scene: Scene, case: Case, node: nodes.GapFree, name: str) -> None:
+    table = case.law.table
+    declared = scene.sheets.tables[table]
+    at = declared.column_names.index(name)
+    kind = declared.column(name).type
+    unit = 10**kind.scale if isinstance(kind, DecimalType) else 1
+    codes, nulls = scene.cells(table, name)
+    ids = scene.context.groups(declared.name, node.per).ids
+    order = np.argsort(ids, kind="stable")
+    starts = np.searchsorted(ids[order], np.arange(int(ids.max(initial=-1)) + 2))
+    for group, owner in _groups(ids, case):
+        rows = order[starts[group] : starts[group + 1]]
+        rows = rows[~nulls[rows]]
+        expected = (node.start + np.arange(len(rows))) * unit
+        missing = np.setdiff1d(expected, codes[rows])
+        by_number = rows[np.argsort(codes[rows], kind="stable")]
+        values = codes[by_number]
+        again = np.zeros(len(rows), bool)
+        again[1:] = values[1:] == values[:-1]
+        surplus = by_number[again | ~np.isin(values, expected)]
+        others = by_number[np.concatenate([again[1:], [False]])] if len(rows) else surplus
+        pairs = [(surplus, missing)]
+        if len(surplus) == 1 and len(others) == 1:
+            pairs.append((others, missing))
+        for which, new in pairs:
+            _give(scene, owner, table, at, which, new, o.NAMED)
+        if len(surplus) == 1:
+            # In the order of the table, a row whose number is out of its place.
+            odd = rows[codes[rows] != expected]
+            if len(odd) == 1:
+                _give(scene, owner, table, at, odd, missing, o.DETERMINED)
+        wrong = values != expected
+        _give(scene, owner, table, at, by_number[wrong], expected[wrong], o.LIKELY)
+
+
+def _groups(ids: Ids, case: Case) -> list[tuple[int, int]]:
+    """Return the groups with broken rows, each with the first of them."""
+    found, first = np.unique(ids[case.rows], return_index=True)
+    pairs = zip(found.tolist(), case.owners[first].tolist(), strict=True)
+    return [(group, owner) for group, owner in pairs if group >= 0]
+
+
+def _give(scene: Scene, owner: int, table: int, at: int, rows: Ids, new: Ids, hint: float) -> None:
+    if not len(rows) or len(rows) != len(new):
+        return
+    if len(rows) == 1:
+        scene.offers.cell(owner, table, rows, at, new, hint)
+        return
+    edits = [
+        (table, row, at, code, False) for row, code in zip(rows.tolist(), new.tolist(), strict=True)
+    ]
+    scene.offers.many(owner, edits, hint)
