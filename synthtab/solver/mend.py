@@ -87,6 +87,8 @@ def mend(
         frozenset(sheets.number[name] for name in frozen if name in sheets.number),
         rng,
         max_cells,
+        None if budget_s is None else started + budget_s,
+        processes,
         [(c.copy(), n.copy()) for c, n in zip(sheets.codes, sheets.nulls, strict=True)],
     )
     total = max(work.broken.total(), 1)

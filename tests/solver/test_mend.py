@@ -281,6 +281,68 @@ def test_values_outside_their_column_are_replaced():
     }
 
 
+BILLS = Model.parse(
+    """
+    table bill {
+      id    integer key
+      total integer in 0 .. 100
+      items integer
+      most  integer optional
+      rule adds: total = coalesce(sum(amount of line), 0)
+      rule counted: items = count(of line where amount > 0)
+      rule largest: most = max(amount of line)
+    }
+    table line {
+      id      integer key
+      bill_id integer -> bill.id
+      number  integer
+      amount  integer in 0 .. 40
+      share   integer
+      rule shared: share * 2 = amount
+      rule falling: amount <= (previous(amount, 40) per bill_id ordered by number)
+    }
+    """
+)
+
+
+def bills() -> dict[str, list[dict[str, Any]]]:
+    bills_, lines = [], []
+    for k in range(5):
+        amounts = [30 - 2 * k, 20 - 2 * k, 10 - 2 * k]
+        for n, amount in enumerate(amounts):
+            lines.append(
+                {
+                    "id": len(lines),
+                    "bill_id": k,
+                    "number": n,
+                    "amount": amount,
+                    "share": amount // 2,
+                }
+            )
+        bills_.append(
+            {
+                "id": k,
+                "total": sum(amounts),
+                "items": sum(a > 0 for a in amounts),
+                "most": amounts[0],
+            }
+        )
+    return {"bill": bills_, "line": lines}
+
+
+def test_the_solver_mends_what_only_several_cells_together_do():
+    assert mended(BILLS, bills())[0].changes == ()
+    # The line is out of its range, and bill and share agree with it.
+    wrong = torn(bills(), "line", 3, amount=50, share=25)
+    wrong = torn(wrong, "bill", 1, total=76, most=50)
+    out, _ = mended(BILLS, wrong)
+    assert out.unmended == {}
+    assert {(c.table, c.row) for c in out.changes} == {("bill", 1), ("line", 3)}
+    for processes in (1, 2):
+        again, _ = mended(BILLS, wrong, processes=processes)
+        assert again.changes == out.changes
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_random_models_never_get_worse_and_say_what_is_left(block):
     before = after = 0

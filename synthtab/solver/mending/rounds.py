@@ -16,6 +16,7 @@ from synthtab.solver.mending.choices import offer_choices, offer_declared
 from synthtab.solver.mending.cover import Columns, cost, independent, ranked, within
 from synthtab.solver.mending.dependencies import offer_dependencies
 from synthtab.solver.mending.exchanges import offer_exchanges
+from synthtab.solver.mending.groups import offer_groups
 from synthtab.solver.mending.judge import Verdict, judge
 from synthtab.solver.mending.keys import offer_keys
 from synthtab.solver.mending.meetings import offer_meetings
@@ -46,6 +47,8 @@ class Work:
     frozen: frozenset[int]
     rng: np.random.Generator
     max_cells: int | None
+    deadline: float | None
+    processes: int
     first: list[tuple[Codes, Mask]]
     causes: dict[Cell, set[str]] = field(default_factory=dict)
     tried: set[tuple[int, ...]] = field(default_factory=set)
@@ -87,6 +90,7 @@ def mend_round(work: Work, stage: int) -> bool:
     offer_choices(scene, thorough)
     if thorough:
         offer_rows(scene, work.weights)
+        offer_groups(scene, work.costs, deadline=work.deadline, processes=work.processes)
     edits, doubt, half, asked = _candidates(work, scene, PER_VIOLATION[stage])
     return settle(work, edits, doubt, half, asked)
 
