@@ -1,4 +1,4 @@
-"""Where one cell mends everything one cell changes: compared with a search of all single changes."""
+"""Where one cell mends everything one cell changes: compared with a search of all changes."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def tiny(rng: random.Random) -> tuple[Model, dict[str, list[dict[str, Any]]]]:
     }}
     """
     rows: dict[str, list[dict[str, Any]]] = {
-        "p": [
-            {"id": k, "cap": rng.randint(0, 3), "total": rng.randint(0, 6)} for k in range(2)
-        ],
+        "p": [{"id": k, "cap": rng.randint(0, 3), "total": rng.randint(0, 6)} for k in range(2)],
         "c": [
             {
                 "pid": rng.randint(0, 1),
@@ -76,9 +74,11 @@ def single_changes(sheets: Sheets) -> list[list[tuple[int, int, int, int, bool]]
             for at, column in enumerate(table.columns):
                 assert column.lo is not None
                 assert column.hi is not None
-                for code in range(column.lo, column.hi + 1):
-                    if sheets.nulls[k][row, at] or code != sheets.codes[k][row, at]:
-                        made.append([(k, row, at, code, False)])
+                made += [
+                    [(k, row, at, code, False)]
+                    for code in range(column.lo, column.hi + 1)
+                    if sheets.nulls[k][row, at] or code != sheets.codes[k][row, at]
+                ]
                 if column.optional and not sheets.nulls[k][row, at]:
                     made.append([(k, row, at, 0, True)])
     return made

@@ -11,6 +11,7 @@ from synthtab.backends.groups import Ids
 from synthtab.ir import nodes
 from synthtab.schema import BooleanType, Column, EnumType, domain
 from synthtab.solver.mending import offers as o
+from synthtab.solver.mending.parents import offer_neighbours
 from synthtab.solver.mending.places import Down, near_columns
 from synthtab.solver.mending.scene import Scene
 
@@ -34,6 +35,8 @@ def offer_choices(scene: Scene, thorough: bool = False) -> None:
         for name in case.law.reads[declared.name]:
             if name in case.law.places[0].columns or name in linked:
                 _offer(scene, case.owners, table, case.rows, name, thorough, name in linked)
+            if name in linked and table not in scene.frozen:
+                offer_neighbours(scene, case, name)
         for name, columns, link, pairs in scene.seen_from(case):
             keep = _first(pairs.candidate, MOST_OTHERS)
             owner, row = pairs.candidate[keep], pairs.row[keep]

@@ -8,7 +8,7 @@ cells. So the solver for single rows mends groups as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -36,10 +36,11 @@ class Flattener:
     """Writes rules for given rows of the tables of a context; collects the cells they read."""
 
     context: Context
+    members: dict[tuple[str, str, Any], dict[int, list[int]]] = field(default_factory=dict)
+    """Groups once looked up, for all flatteners of one context to share."""
 
     def __post_init__(self) -> None:
         self.cells: dict[CellName, Column] = {}
-        self._members: dict[tuple[str, str, Any], dict[int, list[int]]] = {}
 
     def rule(self, table: str, rule: nodes.Rule, row: int) -> list[nodes.Condition]:
         """Return what must not be FALSE for a row to keep a rule; TooMuchError where none is said.
@@ -117,7 +118,7 @@ class Flattener:
         """Return the row before, -1 for none, and the row's number in its group, from 1."""
         ids = self.context.groups(table, per).ids
         key = (table, "order", (per, order))
-        if key not in self._members:
+        if key not in self.members:
             found: dict[int, list[int]] = {}
             before = -1
             count = 0
@@ -127,8 +128,8 @@ class Flattener:
                 count = count + 1 if same else 1
                 found[at] = [before if same else -1, count]
                 before, last = at, int(ids[at])
-            self._members[key] = found
-        known = self._members[key].get(row)
+            self.members[key] = found
+        known = self.members[key].get(row)
         if known is None:
             raise TooMuchError("the row is in no group")
         return known[0], known[1]
@@ -141,7 +142,7 @@ class Flattener:
     def _bucket(self, table: str, key: Any, ids: Any, wanted: int) -> list[int] | None:
         if wanted < 0:
             return None
-        known = self._members.setdefault((table, "group", key), {})
+        known = self.members.setdefault((table, "group", key), {})
         if not known:
             for at, group in enumerate(ids.tolist()):
                 known.setdefault(group, []).append(at)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,8 +80,9 @@ def _wides(
         more = {(scene.laws[k].table, row) for k, row in asked}
         if len(rows | more) <= MOST_ROWS:
             rows |= more
+    shared: dict[tuple[str, str, Any], dict[int, list[int]]] = {}
     for group, asked in enumerate(_judged(scene, members, linked)):
-        made = _wide(scene, costs, members[group], linked, asked)
+        made = _wide(scene, costs, members[group], linked, asked, shared)
         if made is not None:
             yield (owners[group], *made)
 
@@ -161,8 +163,9 @@ def _wide(
     members: set[tuple[int, int]],
     linked: set[tuple[int, int]],
     asked: list[tuple[int, int]],
+    shared: dict[tuple[str, str, Any], dict[int, list[int]]],
 ) -> tuple[Wide, dict[str, tuple[int, int, int]]] | None:
-    flattener = Flattener(scene.context)
+    flattener = Flattener(scene.context, shared)
     rules: list[nodes.RowRule] = []
     for k, row in asked:
         law = scene.laws[k]

@@ -14,6 +14,7 @@ from synthtab.solver.mending.likeness import is_ordered
 from synthtab.solver.mending.scene import Case, Scene
 
 MOST_MISSING = 50_000
+MOST_MISSED = 12
 
 
 def offer_keys(scene: Scene) -> None:
@@ -23,6 +24,8 @@ def offer_keys(scene: Scene) -> None:
             continue
         assert isinstance(case.law.rule, nodes.UniqueRule)
         owners, rows = _sharing(scene, case, case.law.rule)
+        if len(case.law.rule.columns) == 1:
+            _missed(scene, case, case.law.rule.columns[0], owners, rows)
         for name in case.law.rule.columns:
             column = scene.table(case).column(name)
             if is_ordered(column.type):
@@ -38,6 +41,23 @@ def _sharing(scene: Scene, case: Case, rule: nodes.UniqueRule) -> tuple[Ids, Ids
     start = dict(zip(ids[first].tolist(), first.tolist(), strict=True)) if len(ids) else {}
     earlier = np.array([start[k] for k in ids[case.rows].tolist()], np.int64)
     return np.concatenate([case.owners, case.owners]), np.concatenate([case.rows, earlier])
+
+
+def _missed(scene: Scene, case: Case, name: str, owners: Ids, rows: Ids) -> None:
+    """Offer the values that rows of other tables refer by in vain: one of them was this key."""
+    table = case.law.table
+    declared = scene.table(case)
+    for other in scene.of(nodes.ReferenceRule):
+        rule = other.law.rule
+        assert isinstance(rule, nodes.ReferenceRule)
+        if (rule.parent, rule.parent_columns) != (declared.name, (name,)):
+            continue
+        if scene.table(other).column(rule.columns[0]).type != declared.column(name).type:
+            continue
+        wanted = np.unique(scene.cells(other.law.table, rule.columns[0])[0][other.rows])
+        at = declared.column_names.index(name)
+        for value in wanted[:MOST_MISSED].tolist():
+            scene.offers.cell(owners, table, rows, at, value, o.CERTAIN)
 
 
 def _numbers(

@@ -43,7 +43,7 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
     if table not in scene.frozen:
         if child.column(own).optional:
             scene.offers.cell(case.owners, table, case.rows, at, 0, o.EMPTY, null=True)
-        _neighbours(scene, case, at, own)
+        offer_neighbours(scene, case, own)
         drawn = scene.drawn(table, at, (3, len(case.rows)))
         for new in () if drawn is None else drawn:
             scene.offers.cell(case.owners, table, case.rows, at, new, o.ANY)
@@ -68,9 +68,10 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
         _mistyped(scene, case, rule, which)
 
 
-def _neighbours(scene: Scene, case: Case, at: int, own: str) -> None:
-    """Offer what the rows beside hold: rows of one parent often lie together."""
+def offer_neighbours(scene: Scene, case: Case, own: str) -> None:
+    """Offer what the rows beside hold: rows of one parent, or of one group, often lie together."""
     codes, nulls = scene.cells(case.law.table, own)
+    at = scene.table(case).column_names.index(own)
     kind = scene.table(case).column(own).type
     last = len(codes) - 1
     before = np.clip(case.rows - 1, 0, last)
@@ -161,11 +162,15 @@ def _mistyped(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -
     spot = np.minimum(np.searchsorted(ranked, slips), len(ranked) - 1)
     hit = np.flatnonzero(ranked[spot] == slips)
     at = scene.sheets.tables[parent].column_names.index(column.name)
+    wanted = codes[case.rows][place[hit]]
+    # One row in vain may be wrong itself; several that agree point to the parent.
+    count = np.unique(codes[case.rows], return_counts=True)[1]
+    group = np.searchsorted(np.unique(codes[case.rows]), wanted)
     scene.offers.cell(
         case.owners[place[hit]],
         parent,
         rows[order[spot[hit]]],
         at,
-        codes[case.rows][place[hit]],
-        o.NAMED,
+        wanted,
+        np.where(count[group] > 1, o.CERTAIN, o.NAMED),
     )

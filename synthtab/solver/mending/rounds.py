@@ -32,6 +32,7 @@ Proposer = Callable[[Scene], None]
 PER_VIOLATION = (6, 24, 64)
 LAST_STAGE = len(PER_VIOLATION) - 1
 VOTE = 1.5
+SOON = 4
 
 
 @dataclass
@@ -91,30 +92,36 @@ def mend_round(work: Work, stage: int) -> bool:
     if thorough:
         offer_rows(scene, work.weights)
         offer_groups(scene, work.costs, deadline=work.deadline, processes=work.processes)
-    edits, doubt, half, asked = _candidates(work, scene, PER_VIOLATION[stage])
-    return settle(work, edits, doubt, half, asked)
+    return settle(work, _candidates(work, scene, PER_VIOLATION[stage], thorough))
 
 
-def settle(
-    work: Work,
-    edits: Edits,
-    doubt: NDArray[np.float64],
-    one: Mask,
-    asked: Sequence[tuple[int, ...]],
-) -> bool:
-    """Judge candidates, write the best, take back what does harm; say if violations went away.
+@dataclass(frozen=True)
+class Candidates:
+    """Changes to be judged, with what speaks against each (``doubt``).
 
-    ``one`` marks exchanges, which count as one mistake; ``asked`` names the candidates, so that
-    those in vain are not judged again.
+    ``one`` marks exchanges, which count as one mistake, ``sure`` keys whose value is known from
+    elsewhere; ``names`` tell the changes apart, so that those in vain are not judged again.
     """
+
+    edits: Edits
+    doubt: NDArray[np.float64]
+    one: Mask
+    sure: Mask
+    names: list[tuple[int, ...]]
+
+
+def settle(work: Work, candidates: Candidates) -> bool:
+    """Judge candidates, write the best, take back what does harm; say if violations went away."""
+    edits = candidates.edits
     if not edits.count:
         return False
     verdict = judge(work.sheets, work.laws, work.broken, edits)
-    price = cost(edits, work.costs, np.where(one, 1, edits.sizes()))
-    order = ranked(verdict, price, doubt, work.rng)
+    mistakes = np.where(candidates.one, 1, edits.sizes())
+    price = cost(edits, work.costs, mistakes, candidates.sure)
+    order = ranked(verdict, price, candidates.doubt, work.rng)
     chosen = independent(verdict, edits, order)
     chosen = within(edits, chosen, order, work.cells_left())
-    work.tried.update(asked)
+    work.tried.update(candidates.names)
     if not len(chosen):
         return False
     done = apply(work, edits, verdict, chosen, order)
@@ -209,10 +216,8 @@ def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids) -> None:
 # Candidates from offers.
 
 
-def _candidates(
-    work: Work, scene: Scene, most: int
-) -> tuple[Edits, NDArray[np.float64], Mask, list[tuple[int, ...]]]:
-    """Return the most promising candidates for each violation, and what speaks against each."""
+def _candidates(work: Work, scene: Scene, most: int, thorough: bool) -> Candidates:
+    """Return the most promising candidates for each violation."""
     cells = scene.offers.single()
     names, place, first = _named(cells)
     pairs = np.unique(np.stack([place, cells.owner], axis=1), axis=0)
@@ -233,7 +238,9 @@ def _candidates(
     several_names: list[tuple[int, ...]] = []
     for _, edits, why in scene.offers.several:
         name = tuple(v for edit in edits for v in edit)
-        if name not in work.tried and name not in several_names[-64:]:
+        # To write many cells at once is a last resort: renumbering a group hides what is wrong.
+        patient = len(edits) <= SOON or thorough
+        if patient and name not in work.tried and name not in several_names[-64:]:
             sets.append(edits)
             several_names.append(name)
             several_doubt.append(why)
@@ -244,10 +251,11 @@ def _candidates(
         several = np.array(several_doubt) + strange
     else:
         several = np.empty(0)
-    return (
+    return Candidates(
         o.joined(o.single_edits(one.take(kept)), listed),
         np.concatenate([doubt[kept], several]),
         np.concatenate([np.zeros(len(kept), bool), np.array(half, bool)]),
+        np.concatenate([hint[kept] <= o.CERTAIN, np.zeros(len(half), bool)]),
         [tuple(n) for n in names[kept].tolist()] + several_names,
     )
 
