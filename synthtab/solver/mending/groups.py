@@ -179,6 +179,8 @@ def _wide(
     cells: dict[str, tuple[int, int, int]] = {}
     columns, weights, donors = [], {}, {}
     codes, nulls = [], []
+    # Few strings of the pool are needed, and each is looked at.
+    strings: dict[str, int] = {}
     for cell, column in flattener.cells.items():
         at = _numbers(scene, cell)
         table, row, place = at
@@ -194,6 +196,8 @@ def _wide(
         cells[name] = at
         columns.append(column)
         weights[name] = float(np.sqrt(costs[table][place])) if free else FIXED
+        if isinstance(column.type, TextType) and not null:
+            code = strings.setdefault(str(scene.sheets.pool[code]), len(strings))
         codes.append(code)
         nulls.append(null)
         if free:
@@ -208,7 +212,7 @@ def _wide(
         tuple(c.name for c in columns),
         np.array([codes], np.int64),
         np.array([nulls], bool),
-        scene.sheets.pool,
+        np.array([*strings, None], object)[:-1],
     )
     return Wide(table_, batch, weights, donors, int(scene.rng.integers(1 << 62))), cells
 

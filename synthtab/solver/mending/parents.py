@@ -7,8 +7,6 @@ one cell of the parent mends them.
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +16,10 @@ from synthtab.schema import TextType
 from synthtab.solver.mending import offers as o
 from synthtab.solver.mending.likeness import is_ordered, slip, variants
 from synthtab.solver.mending.scene import Case, Scene
+from synthtab.solver.mending.spelling import Spellings
 
 MOST_NEAR = 8
-MOST_KEYS = 3_000
+MOST_TEXTS = 2_000
 
 
 def offer_parents(scene: Scene) -> None:
@@ -89,13 +88,13 @@ def offer_neighbours(scene: Scene, case: Case, own: str) -> None:
 
 def _like(scene: Scene, case: Case, codes: Ids, present: Ids) -> tuple[Ids, Ids]:
     """Return texts of the parent that are spelt almost like the row's, with the position."""
-    pool = scene.sheets.pool
-    words = {str(pool[c]): int(c) for c in present[:MOST_KEYS].tolist()}
-    owners, found = [], []
-    for k, row in enumerate(case.rows[:MOST_KEYS].tolist()):
-        for near in difflib.get_close_matches(str(pool[codes[row]]), words, 3, 0.6):
-            owners.append(k)
-            found.append(words[near])
+    words = Spellings([str(scene.sheets.pool[c]) for c in present.tolist()])
+    owners: list[int] = []
+    found: list[int] = []
+    for k, row in enumerate(case.rows[:MOST_TEXTS].tolist()):
+        near = words.near(str(scene.sheets.pool[codes[row]]))[:MOST_NEAR]
+        owners += [k] * len(near)
+        found += present[near].tolist()
     return np.array(owners, np.int64), np.array(found, np.int64)
 
 

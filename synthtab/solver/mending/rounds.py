@@ -13,6 +13,7 @@ from synthtab.batch import Codes, Mask
 from synthtab.solver.mending import offers as o
 from synthtab.solver.mending.amounts import offer_amounts
 from synthtab.solver.mending.choices import offer_choices, offer_declared
+from synthtab.solver.mending.copies import offer_copies
 from synthtab.solver.mending.cover import Columns, cost, independent, ranked, within
 from synthtab.solver.mending.dependencies import offer_dependencies
 from synthtab.solver.mending.exchanges import offer_exchanges
@@ -20,6 +21,7 @@ from synthtab.solver.mending.groups import offer_groups
 from synthtab.solver.mending.judge import Verdict, judge
 from synthtab.solver.mending.keys import offer_keys
 from synthtab.solver.mending.meetings import offer_meetings
+from synthtab.solver.mending.moves import offer_moves
 from synthtab.solver.mending.offers import Cells
 from synthtab.solver.mending.parents import offer_parents
 from synthtab.solver.mending.scene import Scene
@@ -33,6 +35,7 @@ PER_VIOLATION = (6, 24, 64)
 LAST_STAGE = len(PER_VIOLATION) - 1
 VOTE = 1.5
 SOON = 4
+MOST_PUT_BACK = 200
 
 
 @dataclass
@@ -78,12 +81,14 @@ def mend_round(work: Work, stage: int) -> bool:
         return False
     proposers: list[Proposer] = [
         offer_amounts,
+        offer_copies,
         offer_dependencies,
         offer_keys,
         offer_parents,
         offer_numberings,
         offer_meetings,
         offer_exchanges,
+        offer_moves,
         offer_declared,
     ]
     for propose in proposers:
@@ -148,6 +153,31 @@ def apply(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, order: Ids) -
         blamed = _blamed(work, edits, verdict, chosen, rank, fresh)
         chosen = np.setdiff1d(chosen, blamed if len(blamed) else chosen)
     return False
+
+
+def put_back(work: Work) -> None:
+    """Undo changes that turned out not to be needed: cells whose old value breaks nothing now."""
+    edits = []
+    for k, (codes, nulls) in enumerate(work.first):
+        differ = (codes != work.sheets.codes[k]) | (nulls != work.sheets.nulls[k])
+        for row, at in np.argwhere(differ).tolist():
+            edits.append([(k, row, at, int(codes[row, at]), bool(nulls[row, at]))])
+    if not edits:
+        return
+    candidates = o.listed(edits)
+    verdict = judge(work.sheets, work.laws, work.broken, candidates)
+    needless = np.flatnonzero((verdict.added == 0) & ~verdict.wide)
+    for chosen in needless[:MOST_PUT_BACK].tolist():
+        before = work.broken
+        one = candidates.of(np.array([chosen]))
+        back = write(work.sheets, one)
+        after = again(work, before, one)
+        # One by one: two cells may each be put back, but not both.
+        if any((a & ~b).any() for a, b in zip(after.masks, before.masks, strict=True)):
+            write(work.sheets, back)
+            work.broken = again(work, before, one)
+        else:
+            work.broken = after
 
 
 def again(work: Work, before: Broken, written: Edits) -> Broken:
