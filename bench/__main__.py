@@ -10,25 +10,25 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import adult, checks, fuzz, inference, peers, plans, repairs, support, validation
-from bench.report import Section, markdown
+from bench import adult, checks, fuzz, inference, mending, peers, plans, repairs, support, validation
+from bench.report import Section, markdown, updated
 
 HEADER = """# Results
 
 What was measured, and with which command; `python -m bench all --output docs/results.md` writes
-this page. The data sets are public; their place is `../shared/data` beside the checkout. Figures
-of speed are those of one machine on one day.
+this page, another name in place of `all` one section of it. The data sets are public; their place
+is `../shared/data` beside the checkout. Figures of speed are those of one machine on one day.
 
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    single = ["adult", "check", "infer", "peers", "plans", "repair", "validate"]
+    single = ["adult", "check", "infer", "mending", "peers", "plans", "repair", "validate"]
     parser.add_argument("what", choices=[*single, "all", "fuzz", "support"])
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
-    parser.add_argument("--output", type=Path, help="write the figures to this file as well")
+    parser.add_argument("--output", type=Path, help="write the figures into this page as well")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
     given = parser.parse_args()
@@ -44,6 +44,7 @@ def main() -> None:
         "check": lambda: checks.run(given.seed),
         "plans": plans.run,
         "repair": lambda: repairs.run(given.seed),
+        "mending": lambda: mending.run(given.seed),
         "validate": lambda: validation.run(given.seed),
         "peers": lambda: peers.run(given.seed),
         "infer": inference.run,
@@ -54,8 +55,8 @@ def main() -> None:
         sections.append(run())
         print(markdown(sections[-1]), flush=True)
     if given.output is not None:
-        text = HEADER + "\n".join(markdown(section) for section in sections)
-        given.output.write_text(text.rstrip() + "\n", encoding="utf-8")
+        page = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
+        given.output.write_text(updated(page, HEADER, sections), encoding="utf-8")
     missed = [f.what for s in sections for f in s.figures if f.met is False]
     if missed:
         print("missed: " + "; ".join(missed), file=sys.stderr)

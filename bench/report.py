@@ -23,15 +23,30 @@ class Figure:
     met: bool | None = None
 
 
+class Grid:
+    """A table of its own: names of columns, and rows of as many cells."""
+
+    def __init__(self, *columns: str) -> None:
+        self.columns = columns
+        self.rows: list[tuple[str, ...]] = []
+
+    def add(self, *cells: str) -> None:
+        """Add a row."""
+        if len(cells) != len(self.columns):
+            raise ValueError(f"{len(cells)} cells for {len(self.columns)} columns")
+        self.rows.append(cells)
+
+
 @dataclass(frozen=True)
 class Section:
-    """A table of figures under a heading, with the command that gives them."""
+    """A table of figures under a heading, with the command that gives them; more tables follow."""
 
     title: str
     command: str
     seed: int | None
     figures: Sequence[Figure]
     note: str = ""
+    grids: Sequence[Grid] = ()
 
 
 def at_least(what: str, value: float, least: float, show: Callable[[float], str]) -> Figure:
@@ -59,7 +74,20 @@ def markdown(section: Section) -> str:
         *rows,
         "",
     ]
+    for grid in section.grids:
+        align = ["---", *["---:"] * (len(grid.columns) - 1)]
+        table = [grid.columns, align, *grid.rows]
+        lines += ["\n".join(f"| {' | '.join(cells)} |" for cells in table), ""]
     return "\n".join([*lines, section.note, ""] if section.note else lines)
+
+
+def updated(page: str, header: str, sections: Sequence[Section]) -> str:
+    """Return a page of results with these sections anew, in their places; new ones come last."""
+    parts = page.split("\n## ")[1:]
+    kept = {text.partition("`")[2].partition("`")[0]: f"## {text.strip()}\n" for text in parts}
+    for section in sections:
+        kept[section.command] = markdown(section)
+    return header + "\n".join(kept.values()).rstrip() + "\n"
 
 
 def machine() -> str:

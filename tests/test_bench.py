@@ -8,7 +8,18 @@ from real_data import paths_of
 from statsmodels.datasets import randhie
 
 from bench import checks, fuzz, peers, plans, repairs
-from bench.report import Section, at_least, at_most, markdown, number, percent, rules_file, seconds
+from bench.report import (
+    Grid,
+    Section,
+    at_least,
+    at_most,
+    markdown,
+    number,
+    percent,
+    rules_file,
+    seconds,
+    updated,
+)
 from synthtab.assess.compliance import valid_rows
 from synthtab.frames import encode_frame
 from synthtab.lang.model import Model
@@ -31,6 +42,27 @@ def test_a_section_is_a_markdown_table_with_what_is_needed_to_repeat_it() -> Non
     assert "`python -m bench speed`, seed 7, 20" in text
     assert "torch 2." in text
     assert "A note." in text
+
+
+def test_further_tables_follow_the_figures() -> None:
+    grid = Grid("set", "found", "left")
+    grid.add("one", "5", "0")
+    text = markdown(Section("Found", "python -m bench found", None, [], grids=[grid]))
+    assert "| set | found | left |\n| --- | ---: | ---: |\n| one | 5 | 0 |" in text
+    with pytest.raises(ValueError, match="2 cells for 3 columns"):
+        grid.add("two", "5")
+
+
+def test_a_page_keeps_the_sections_that_were_not_measured_again() -> None:
+    one = Section("One", "python -m bench one", 1, [at_least("rate", 1, 0, number)])
+    two = Section("Two", "python -m bench two", 2, [at_least("rate", 2, 0, number)])
+    page = updated("", "# Results\n\n", [one, two])
+    assert updated(page, "# Results\n\n", []) == page
+    again = Section("One, renamed", "python -m bench one", 1, [at_least("rate", 3, 0, number)])
+    changed = updated(page, "# Results\n\n", [again])
+    assert changed == page.replace("## One\n", "## One, renamed\n").replace(
+        "| rate | 1 |", "| rate | 3 |"
+    )
 
 
 def test_every_published_rule_set_has_its_file() -> None:

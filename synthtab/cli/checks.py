@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 from rich.markup import escape
 
-from synthtab import files
-from synthtab.assess.compliance import RuleCompliance, compliance
 from synthtab.atomic import atomic
 from synthtab.backends.grammar import json_schema, row_regex
 from synthtab.backends.smt import SmtBackend
 from synthtab.backends.sqlscript import script
 from synthtab.cli import common
 from synthtab.errors import UsageError
-from synthtab.frames import decode_frame
 from synthtab.ir.nodes import Table
 from synthtab.lang.model import Model
 from synthtab.solver.project import compile_plan
-from synthtab.solver.repair import repair as repair_rows
 
 
 def compiled(model: Model, name: str | None, target: str, dialect: str | None = None) -> str:
@@ -50,46 +44,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-
-
-def repair(table: Table, data: Path, output: Path, seed: int, as_json: bool) -> bool:
-    """Mend a file's rows and write them; return whether rows are left that break rules."""
-    files.check_writable(output)
-    with common.progress(as_json) as update:
-        batch = files.read_batch(
-            data, table.columns, progress=partial(update, f"reading {data.name}")
-        )
-
-        def counted(done: int, total: int) -> None:
-            update("repairing", done / total)
-
-        before = compliance(table, batch)
-        mended = repair_rows(table, batch, rng=np.random.default_rng(seed), progress=counted)
-    after = compliance(table, mended.batch)
-    left = after.broken
-    if after.unchecked:
-        names = ", ".join(u.name for u in after.unchecked)
-        raise UsageError(f"rules of several tables cannot be repaired or checked here: {names}")
-    if not left:
-        files.write_frame(output, decode_frame(table.columns, mended.batch), table.columns)
-    report = {
-        "data": str(data),
-        "rows": after.rows,
-        "rows_broken": before.rows - before.valid,
-        "rows_changed": int(mended.changed.any(axis=1).sum()),
-        "cells_changed": {
-            name: int(count)
-            for name, count in zip(batch.columns, mended.changed.sum(axis=0), strict=True)
-            if count
-        },
-        "still_broken": {rule.name: rule.violated for rule in left},
-        "written": None if left else str(output),
-    }
-    if as_json:
-        common.print_json(report)
-    else:
-        _print_repair(report, left)
-    return bool(left)
 
 
 def plan(table: Table, order: str | None, as_json: bool, budget: float) -> None:
@@ -142,23 +96,3 @@ def _order(table: Table, text: str) -> tuple[str, ...]:
         parts += ["a column is named twice"] if len(set(names)) != len(names) else []
         raise UsageError(f"--order needs every column once; {'; '.join(parts)}")
     return names
-
-
-def _print_repair(report: dict[str, object], left: tuple[RuleCompliance, ...]) -> None:
-    console = common.stdout()
-    cells = report["cells_changed"]
-    assert isinstance(cells, dict)
-    console.print(
-        f"{report['rows']:,} rows, {report['rows_broken']:,} broken, "
-        f"{report['rows_changed']:,} changed in {sum(cells.values()):,} cells"
-    )
-    for name, count in cells.items():
-        console.print(f"  {escape(name)}: {count:,}")
-    if left:
-        console.print("not written: rows still break")
-        for rule in left:
-            console.print(f"  {escape(rule.name)}: {rule.violated:,} rows")
-        if any(rule.kind not in ("row", "column") for rule in left):
-            console.print("what is about several rows, such as a key, is not mended here")
-    else:
-        console.print(f"written: {escape(str(report['written']))}", soft_wrap=True)

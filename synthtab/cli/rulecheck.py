@@ -31,7 +31,22 @@ app = typer.Typer(
 )
 
 RulesFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .rules file.")]
-DataFile = Annotated[Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet file.")]
+DataFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA...",
+        help="A .csv, .csv.gz or .parquet file, or TABLE=FILE for each of several tables.",
+    ),
+]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA...",
+        help="A .csv, .csv.gz or .parquet file, TABLE=FILE for each of several tables, a "
+        "directory with a file named after each, or a database: sqlite:///file.db, "
+        "TABLE=postgresql://user@host/db#schema.table.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 TableName = Annotated[
     str | None, typer.Option("--table", help="Which table, where the file declares several.")
@@ -176,15 +191,7 @@ def compile_(
 @app.command()
 def validate(
     file: RulesFile,
-    data: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DATA...",
-            help="A .csv, .csv.gz or .parquet file, TABLE=FILE for each of several tables, a "
-            "directory with a file named after each, or a database: sqlite:///file.db, "
-            "TABLE=postgresql://user@host/db#schema.table.",
-        ),
-    ],
+    data: Sources,
     as_json: AsJson = False,
     table: TableName = None,
     ignore_extra: Extra = False,
@@ -218,21 +225,50 @@ def validate(
 @app.command()
 def repair(
     file: RulesFile,
-    data: DataFile,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the mended table goes.")],
+    data: DataFiles,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Where the mended table goes; a directory for several tables."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="For the same result again.")] = 0,
+    max_cells: Annotated[
+        int | None, typer.Option("--max-cells", min=1, help="Change at most so many cells.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", min=0.1, help="Seconds the repair may take; else what it needs."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Processes that work on groups at once.")
+    ] = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Also write every changed cell to this file."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write no table, only tell what would be changed.")
+    ] = False,
     as_json: AsJson = False,
     table: TableName = None,
 ) -> None:
-    """Mend the rows that break rules: few cells changed, drawn from what the other rows hold.
+    """Mend the rows and groups of rows that break rules: few cells changed, and each one told.
 
-    Nothing is written unless every row is valid afterwards.
+    What cannot be mended is listed and left; the tables are written all the same, exit code 1.
+    Rules that need a table not given are not checked, and the columns they read not changed.
 
     Example: [cyan]rulecheck repair rules/adult.rules adult.csv.gz -o mended.csv --seed 1[/]
     """
-    from synthtab.cli import checks  # pandas, Arrow, Z3
+    if output is None and not dry_run:
+        raise UsageError("say where the mended table goes: -o FILE, or --dry-run to write none")
+    from synthtab.cli import mending, validating  # pandas, Arrow, Z3
 
-    left = checks.repair(Model.load(file).table(table), data, output, seed, as_json)
+    model = Model.load(file)
+    paths = validating.sources(model, data, table)
+    target = None if dry_run else output
+    options = mending.Options(target, report, seed, max_cells, budget, processes, as_json)
+    left = mending.repair(model, paths, options)
     common.finish(common.FINDINGS if left else common.FINE)
 
 

@@ -157,36 +157,6 @@ def test_validate_refuses_data_that_do_not_fit(call: Call, rules: Path, tmp_path
     assert call(rulecheck.main, "validate", rules, extra, "--ignore-extra").code == 0
 
 
-def test_repair_writes_valid_rows_and_leaves_the_others_alone(
-    call: Call, rules: Path, tmp_path: Path
-) -> None:
-    rows = [(at, "junior", "500.00", None) for at in range(1, 40)]
-    rows += [(at, "senior", "10.00", "2021-01-01") for at in range(40, 50)]
-    path, out = data(tmp_path, rows), tmp_path / "mended.csv"
-    ran = call(rulecheck.main, "repair", rules, path, "-o", out, "--seed", "1", "--json")
-    assert ran.code == 0
-    report = json.loads(ran.out)
-    assert (report["rows"], report["rows_broken"], report["rows_changed"]) == (49, 10, 10)
-    assert call(rulecheck.main, "validate", rules, out).code == 0
-    before, after = pd.read_csv(path), pd.read_csv(out)
-    assert before.head(39).equals(after.head(39))
-    again = tmp_path / "again.csv"
-    call(rulecheck.main, "repair", rules, path, "-o", again, "--seed", "1")
-    assert again.read_text() == out.read_text()
-
-
-def test_repair_writes_nothing_while_rows_are_broken(
-    call: Call, rules: Path, tmp_path: Path
-) -> None:
-    path, out = data(tmp_path, [GOOD[0], GOOD[0]]), tmp_path / "mended.csv"
-    ran = call(rulecheck.main, "repair", rules, path, "-o", out)
-    assert ran.code == 1
-    assert "not written" in ran.out
-    assert not out.exists()
-    ran = call(rulecheck.main, "repair", rules, path, "-o", tmp_path / "none" / "x.csv")
-    assert ran.code == 2
-
-
 def test_plan_shows_every_column_and_takes_an_order(call: Call, rules: Path) -> None:
     ran = call(rulecheck.main, "plan", rules)
     assert ran.code == 0

@@ -209,8 +209,3 @@ def test_other_commands_say_what_they_leave_out(call: Call, shop: Path) -> None:
     assert "Only checked, not part of the plan: customer_id_reference, closed, sums" in ran.out
     smt = call(rulecheck.main, "compile", shop / "shop.rules", "--to", "smt2", *args).out
     assert "; left out, being about several rows: sums" in smt
-    out = shop / "mended.csv"
-    ran = call(rulecheck.main, "repair", shop / "shop.rules", shop / "orders.csv", "-o", out, *args)
-    assert ran.code == 2
-    assert "sums" in ran.err
-    assert not out.exists()
