@@ -10,7 +10,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import adult, checks, fuzz, inference, mending, peers, plans, repairs, support, validation
+from bench import (
+    adult,
+    checks,
+    fuzz,
+    inference,
+    mending,
+    peers,
+    plans,
+    repairs,
+    support,
+    validation,
+)
 from bench.report import Section, markdown, updated
 
 HEADER = """# Results

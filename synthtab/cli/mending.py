@@ -24,6 +24,7 @@ from synthtab.ir import nodes
 from synthtab.ir.reads import reads
 from synthtab.lang.model import Model
 from synthtab.solver.mend import Mended, mend
+from synthtab.sources import Source
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,19 @@ class Options:
     as_json: bool = False
 
 
-def repair(model: Model, paths: Mapping[str, Path], options: Options) -> bool:
+def repair(model: Model, given: Mapping[str, Source], options: Options) -> bool:
     """Mend the tables given and write them; return whether rows are left that break rules."""
-    targets = _targets(paths, options.output)
+    targets = _targets(given, options.output)
     if options.report is not None:
         files.check_writable(options.report)
     with common.progress(options.as_json) as update:
         batches = {
-            name: files.read_batch(
-                path,
-                model.table(name).columns,
-                progress=partial(update, f"reading {path.name}"),
+            name: source.whole(
+                model.table(name).columns, partial(update, f"reading {source.short}")
             )
-            for name, path in paths.items()
+            for name, source in given.items()
         }
-        tables, kept = judged_alone(model, tuple(paths))
+        tables, kept = judged_alone(model, tuple(given))
         dear = {name: dict.fromkeys(columns, inf) for name, columns in kept.items()}
         before = _audited(model, batches).results()
         mended = mend(
@@ -76,14 +75,14 @@ def repair(model: Model, paths: Mapping[str, Path], options: Options) -> bool:
     done = [
         Mending(
             name,
-            path,
+            source.name,
             before[name],
             after[name],
             [change for change in mended.changes if change.table == name],
             left[name],
             targets.get(name),
         )
-        for name, path in paths.items()
+        for name, source in given.items()
     ]
     if options.as_json:
         common.print_json(as_dict(done))
@@ -119,29 +118,29 @@ def judged_alone(
     return tables, {t.name: [c for c in t.column_names if c in kept[t.name]] for t in tables}
 
 
-def _targets(paths: Mapping[str, Path], output: Path | None) -> dict[str, Path]:
+def _targets(given: Mapping[str, Source], output: Path | None) -> dict[str, Path]:
     """Return the file each mended table goes to, once it is known that it can be written.
 
     Raises UsageError where ``output`` is not what the number of tables needs, or has no room.
     """
     if output is None:
         return {}
-    if len(paths) == 1:
+    if len(given) == 1:
         files.check_writable(output)
-        return dict.fromkeys(paths, output)
+        return dict.fromkeys(given, output)
     if output.name.lower().endswith(files.SUFFIXES) and not output.is_dir():
         raise UsageError(
-            f"{output}: {len(paths)} tables are written, each to its own file: "
+            f"{output}: {len(given)} tables are written, each to its own file: "
             "name a directory for them"
         )
     check_directory(output)
-    return {name: output / f"{name}{_suffix(path)}" for name, path in paths.items()}
+    return {name: output / f"{name}{_suffix(source)}" for name, source in given.items()}
 
 
-def _suffix(path: Path) -> str:
-    """Return what a file's name ends in, of the endings there are."""
+def _suffix(source: Source) -> str:
+    """Return what the name of a source's file ends in; of a database's table, ``.csv``."""
     endings = sorted(files.SUFFIXES, key=len, reverse=True)
-    return next(ending for ending in endings if path.name.lower().endswith(ending))
+    return next((e for e in endings if source.short.lower().endswith(e)), ".csv")
 
 
 def _write(model: Model, mended: Mended, targets: Mapping[str, Path], options: Options) -> None:

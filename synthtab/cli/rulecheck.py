@@ -31,14 +31,7 @@ app = typer.Typer(
 )
 
 RulesFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .rules file.")]
-DataFiles = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="DATA...",
-        help="A .csv, .csv.gz or .parquet file, or TABLE=FILE for each of several tables.",
-    ),
-]
-Sources = Annotated[
+DataSources = Annotated[
     list[str],
     typer.Argument(
         metavar="DATA...",
@@ -191,7 +184,7 @@ def compile_(
 @app.command()
 def validate(
     file: RulesFile,
-    data: Sources,
+    data: DataSources,
     as_json: AsJson = False,
     table: TableName = None,
     ignore_extra: Extra = False,
@@ -225,7 +218,7 @@ def validate(
 @app.command()
 def repair(
     file: RulesFile,
-    data: DataFiles,
+    data: DataSources,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -262,13 +255,15 @@ def repair(
     """
     if output is None and not dry_run:
         raise UsageError("say where the mended table goes: -o FILE, or --dry-run to write none")
-    from synthtab.cli import mending, validating  # pandas, Arrow, Z3
+    from synthtab.cli import datasets, mending  # pandas, Arrow, Z3
+    from synthtab.sources import Sources  # pandas, Arrow
 
     model = Model.load(file)
-    paths = validating.sources(model, data, table)
     target = None if dry_run else output
     options = mending.Options(target, report, seed, max_cells, budget, processes, as_json)
-    left = mending.repair(model, paths, options)
+    with Sources() as sources:
+        given = datasets.given(model, data, table, sources).sources
+        left = mending.repair(model, given, options)
     common.finish(common.FINDINGS if left else common.FINE)
 
 

@@ -71,13 +71,13 @@ def productions() -> tuple[tuple[str, str | None, tuple[str, ...]], ...]:
     """
     return tuple(
         (str(r.origin.name), r.alias, tuple(str(s.name) for s in r.expansion))
-        for r in _parser().rules
+        for r in parser().rules
     )
 
 
 def literal_terminals() -> dict[str, str]:
     """Return the text of each terminal that is one fixed word or sign."""
-    fixed = (t for t in _parser().terminals if type(t.pattern).__name__ == "PatternStr")
+    fixed = (t for t in parser().terminals if type(t.pattern).__name__ == "PatternStr")
     return {str(t.name): str(t.pattern.value) for t in fixed}
 
 

@@ -16,7 +16,7 @@ from synthtab.lang.english import Reading
 from synthtab.lang.model import Model
 from synthtab.solver.eliminate import Deadline
 from synthtab.solver.inquiry import broken
-from synthtab.solver.prove import Examined, examine_table, satisfiable
+from synthtab.solver.prove import SHARE, Examined, by_group, plainly, satisfiable
 from synthtab.solver.report import rules_undecided
 from synthtab.solver.witness import Breaking, Values, both_sides, breaking
 
@@ -66,7 +66,8 @@ def _row_rule(model: Model, table: nodes.Table, rule: nodes.RowRule, budget_s: f
     hard = replace(rule, share=None)
     whole = replace(table, rules=(*table.rules[:-1], hard))
     deadline = Deadline(budget_s)
-    groups = examine_table(whole, model.source, deadline, budget_s)
+    slice_ms = max(1, int(1000 * budget_s * SHARE))
+    groups = by_group(plainly(whole), model.source, deadline, slice_ms)
     group = next(g for g in groups if hard in g.rules)
     satisfiable(group)
     notes: tuple[str, ...] = (
