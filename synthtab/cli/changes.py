@@ -30,7 +30,7 @@ class Mending:
     """
 
     table: str
-    source: Path
+    source: str
     before: Compliance
     after: Compliance
     changes: Sequence[Change]
@@ -110,7 +110,7 @@ def print_mendings(done: Sequence[Mending], kept: Sequence[str] = ()) -> None:
 def _facts(one: Mending) -> dict[str, object]:
     return {
         "table": one.table,
-        "data": str(one.source),
+        "data": one.source,
         "rows": one.before.rows,
         "rows_broken": _broken(one.before),
         "rows_changed": len({change.row for change in one.changes}),
@@ -145,7 +145,7 @@ def _print_summary(done: Sequence[Mending]) -> None:
             len({change.row for change in one.changes}),
             _broken(one.after),
         ]
-        grid.add_row(escape(one.table), *(f"{n:,}" for n in counts), escape(str(one.source)))
+        grid.add_row(escape(one.table), *(f"{n:,}" for n in counts), escape(one.source))
     common.print_grid(common.stdout(), "Repair", grid)
 
 
