@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from synthtab.backends.groups import Ids
 from synthtab.ir import nodes
 from synthtab.ir.references import follow
-from synthtab.ir.walk import descendants
+from synthtab.ir.walk import children
 from synthtab.schema import ColumnType
 from synthtab.solver.mending import offers as o
+from synthtab.solver.mending.likeness import alike
 from synthtab.solver.mending.scene import Case, Scene
 
 
@@ -29,12 +31,20 @@ def offer_copies(scene: Scene) -> None:
     """Offer for ``a = b`` between cells, of any type, what the other side holds."""
     for case in scene.of(nodes.RowRule):
         assert isinstance(case.law.rule, nodes.RowRule)
-        for node in descendants(case.law.rule.condition):
+        for node in _of_the_row(case.law.rule.condition):
             if isinstance(node, nodes.Compare) and node.op == "=":
                 sides = [_side(scene, case, term) for term in (node.left, node.right)]
                 if sides[0] is not None and sides[1] is not None:
                     _offer(scene, case, sides[0], sides[1])
                     _offer(scene, case, sides[1], sides[0])
+
+
+def _of_the_row(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield a node and those below it that speak of the same row."""
+    yield node
+    if not isinstance(node, nodes.CONTEXT):
+        for child in children(node):
+            yield from _of_the_row(child)
 
 
 def _side(scene: Scene, case: Case, term: nodes.Term) -> _Side | None:
@@ -54,7 +64,7 @@ def _side(scene: Scene, case: Case, term: nodes.Term) -> _Side | None:
 
 
 def _offer(scene: Scene, case: Case, to: _Side, source: _Side) -> None:
-    if to.kind != source.kind or to.table in scene.frozen:
+    if not alike(to.kind, source.kind) or to.table in scene.frozen:
         return
     there = (to.rows >= 0) & (source.rows >= 0)
     codes = scene.sheets.codes[source.table][source.rows, source.column]

@@ -113,7 +113,7 @@ def ranked(
 def independent(verdict: Verdict, edits: Edits, order: Ids) -> Ids:
     """Return the best candidates of which no two mend one violation or write one cell, sorted.
 
-    Wide candidates go alone.
+    Wide candidates are not among them.
     """
     rank = np.full(len(verdict.removed), len(order), np.int64)
     rank[order] = np.arange(len(order))
@@ -147,8 +147,6 @@ def independent(verdict: Verdict, edits: Edits, order: Ids) -> Ids:
         gone = np.zeros(len(rank), bool)
         gone[by[taken[key]]] = True
         alive &= ~gone
-    if not chosen.any() and len(wide):
-        chosen[wide[0]] = True
     return np.flatnonzero(chosen)
 
 

@@ -9,7 +9,6 @@ cells. So the solver for single rows mends groups as well.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import Any
 
 from synthtab.backends.context import Context
@@ -266,7 +265,11 @@ def _any(parts: list[Any]) -> Any:
 
 
 def _added(terms: list[Any]) -> Any:
-    return reduce(nodes.Add, terms) if terms else _ZERO
+    """Return a sum, nested no deeper than need be."""
+    if len(terms) < 2:
+        return terms[0] if terms else _ZERO
+    half = len(terms) // 2
+    return nodes.Add(_added(terms[:half]), _added(terms[half:]))
 
 
 def _counted(asked: Any, value: Any) -> Any:

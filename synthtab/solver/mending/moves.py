@@ -6,6 +6,7 @@ import numpy as np
 
 from synthtab.ir import nodes
 from synthtab.solver.mending import offers as o
+from synthtab.solver.mending.likeness import alike
 from synthtab.solver.mending.places import Down, Group
 from synthtab.solver.mending.scene import Case, Scene
 from synthtab.solver.mending.worlds import Pairs
@@ -46,7 +47,7 @@ def _offer(scene: Scene, case: Case, link: Down | Group, table: int, pairs: Pair
     if len(ours) != 1:
         return
     kind = scene.sheets.tables[table].column(theirs[0]).type
-    if scene.table(case).column(ours[0]).type != kind:
+    if not alike(scene.table(case).column(ours[0]).type, kind):
         return
     keys, absent = scene.cells(case.law.table, ours[0])
     own, none = scene.cells(table, theirs[0])

@@ -14,7 +14,7 @@ from synthtab.backends.groups import Ids
 from synthtab.ir import nodes
 from synthtab.schema import TextType
 from synthtab.solver.mending import offers as o
-from synthtab.solver.mending.likeness import is_ordered, slip, variants
+from synthtab.solver.mending.likeness import alike, is_ordered, slip, variants
 from synthtab.solver.mending.scene import Case, Scene
 from synthtab.solver.mending.spelling import Spellings
 
@@ -37,7 +37,6 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
     at = child.column_names.index(own)
     codes = scene.cells(table, own)[0]
     keys, absent = scene.cells(parent, other)
-    same = type(child.column(own).type) is type(up.column(other).type)
     old = codes[case.rows]
     if table not in scene.frozen:
         if child.column(own).optional:
@@ -46,12 +45,13 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
         drawn = scene.drawn(table, at, (3, len(case.rows)))
         for new in () if drawn is None else drawn:
             scene.offers.cell(case.owners, table, case.rows, at, new, o.ANY)
-    if not same or child.column(own).type != up.column(other).type:
+    if not alike(child.column(own).type, up.column(other).type):
         return
     present = np.unique(keys[~absent])
     if table not in scene.frozen:
+        doubt: float | NDArray[np.float64] = o.NAMED
         if isinstance(child.column(own).type, TextType):
-            owners, found = _like(scene, case, codes, present)
+            owners, found, doubt = _like(scene, case, codes, present)
         elif is_ordered(child.column(own).type):
             place, slips = variants(old)
             hit = np.isin(slips, present) & (slips != old[place])
@@ -59,7 +59,7 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
         else:
             owners = np.repeat(np.arange(len(old)), len(present))
             found = np.tile(present, len(old))
-        scene.offers.cell(case.owners[owners], table, case.rows[owners], at, found, o.NAMED)
+        scene.offers.cell(case.owners[owners], table, case.rows[owners], at, found, doubt)
         _wanting(scene, case, rule, which, at)
         if len(rule.columns) > 1:
             _matching(scene, case, rule, which, at)
@@ -86,16 +86,20 @@ def offer_neighbours(scene: Scene, case: Case, own: str) -> None:
         )
 
 
-def _like(scene: Scene, case: Case, codes: Ids, present: Ids) -> tuple[Ids, Ids]:
-    """Return texts of the parent that are spelt almost like the row's, with the position."""
+def _like(
+    scene: Scene, case: Case, codes: Ids, present: Ids
+) -> tuple[Ids, Ids, NDArray[np.float64]]:
+    """Return texts of the parent spelt almost like the row's: position, text, and doubt."""
     words = Spellings([str(scene.sheets.pool[c]) for c in present.tolist()])
     owners: list[int] = []
     found: list[int] = []
+    doubt: list[float] = []
     for k, row in enumerate(case.rows[:MOST_TEXTS].tolist()):
         near = words.near(str(scene.sheets.pool[codes[row]]))[:MOST_NEAR]
         owners += [k] * len(near)
-        found += present[near].tolist()
-    return np.array(owners, np.int64), np.array(found, np.int64)
+        found += [int(present[place]) for _, place in near]
+        doubt += [o.NAMED + distance - 1 for distance, _ in near]
+    return np.array(owners, np.int64), np.array(found, np.int64), np.array(doubt)
 
 
 def _wanting(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int, at: int) -> None:
@@ -122,7 +126,7 @@ def _matching(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int, a
         (scene.table(case).column(a).type, scene.sheets.tables[parent].column(b).type)
         for a, b in zip(ours, theirs, strict=True)
     ]
-    if any(a != b for a, b in kinds):
+    if not all(alike(a, b) for a, b in kinds):
         return
     keys, absent = scene.cells(parent, rule.parent_columns[which])
     rest = _matrix(scene, parent, theirs)

@@ -36,6 +36,7 @@ LAST_STAGE = len(PER_VIOLATION) - 1
 VOTE = 1.5
 SOON = 4
 MOST_PUT_BACK = 200
+MOST_WIDE = 24
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Work:
     deadline: float | None
     processes: int
     first: list[tuple[Codes, Mask]]
+    written: int = 0
     causes: dict[Cell, set[str]] = field(default_factory=dict)
     tried: set[tuple[int, ...]] = field(default_factory=set)
 
@@ -127,9 +129,13 @@ def settle(work: Work, candidates: Candidates) -> bool:
     chosen = independent(verdict, edits, order)
     chosen = within(edits, chosen, order, work.cells_left())
     work.tried.update(candidates.names)
-    if not len(chosen):
-        return False
-    done = apply(work, edits, verdict, chosen, order)
+    done = len(chosen) > 0 and apply(work, edits, verdict, chosen, order)
+    # What only a look at all rows can judge is tried by itself.
+    for alone in order[verdict.wide[order]][:MOST_WIDE]:
+        if done:
+            break
+        fits = within(edits, np.array([alone]), order, work.cells_left())
+        done = len(fits) > 0 and apply(work, edits, verdict, fits, order)
     if done:
         work.tried.clear()
     return done
@@ -147,7 +153,13 @@ def apply(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, order: Ids) -
         fresh = [a & ~b for a, b in zip(after.masks, before.masks, strict=True)]
         if not any(m.any() for m in fresh) and after.total() < before.total():
             work.broken = after
-            _note(work, edits, verdict, chosen)
+            work.written += 1
+            fewer = [
+                law.name
+                for law, a, b in zip(work.laws, after.masks, before.masks, strict=True)
+                if a.sum() < b.sum()
+            ]
+            _note(work, edits, verdict, chosen, fewer)
             return True
         write(work.sheets, back)
         blamed = _blamed(work, edits, verdict, chosen, rank, fresh)
@@ -156,7 +168,12 @@ def apply(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, order: Ids) -
 
 
 def put_back(work: Work) -> None:
-    """Undo changes that turned out not to be needed: cells whose old value breaks nothing now."""
+    """Undo changes that turned out not to be needed: cells whose old value breaks nothing now.
+
+    What one round writes is needed all of it; only later rounds may make it needless.
+    """
+    if work.written < 2:
+        return
     edits = []
     for k, (codes, nulls) in enumerate(work.first):
         differ = (codes != work.sheets.codes[k]) | (nulls != work.sheets.nulls[k])
@@ -230,8 +247,8 @@ def _blamed(
     return np.array(sorted(blamed), np.int64)
 
 
-def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids) -> None:
-    """Remember which rules each written cell was changed for."""
+def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, fewer: Sequence[str]) -> None:
+    """Remember which rules each written cell was changed for: of wide ones, those now kept."""
     wanted = np.zeros(edits.count, bool)
     wanted[chosen] = True
     rules: dict[int, set[str]] = {}
@@ -239,7 +256,7 @@ def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids) -> None:
         rules.setdefault(int(verdict.by[at]), set()).add(work.laws[int(verdict.law[at])].name)
     for at in np.flatnonzero(wanted[edits.candidate]).tolist():
         cell = (int(edits.table[at]), int(edits.row[at]), int(edits.column[at]))
-        found = rules.get(int(edits.candidate[at]), set())
+        found = rules.get(int(edits.candidate[at])) or set(fewer)
         work.causes.setdefault(cell, set()).update(found)
 
 
@@ -258,10 +275,12 @@ def _candidates(work: Work, scene: Scene, most: int, thorough: bool) -> Candidat
     doubt = hint + work.columns.strangeness(o.single_edits(one))
     doubt -= VOTE * np.minimum(votes - 1, 2)
     new = np.array([tuple(n) not in work.tried for n in names.tolist()], dtype=bool)
-    rank = np.lexsort([doubt])
+    # An edge looks unlike the data, but it mends where the values drawn beyond it may not.
+    rank = np.lexsort([np.where(hint == o.EDGE, doubt - 1.0, doubt)])
     score = np.empty(len(first), np.int64)
     score[rank] = np.arange(len(first))
-    kept = _best(pairs[new[pairs[:, 0]]] if len(pairs) else pairs, score, most)
+    cell = np.unique(names[:, :3], axis=0, return_inverse=True)[1].ravel()
+    kept = _best(pairs[new[pairs[:, 0]]] if len(pairs) else pairs, score, cell, most)
     sets: list[list[tuple[int, int, int, int, bool]]] = []
     several_doubt: list[float] = []
     half: list[bool] = []
@@ -299,13 +318,28 @@ def _named(cells: Cells) -> tuple[Ids, Ids, Ids]:
     return names, place.ravel(), first
 
 
-def _best(pairs: Ids, score: Ids, most: int) -> Ids:
-    """Return the changes that are among the ``most`` best for one who asked."""
+def _best(pairs: Ids, score: Ids, cell: Ids, most: int) -> Ids:
+    """Return the changes that are among the ``most`` best for one who asked.
+
+    The first two of each cell come before the third of any.
+    """
     if not len(pairs):
         return np.empty(0, np.int64)
-    order = np.lexsort([score[pairs[:, 0]], pairs[:, 1]])
-    ordered = pairs[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:, 1] != ordered[:-1, 1]]))
-    sizes = np.diff([*starts, len(ordered)])
-    inside = np.arange(len(ordered)) - np.repeat(starts, sizes) < most
-    return np.unique(ordered[inside, 0])
+    change, owner = pairs[:, 0], pairs[:, 1]
+    order = np.lexsort([score[change], cell[change], owner])
+    change, owner = change[order], owner[order]
+    later = _within(owner, cell[change]) // 2
+    order = np.lexsort([score[change], later, owner])
+    change, owner = change[order], owner[order]
+    return np.unique(change[_within(owner) < most])
+
+
+def _within(*sorted_by: Ids) -> Ids:
+    """Return each row's number, from 0, among those that agree on columns it is sorted by."""
+    count = len(sorted_by[0])
+    fresh = np.zeros(count, bool)
+    fresh[:1] = True
+    for column in sorted_by:
+        fresh[1:] |= column[1:] != column[:-1]
+    starts = np.flatnonzero(fresh)
+    return np.asarray(np.arange(count) - np.repeat(starts, np.diff([*starts, count])))

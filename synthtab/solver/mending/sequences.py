@@ -83,9 +83,8 @@ def _strays(
     # A row that left took its number along: the group's own count of rows is one too low.
     wanted = np.setdiff1d(np.arange(codes[rows, at].min(), last), codes[rows, at])
     wanted = np.union1d(wanted, missing)
-    suspects = np.flatnonzero(
-        scene.suspects[table] & (ids != group) & np.isin(codes[:, at], wanted)
-    )
+    suspects = np.flatnonzero(scene.suspects[table])
+    suspects = suspects[(ids[suspects] != group) & np.isin(codes[suspects, at], wanted)]
     names = scene.sheets.tables[table].column_names
     for row in suspects[:MOST_STRAYS].tolist():
         edits = [

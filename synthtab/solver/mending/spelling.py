@@ -22,8 +22,8 @@ class Spellings:
             for length, ks in by_length.items()
         }
 
-    def near(self, text: str) -> list[int]:
-        """Return the words' positions, nearest first: two letters differ at most, or one is more.
+    def near(self, text: str) -> list[tuple[int, int]]:
+        """Return words by distance and position: two letters differ at most, or one is more.
 
         The text itself is not among them.
         """
@@ -44,7 +44,7 @@ class Spellings:
                 back = tail.cumprod(axis=1).sum(axis=1)
                 close = np.flatnonzero(front + back >= short)
                 found += [(1, k) for k in ks[close].tolist()]
-        return [k for _, k in sorted(found)]
+        return sorted(found)
 
 
 def _letters(words: Sequence[str], length: int) -> NDArray[np.uint32]:

@@ -74,15 +74,14 @@ def solve(wide: Wide) -> list[tuple[str, int, bool]] | None:
                 batch.codes[0, at], batch.nulls[0, at] = drawn[0], False
                 weights[column.name] = 0.0
     try:
-        parts = component_rules(wide.table)
-    except NotLinearError:
-        return None
-    for part in parts:
-        known = {c: batch.column(c) for c in part.columns}
-        if part.satisfied(known, batch.pool)[0]:
-            continue
-        if not mend_row(part, batch, 0, weights, some, inside):
-            return None
+        for part in component_rules(wide.table):
+            known = {c: batch.column(c) for c in part.columns}
+            if part.satisfied(known, batch.pool)[0]:
+                continue
+            if not mend_row(part, batch, 0, weights, some, inside):
+                return None
+    except (NotLinearError, RecursionError):
+        return None  # outside what formulas hold, or choices nested too deep in each other
     differ = (batch.codes != wide.batch.codes) | (batch.nulls != wide.batch.nulls)
     changed = np.flatnonzero(differ[0]).tolist()
     names = [batch.columns[c] for c in changed]
