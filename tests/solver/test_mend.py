@@ -486,3 +486,22 @@ def test_no_half_of_an_exchange_is_taken_back():
     out, after = mended(model, wrong, oracle=False)
     assert out.unmended == {}
     assert [after["stay"][k] for k in range(0, 200, 10)] == rows["stay"][::10]
+
+
+def test_a_parent_that_its_rows_contradict_is_set_right():
+    model = Model.parse(
+        """
+        table visit { id integer key  who text(9) }
+        table step { id integer key  visit_id integer -> visit.id  who text(9)
+          rule same: who = visit.who }
+        """
+    )
+    rows = {
+        "visit": [{"id": k, "who": f"p{k}"} for k in range(4)],
+        "step": [{"id": k, "visit_id": k % 4, "who": f"p{k % 4}"} for k in range(12)],
+    }
+    _, after = mended(model, torn(rows, "visit", 2, who="p1"))
+    assert after == rows
+    orphans = {"visit": [], "step": rows["step"][:2]}
+    out, _ = mended(model, orphans)
+    assert out.unmended[("step", "visit_id_reference")].tolist() == [0, 1]

@@ -55,7 +55,10 @@ def _side(scene: Scene, case: Case, term: nodes.Term) -> _Side | None:
             table, rows = scene.table(case), case.rows
             for step in follow(path, table, scene.sheets.by_name)[0]:
                 places = scene.context.referred(table.name, step)
-                rows = np.where(rows >= 0, places[rows], -1)
+                there = np.flatnonzero(rows >= 0)
+                found = np.full(len(rows), -1, np.int64)
+                found[there] = places[rows[there]]
+                rows = found
                 table = scene.sheets.by_name[step.parent]
         case _:
             return None
@@ -66,9 +69,7 @@ def _side(scene: Scene, case: Case, term: nodes.Term) -> _Side | None:
 def _offer(scene: Scene, case: Case, to: _Side, source: _Side) -> None:
     if not alike(to.kind, source.kind) or to.table in scene.frozen:
         return
-    there = (to.rows >= 0) & (source.rows >= 0)
-    codes = scene.sheets.codes[source.table][source.rows, source.column]
-    there &= ~scene.sheets.nulls[source.table][source.rows, source.column]
-    scene.offers.cell(
-        case.owners[there], to.table, to.rows[there], to.column, codes[there], o.DETERMINED
-    )
+    there = np.flatnonzero((to.rows >= 0) & (source.rows >= 0))
+    there = there[~scene.sheets.nulls[source.table][source.rows[there], source.column]]
+    codes = scene.sheets.codes[source.table][source.rows[there], source.column]
+    scene.offers.cell(case.owners[there], to.table, to.rows[there], to.column, codes, o.DETERMINED)

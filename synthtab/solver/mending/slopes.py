@@ -145,7 +145,10 @@ class Differ:
                 there, name = rows, table
                 for step in follow(path, self.context.tables[table], self.context.tables)[0]:
                     at = self.context.referred(name, step)
-                    there = np.where(there >= 0, at[there], -1) if len(at) else there * 0 - 1
+                    led = np.flatnonzero(there >= 0)
+                    found = np.full(len(there), -1, np.int64)
+                    found[led] = at[there[led]]
+                    there = found
                     name = step.parent
                 keep = there >= 0
                 return [Slopes(owner[keep], name, there[keep], column, factor[keep])]
