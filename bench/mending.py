@@ -19,7 +19,7 @@ from synthtab.solver.mend import Mended, mend
 
 SHARE = 0.05
 PROCESSES = 2
-BUDGET_S = 300.0
+BUDGET_S = 60.0
 GROUPS_PER_SECOND = 500.0
 SIZE = ("rows", "dropped", "rules")
 FATE = ("planted", "seen", "found", "restored")
@@ -45,12 +45,13 @@ NOTE = (
     "turn as far as the table has what they take. Of large data sets a sample is taken, with "
     "all rows that refer to it and none that refer elsewhere; rows that break a hard rule "
     "before are left out (*dropped*), and so are soft rules (in brackets), which do not say "
-    "which row is wrong. *Seen* are the cells of errors that break a rule, each error judged "
-    "alone in the clean tables: the others nobody can find. *Found* are those of the seen that "
-    "the repair changed, *restored* those that hold again what they held, both as shares of the "
-    "seen; *others* are cells changed that were not planted. Rules often say that one of "
-    "several cells is wrong and not which, and seldom what it was: a repair changes as few "
-    "cells as possible and draws a plausible value, so less is restored than found."
+    "which row is wrong. Each data set has a budget of 60 seconds. *Seen* are the cells of "
+    "errors that break a rule, each error judged alone in the clean tables: the others nobody "
+    "can find. *Found* are those of the seen that the repair changed, *restored* those that "
+    "hold again what they held, both as shares of the seen; *others* are cells changed that "
+    "were not planted. Rules often say that one of several cells is wrong and not which, and "
+    "seldom what it was: a repair changes few cells and draws plausible values, so less is "
+    "restored than found, and a repaired table keeps its rules without being the true one."
 )
 
 

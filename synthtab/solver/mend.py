@@ -44,7 +44,7 @@ class Mended:
     """The outcome: all rows in their order, the changed cells, and what is still broken.
 
     ``unmended`` gives by table and rule the rows that still break it, from 0; a rule that is not
-    there is kept. A column's own declaration counts as a rule named ``column NAME``.
+    there is kept. A column's own declaration counts as a rule named ``NAME: declaration``.
     """
 
     batches: Mapping[str, Batch]
@@ -67,11 +67,11 @@ def mend(
     """Change cells so that all hard rules are kept, as few as possible; touch no sound row.
 
     No row comes to break a rule that it kept. Soft rules, and rules that speak of a table without a
-    batch, are let be. ``weights`` says by table and column how dear a cell is (default 1, keys 10).
-    ``max_cells`` limits the number of changed cells: the smallest changes are made first.
-    ``budget_s`` limits the time, in seconds; ``processes`` is how many share the work that needs a
-    solver; tables in ``frozen`` are read and not written. ``progress(stage, share)`` is told how
-    far the work is, as a share of the violations.
+    batch, are let be. ``weights`` says by table and column how dear a cell is (default 1, keys 10);
+    one of infinite weight is not changed. ``max_cells`` limits the number of changed cells: the
+    smallest changes are made first. ``budget_s`` limits the time, in seconds; ``processes`` is how
+    many share the work that needs a solver; tables in ``frozen`` are read and not written.
+    ``progress(stage, share)`` is told how far the work is, as a share of the violations.
     """
     started = time.monotonic()
     sheets = Sheets(tables, batches)

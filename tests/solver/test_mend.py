@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -450,6 +451,42 @@ def test_tables_without_rows_or_without_a_batch_are_let_be():
     assert out.changes == ()
     assert set(out.batches) == {"account"}
     assert mend(BANK.tables, {}, rng=np.random.default_rng(0)).unmended == {}
+
+
+def test_cells_of_infinite_weight_stay_as_they_are():
+    model = Model.parse(
+        "table t { id integer key  a integer in 0 .. 5  b integer in 0 .. 5  rule r: a + b = 5 }"
+    )
+    rows = {"t": [{"id": 1, "a": 1, "b": 1}, {"id": 2, "a": 9, "b": 2}, {"id": 2, "a": 3, "b": 2}]}
+    free = mend(model.tables, batches(model, rows), rng=np.random.default_rng(0))
+    assert free.unmended == {}
+    kept = {"t": {"a": inf, "id": inf}}
+    out = mend(model.tables, batches(model, rows), rng=np.random.default_rng(0), weights=kept)
+    assert [(c.row, c.column, c.new) for c in out.changes] == [(0, "b", 4)]
+    left = {rule: found.tolist() for (_, rule), found in out.unmended.items()}
+    assert left == {"a: declaration": [1], "id_key": [2], "r": [1]}
+
+
+def test_no_half_of_an_exchange_is_taken_back():
+    model = Model.parse("""
+    table stay {
+      id    integer key
+      comes integer in 0 .. 1000
+      goes  integer in 0 .. 1000
+      a     integer in 0 .. 5
+      b     integer in 0 .. 5
+      rule order: comes <= goes
+      rule most: a + b = 10
+    }
+    """)
+    rows = {"stay": [{"id": k, "comes": k, "goes": k + 5, "a": 5, "b": 5} for k in range(100)]}
+    wrong = {"stay": [dict(row) for row in rows["stay"]]}
+    for k in range(0, 100, 10):
+        wrong["stay"][k] |= {"comes": k + 5, "goes": k}
+    # Mended later than the others: it takes two cells at once.
+    wrong["stay"][55] |= {"a": 1, "b": 1}
+    _, after = mended(model, wrong, oracle=False)
+    assert after == rows
 
 
 def test_a_parent_that_its_rows_contradict_is_set_right():

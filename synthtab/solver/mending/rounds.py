@@ -126,6 +126,7 @@ def settle(work: Work, candidates: Candidates) -> bool:
     mistakes = np.where(candidates.one, 1, edits.sizes())
     price = cost(edits, work.costs, mistakes, candidates.sure)
     order = ranked(verdict, price, candidates.doubt, work.rng)
+    order = order[np.isfinite(price[order])]
     chosen = independent(verdict, edits, order)
     chosen = within(edits, chosen, order, work.cells_left())
     work.tried.update(candidates.names)
@@ -178,7 +179,8 @@ def put_back(work: Work) -> None:
     for k, (codes, nulls) in enumerate(work.first):
         differ = (codes != work.sheets.codes[k]) | (nulls != work.sheets.nulls[k])
         for row, at in np.argwhere(differ).tolist():
-            edits.append([(k, row, at, int(codes[row, at]), bool(nulls[row, at]))])
+            if not _exchanged(codes[row], work.sheets.codes[k][row], at):
+                edits.append([(k, row, at, int(codes[row, at]), bool(nulls[row, at]))])
     if not edits:
         return
     candidates = o.listed(edits)
@@ -195,6 +197,11 @@ def put_back(work: Work) -> None:
             work.broken = again(work, before, one)
         else:
             work.broken = after
+
+
+def _exchanged(was: Codes, now: Codes, at: int) -> bool:
+    """Say whether a row's cell and another hold each other's values: half of that is no repair."""
+    return bool(((now == was[at]) & (was == now[at]) & (now != was)).any())
 
 
 def again(work: Work, before: Broken, written: Edits) -> Broken:

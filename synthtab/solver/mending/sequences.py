@@ -79,12 +79,13 @@ def _strays(
         return
     codes = scene.sheets.codes[table]
     ids = scene.context.groups(scene.sheets.tables[table].name, node.per).ids
-    last = codes[rows, at].max()
-    # A row that left took its number along: the group's own count of rows is one too low.
-    wanted = np.setdiff1d(np.arange(codes[rows, at].min(), last), codes[rows, at])
-    wanted = np.union1d(wanted, missing)
+    held = codes[rows, at]
     suspects = np.flatnonzero(scene.suspects[table])
-    suspects = suspects[(ids[suspects] != group) & np.isin(codes[suspects, at], wanted)]
+    suspects = suspects[ids[suspects] != group]
+    numbers = codes[suspects, at]
+    # A row that left took its number along: the group's own count of rows is one too low.
+    inside = (numbers >= held.min()) & (numbers < held.max()) & ~np.isin(numbers, held)
+    suspects = suspects[inside | np.isin(numbers, missing)]
     names = scene.sheets.tables[table].column_names
     for row in suspects[:MOST_STRAYS].tolist():
         edits = [

@@ -88,7 +88,7 @@ def laws_of(sheets: Sheets) -> tuple[Law, ...]:
         for position, column in enumerate(table.columns):
             own: Reads = {table.name: {column.name: None}}
             root = Place(table.name, frozenset([column.name]), None, -1)
-            made.append(Law(at, f"column {column.name}", None, position, own, (root,)))
+            made.append(Law(at, f"{column.name}: declaration", None, position, own, (root,)))
         for rule in table.rules:
             if rule.share is not None:
                 continue
