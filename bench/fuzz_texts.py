@@ -64,6 +64,7 @@ _SAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "WHERE_FIRST": ("where",),
         "NAMES_COMMA": (",",),
         "NAME": _NAMES,
+        "END_NAME": ("c", "late", "a", "zz", "`q r`"),
         "QUOTED": ("`a`", "`id`", "`x`", "`f`", "`q r`", "`when`"),
         "STRING": ("'x'", "'y'", "''", "'it''s'", "'\\u{a}'", "'☃'"),
         "DESCRIPTION": ('"said"', '""'),

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Ran]
+from command_line import Call, Ran
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import psycopg
 import pytest
-from conftest import Call
+from batches import to_records
+from command_line import Call
 from stored import in_postgres, in_sqlite, postgres_with, sqlite_with
-from strategies import to_records
 from test_validate_tables import CUSTOMER, EXPECTED, LINE, ORDERS, RULES
 
 from synthtab.cli import rulecheck

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Call
 
 from synthtab.cli import rulecheck, synthtab
-
-if TYPE_CHECKING:
-    from conftest import Call
 
 
 def odd_rows(count: int) -> pd.DataFrame:

@@ -7,17 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from command_line import Call
 
 from synthtab.cli import proving, rulecheck, synthtab
 from synthtab.lang.model import Model
 from synthtab.solver.witness import broken_rules
-
-if TYPE_CHECKING:
-    from conftest import Call
 
 RULES = """table staff {
   id      integer in 1 .. 500 key

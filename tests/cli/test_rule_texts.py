@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from command_line import Call
 
 from synthtab.cli import rulecheck
 from synthtab.diagnostics import CODES
 from synthtab.lang.model import Model
-
-if TYPE_CHECKING:
-    from conftest import Call
 
 UGLY = "# People.\ntable person { id integer key # a number\n rule grown:id>1_000_00 }\n"
 NEAT = """# People.

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
 import pytest
+from command_line import Call
 
 from synthtab.cli import rulecheck
 from synthtab.lang.model import Model
-
-if TYPE_CHECKING:
-    from conftest import Call
 
 RULES = """
 table staff {

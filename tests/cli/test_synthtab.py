@@ -6,19 +6,17 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from command_line import Call
 
 from synthtab import files
 from synthtab.cli import rulecheck, synthtab
 from synthtab.pipeline import Synthesizer
-
-if TYPE_CHECKING:
-    from conftest import Call
 
 RULES = """
 table visits {

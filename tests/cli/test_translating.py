@@ -5,17 +5,14 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import typer
+from command_line import Call
 from tiny_llama import save_tiny_llama
 
 from synthtab.cli import rulecheck
 from synthtab.lang.model import Model
-
-if TYPE_CHECKING:
-    from conftest import Call
 
 RULES = """# What the shop knows.
 table item {

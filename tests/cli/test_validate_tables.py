@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from conftest import Call
+from command_line import Call
 
 from synthtab.cli import rulecheck
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from batches import to_batch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odd_values import ENUMS
 from stored import FLOAT_DIGITS, Record, in_postgres, in_sqlite, postgres_with, sqlite_with
-from strategies import ENUMS, to_batch
 
 from synthtab import schema as s
 from synthtab.batch import Batch

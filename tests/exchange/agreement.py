@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from strategies import to_batch
+from batches import to_batch
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.ir.evaluate import evaluate

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from batches import to_batch, to_records
 from random_models import make_model
-from strategies import to_batch, to_records
 
 from synthtab.batch import Batch
 from synthtab.ir.evaluate_tables import violations

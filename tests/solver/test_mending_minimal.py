@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from strategies import to_batch
+from batches import to_batch
 
 from synthtab.lang.model import Model
 from synthtab.solver.mend import mend

@@ -9,15 +9,12 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from command_line import Call
 
 from synthtab.cli import rulecheck
-
-if TYPE_CHECKING:
-    from conftest import Call
 
 STAFF = """
 table staff {
