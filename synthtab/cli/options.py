@@ -1,0 +1,32 @@
+"""Arguments and options that several commands of ``rulecheck`` have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RulesFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .rules file.")]
+DataSources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA...",
+        help="A .csv, .csv.gz or .parquet file, TABLE=FILE for each of several tables, a "
+        "directory with a file named after each, or a database: sqlite:///file.db, "
+        "TABLE=postgresql://user@host/db#schema.table.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+TableName = Annotated[
+    str | None, typer.Option("--table", help="Which table, where the file declares several.")
+]
+Budget = Annotated[
+    float, typer.Option("--budget", min=0.1, help="Seconds the solver may take for each question.")
+]
+TotalBudget = Annotated[
+    float, typer.Option("--budget", min=0.1, help="Seconds the solver may take in all.")
+]
+Extra = Annotated[
+    bool, typer.Option("--ignore-extra", help="Let columns be that the rules do not declare.")
+]
