@@ -5,15 +5,16 @@ from __future__ import annotations
 from rich.markup import escape
 
 from synthtab.cli import common
+from synthtab.databases.address import hidden
 from synthtab.exchange.imported import Imported
 from synthtab.exchange.rulesfile import note_text, rules_text
-from synthtab.exchange.sources import Format, read_source, without_password
+from synthtab.exchange.sources import Format, read_source
 
 
 def imported(source: str, form: Format | None, dialect: str | None, table: str | None) -> str:
     """Return the text of a rules file; what became of the source is said on standard error."""
     found = read_source(source, form, dialect, table)
-    text = rules_text(found, without_password(source))
+    text = rules_text(found, hidden(source))
     summarise(found)
     return text
 

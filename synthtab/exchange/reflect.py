@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -13,57 +12,33 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from synthtab.databases.address import parse_address
+from synthtab.databases.connect import connected, speaking
 from synthtab.errors import UsageError
 from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.rawtables import RawColumn, RawConstraint, RawTable
 from synthtab.exchange.sqlbuild import build
 from synthtab.exchange.sqlddl import from_sql
 
-_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "mssql": "tsql"}
 
 
 def from_database(url: str) -> Imported:
     """Return the tables of a database's default schema; notes name what is not in them.
 
-    ``url`` is SQLAlchemy's, such as ``postgresql://user@host/name`` or ``sqlite:///file.db``.
-    Nothing is written, and no row is read. Raises UsageError where the database cannot be reached
-    or has no tables.
+    ``url`` is as in :mod:`synthtab.databases.address`, without a schema or table. Nothing is
+    written, and no row is read. Raises UsageError for a URL that is none or has no driver, and
+    where there are no tables; DataError where the database cannot be read.
     """
-    try:
-        parsed = sqlalchemy.make_url(url)
-        driver = _DRIVERS.get(parsed.drivername, parsed.drivername)
-        if driver == "sqlite" and not _exists(parsed.database):
-            raise UsageError(f"{parsed.database or 'the database in memory'}: no such file")
-        engine = sqlalchemy.create_engine(parsed.set(drivername=driver))
-    except ModuleNotFoundError as error:
+    address = parse_address(url)
+    if address.schema is not None or address.table is not None:
         raise UsageError(
-            f"cannot open {_safe(url)}: its driver {error.name} is not installed (that of"
-            " PostgreSQL comes with pip install 'synthtab[sql]')"
-        ) from error
-    except SQLAlchemyError as error:
-        raise UsageError(f"cannot open {_safe(url)}: {_first_line(error)}") from error
-    try:
-        with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
-                return _sqlite(connection)
-            return _inspected(sqlalchemy.inspect(connection), engine.dialect)
-    except SQLAlchemyError as error:
-        raise UsageError(f"cannot read {_safe(url)}: {_first_line(error)}") from error
-    finally:
-        engine.dispose()
-
-
-def _exists(path: str | None) -> bool:
-    return path is not None and Path(path).is_file()
-
-
-def _safe(url: str) -> str:
-    """Return the URL without its password."""
-    try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
-        return "the database"
+            f"{address}: all tables of the default schema are imported; leave out what follows #"
+        )
+    with connected(address) as connection, speaking(address):
+        if connection.dialect.name == "sqlite":
+            return _sqlite(connection)
+        return _inspected(sqlalchemy.inspect(connection), connection.dialect)
 
 
 def _first_line(error: Exception) -> str:

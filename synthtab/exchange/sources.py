@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from synthtab.databases.address import hidden, is_url
 from synthtab.errors import UsageError
 from synthtab.exchange.frictionless import from_frictionless
 from synthtab.exchange.imported import Imported
@@ -16,7 +17,6 @@ from synthtab.exchange.pandera_file import load_schema
 from synthtab.exchange.pandera_schema import from_pandera
 from synthtab.exchange.settle import chosen, settled
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PANDERA = re.compile(r"(?P<file>.+\.py):(?P<name>.*)\Z", re.DOTALL)
 _SQL_SUFFIXES = (".sql", ".ddl")
 
@@ -36,16 +36,15 @@ def read_source(
     """
     if form is None:
         form = _guessed(source)
-    elif _URL.match(source) and form != "sql":
-        shown = without_password(source)
-        raise UsageError(f"{shown} is a URL, and so a database: --format {form} is for files")
-    if dialect is not None and (form != "sql" or _URL.match(source)):
+    elif is_url(source) and form != "sql":
         raise UsageError(
-            f"--dialect is for files with SQL, which {without_password(source)} is not"
+            f"{hidden(source)} is a URL, and so a database: --format {form} is for files"
         )
+    if dialect is not None and (form != "sql" or is_url(source)):
+        raise UsageError(f"--dialect is for files with SQL, which {hidden(source)} is not")
     match form:
         case "sql":
-            read = _database(source) if _URL.match(source) else _sql(_text(source), dialect)
+            read = _database(source) if is_url(source) else _sql(_text(source), dialect)
         case "json-schema":
             read = from_json_schema(_text(source), source, _stem(source))
         case "frictionless":
@@ -54,11 +53,6 @@ def read_source(
             schema, name = load_schema(source)
             read = from_pandera(schema, name)
     return settled(chosen(read, table))
-
-
-def without_password(source: str) -> str:
-    """Return a source as it may be shown: a URL without its password."""
-    return re.sub(r"(://[^/@:]*):[^@]*@", r"\1:***@", source) if _URL.match(source) else source
 
 
 def _sql(text: str, dialect: str | None) -> Imported:
@@ -86,7 +80,7 @@ def _missing(error: ModuleNotFoundError, what: str, *packages: str) -> Exception
 
 def _guessed(source: str) -> Format:
     suffix = Path(source).suffix.lower()
-    if _URL.match(source) or suffix in _SQL_SUFFIXES:
+    if is_url(source) or suffix in _SQL_SUFFIXES:
         return "sql"
     if suffix == ".py" or (_PANDERA.match(source) and not Path(source).exists()):
         return "pandera"

@@ -10,12 +10,12 @@ from sqlglot import exp
 
 from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.rawtables import RawConstraint, RawTable
+from synthtab.exchange.settle import settled
 from synthtab.exchange.sqlclaims import Bound, claim
 from synthtab.exchange.sqlexpressions import Reader
 from synthtab.exchange.sqltypes import column_type, is_unsigned
 from synthtab.exchange.unsaid import UnsaidError
 from synthtab.ir import nodes
-from synthtab.ir.typing import check
 from synthtab.schema import Column, TextType
 
 _AUTOMATIC = re.compile(r"(.*_chk_?\d+|.*_check\d*|CK__.*|SYS_C\d+|CONSTRAINT_\w+)", re.IGNORECASE)
@@ -39,7 +39,7 @@ def build(
     made = [(table, own) for table, own in made if table.columns]
     keys = {table.name.lower(): table for table, _ in made}
     wired = [_references(table, own, keys, found) for table, own in made]
-    return Imported(tuple(_accepted(wired, found)), tuple(found))
+    return settled(Imported(tuple(wired), tuple(found)))
 
 
 class _Building:
@@ -233,24 +233,3 @@ def _spelled(names: Sequence[str], table: nodes.Table) -> tuple[str, ...] | None
     found = [n if n in table.column_names else spelled.get(n.lower()) for n in names]
     known = tuple(n for n in found if n is not None)
     return known if len(known) == len(found) else None
-
-
-def _accepted(tables: Sequence[nodes.Table], notes: list[Note]) -> list[nodes.Table]:
-    """Return the tables without the rules that the type checker has errors about."""
-    if not any(d.severity == "error" for d in check(tables)):
-        return list(tables)
-    bare = [replace(t, rules=t.unique_rules) for t in tables]
-    out = []
-    for at, table in enumerate(tables):
-        kept = []
-        for rule in table.rules:
-            alone = rule if rule in bare[at].rules else None
-            rules = bare[at].rules if alone else (*bare[at].rules, rule)
-            trial = [*bare[:at], replace(table, rules=rules), *bare[at + 1 :]]
-            wrong = [] if alone else [d for d in check(trial) if d.severity == "error"]
-            if wrong:
-                notes.append(Note(f"{table.name}.{rule.name}", "rule", wrong[0].message))
-            else:
-                kept.append(rule)
-        out.append(replace(table, rules=tuple(kept)))
-    return out

@@ -110,6 +110,9 @@ def test_a_password_is_not_shown(call: Call, folder: Path) -> None:
     ran = call(main, "import", "postgresql://me:s3cr:et@127.0.0.1:1/shop")
     assert ran.code == 2
     assert "s3cr" not in ran.err
+    ran = call(main, "import", "postgresql://127.0.0.1:1/shop?password=s3cret")
+    assert "127.0.0.1:1/shop?password=***" in ran.err
+    assert "s3cr" not in ran.err
     ran = call(main, "import", "postgresql://me:s3cr:et@localhost/shop", "--format", "pandera")
     assert "postgresql://me:***@localhost/shop is a URL" in ran.err
 

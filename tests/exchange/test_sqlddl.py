@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from synthtab.errors import UsageError
+from synthtab.errors import DataError, SynthTabError, UsageError
 from synthtab.exchange.imported import Imported
 from synthtab.exchange.reflect import from_database
 from synthtab.exchange.sqlddl import from_sql
@@ -259,21 +259,23 @@ def test_unknown_dialects_and_databases_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'oracle'; known: duckdb"):
         from_sql("CREATE TABLE t (a int)", "oracle")
     for url, words in (
-        ("not a url", "cannot open"),
+        ("not a url", "'not a url' is no database URL"),
         (f"sqlite:///{tmp_path}/no.db", "no such file"),
-        ("sqlite://", "no such file"),
-        ("nosuch://host/db", "cannot open nosuch://host/db"),
-        ("mssql+pyodbc://host/db", r"driver pyodbc is not installed"),
-        ("postgresql://me:secret@127.0.0.1:1/db", r"cannot read postgresql.*me:\*\*\*"),
+        ("sqlite://", "names no database"),
+        ("sqlite:///", "names no file"),
+        ("nosuch://host/db", "'nosuch' is no known kind of database"),
+        ("mssql+pyodbc://host/db", "needs the driver pyodbc, which is missing"),
+        ("postgresql://me:secret@127.0.0.1:1/db", r"postgresql://me:\*\*\*@127.*refused"),
+        (f"sqlite:///{tmp_path}/no.db#t", "leave out what follows #"),
     ):
-        with pytest.raises(UsageError, match=words) as error:
+        with pytest.raises(SynthTabError, match=words) as error:
             from_database(url)
         assert "secret" not in str(error.value)
     (tmp_path / "empty.db").write_bytes(b"")
     with pytest.raises(UsageError, match="no tables"):
         from_database(f"sqlite:///{tmp_path}/empty.db")
     (tmp_path / "text.db").write_text("this is no database, whatever it is called" * 99)
-    with pytest.raises(UsageError, match="not a database"):
+    with pytest.raises(DataError, match="not a database"):
         from_database(f"sqlite:///{tmp_path}/text.db")
 
 
