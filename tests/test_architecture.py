@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,7 +76,8 @@ def typing_only(tree: ast.Module) -> set[ast.AST]:
     }
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Return the dotted names a module imports (``from a.b import c`` counts as ``a.b``)."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped = typing_only(tree)
@@ -93,7 +96,7 @@ def imports(path: Path) -> set[str]:
                 .with_suffix(".py")
                 .exists()
             }
-    return found
+    return frozenset(found)
 
 
 def layer(dotted: str) -> int | None:
@@ -158,6 +161,12 @@ def test_imports_inside_functions_say_why() -> None:
 @pytest.mark.parametrize("path", [*modules(), *sorted((ROOT / "bench").rglob("*.py"))], ids=str)
 def test_files_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_names_of_test_files_are_their_own() -> None:
+    """Pytest imports them, and what they share, by base name, so one name twice is an error."""
+    shared = Counter(p.name for p in ROOT.glob("tests/**/*.py") if p.name != "conftest.py")
+    assert [name for name, times in shared.items() if times > 1] == []
 
 
 def test_rulecheck_starts_without_heavy_packages() -> None:
