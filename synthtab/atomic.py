@@ -51,23 +51,15 @@ def atomic_directory(path: str | Path) -> Generator[Path]:
     UsageError where the directory cannot be made.
     """
     target = Path(path).absolute()
-    try:
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
-    try:
-        folder = work / "new"
-        folder.mkdir()
-        yield folder
-        if target.exists():
-            os.replace(target, work / "old")
-        os.replace(folder, target)
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        if (work / "old").exists() and not target.exists():
-            os.replace(work / "old", target)
-        shutil.rmtree(work, ignore_errors=True)
+    with _beside(target, target.parent) as work:
+        yield work / "new"
+        try:
+            if target.exists():
+                os.replace(target, work / "old")
+            os.replace(work / "new", target)
+        finally:
+            if (work / "old").exists() and not target.exists():
+                os.replace(work / "old", target)
 
 
 def check_parent(path: str | Path) -> Path:
@@ -89,22 +81,12 @@ def atomic_into(directory: str | Path) -> Generator[Path]:
     UsageError where files cannot be put there, or have no room.
     """
     target = check_directory(directory)
-    home = target if target.is_dir() else target.parent
-    try:
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=home))
-    except OSError as error:
-        raise UsageError(f"cannot write into {target}: {error.strerror}") from error
-    try:
-        (work / "new").mkdir()
+    with _beside(target, target if target.is_dir() else target.parent) as work:
         yield work / "new"
         if target.is_dir():
             _replace_all(work, target)
         else:
             os.replace(work / "new", target)
-    except OSError as error:
-        raise UsageError(f"cannot write into {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def check_directory(directory: str | Path) -> Path:
@@ -121,6 +103,25 @@ def check_directory(directory: str | Path) -> Path:
     if not os.access(home, os.W_OK):
         raise UsageError(f"cannot write into {target}: no permission to write in {home}")
     return target
+
+
+@contextmanager
+def _beside(target: Path, home: Path) -> Generator[Path]:
+    """Give a directory in ``home`` with an empty ``new``, and take it away whatever happens.
+
+    Raises UsageError, naming ``target``, where the system refuses something.
+    """
+    try:
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=home))
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
+    try:
+        (work / "new").mkdir()
+        yield work
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _replace_all(work: Path, target: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from synthtab.atomic import atomic, atomic_into, check_directory
+from synthtab.atomic import atomic, atomic_directory, atomic_into, check_directory
 from synthtab.errors import UsageError
 
 
@@ -60,6 +61,17 @@ def test_none_appears_where_the_block_ends_early(tmp_path: Path, there: bool) ->
         write(folder, stop=True, a="1", b="2")
     assert [p.name for p in tmp_path.iterdir()] == (["out"] if there else [])
     assert not there or read(target) == {"a": "old"}
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_directory_is_replaced_whole_or_stays(tmp_path: Path, stop: bool) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    write(target, a="old", z="old")
+    with suppress(KeyboardInterrupt), atomic_directory(target) as folder:
+        write(folder, stop=stop, a="new")
+    assert read(target) == ({"a": "old", "z": "old"} if stop else {"a": "new"})
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_none_appears_where_one_cannot_be_put_there(tmp_path: Path) -> None:
