@@ -64,6 +64,8 @@ _SAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "WHERE_FIRST": ("where",),
         "NAMES_COMMA": (",",),
         "NAME": _NAMES,
+        "COMPARE": ("<=",),
+        "RESOLUTION": ("minute",),
         "END_NAME": ("c", "late", "a", "zz", "`q r`"),
         "QUOTED": ("`a`", "`id`", "`x`", "`f`", "`q r`", "`when`"),
         "STRING": ("'x'", "'y'", "''", "'it''s'", "'\\u{a}'", "'☃'"),
@@ -175,8 +177,13 @@ def _shipped() -> tuple[str, ...]:
 
 
 @cache
-def _grammar() -> tuple[Mapping[Symbol, tuple[Rule, ...]], Mapping[Symbol, int], Mapping[str, str]]:
-    """Return the productions of each symbol, the least height of its trees, and fixed words."""
+def _grammar() -> tuple[
+    Mapping[Symbol, tuple[Rule, ...]], Mapping[Symbol, int], Mapping[str, tuple[str, ...]]
+]:
+    """Return the productions of each symbol, the least height of its trees, and terminals' words.
+
+    A terminal that the grammar came to have, and that has no words here, is a KeyError at once.
+    """
     lark = Lark(
         grammar_text("rules.lark"), parser="lalr", lexer="contextual", start=["start", "body"]
     )
@@ -194,19 +201,20 @@ def _grammar() -> tuple[Mapping[Symbol, tuple[Rule, ...]], Mapping[Symbol, int],
             if known:
                 height.setdefault(origin, min(known))
     fixed = {t.name: t.pattern.value for t in lark.terminals if isinstance(t.pattern, PatternStr)}
-    return productions, height, fixed
+    used = {s.name for r in lark.rules for s in r.expansion if s.is_term}
+    words = {name: (fixed[name],) if name in fixed else _SAMPLES[name] for name in used}
+    return productions, height, words
 
 
 def _derived(rng: random.Random, symbol: str, depth: int) -> str:
-    productions, height, fixed = _grammar()
+    productions, height, words = _grammar()
     out: list[str] = []
     waiting: list[tuple[Symbol, int]] = [(NonTerminal(symbol), depth)]
     while waiting:
         top, left = waiting.pop()
         if top.is_term:
-            samples = _SAMPLES.get(top.name) or (fixed.get(top.name) or _either(top.name),)
             called = top.name == "NAME" and waiting and waiting[-1][0].name == "LPAR"
-            out.append(rng.choice(_FUNCTIONS if called else samples))
+            out.append(rng.choice(_FUNCTIONS if called else words[top.name]))
             continue
         rules = productions[top]
         low = [r for r in rules if _height(r, height) <= left]
@@ -217,8 +225,3 @@ def _derived(rng: random.Random, symbol: str, depth: int) -> str:
 
 def _height(rule: Rule, height: Mapping[Symbol, int]) -> int:
     return 1 + max((height.get(s, 0) for s in rule.expansion), default=0)
-
-
-def _either(terminal: str) -> str:
-    """Return a word for a terminal that the grammar gives as alternatives of fixed words."""
-    return {"RESOLUTION": "minute", "COMPARE": "<="}[terminal]

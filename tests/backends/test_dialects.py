@@ -117,8 +117,8 @@ def verdicts(case: Case, dialect: str, execute: Execute, mark: str) -> int:
 def test_sqlite_agrees_with_the_oracle() -> None:
     connection = sqlite3.connect(":memory:")
     execute: Execute = connection.execute
-    compared = sum(verdicts(c, "sqlite", execute, "?") for c in cases(range(150)) if usable(c))
-    assert compared >= 2500
+    compared = sum(verdicts(c, "sqlite", execute, "?") for c in cases(range(100)) if usable(c))
+    assert compared >= 1600
 
 
 def test_postgresql_agrees_with_the_oracle(postgres: psycopg.Connection) -> None:
@@ -126,8 +126,8 @@ def test_postgresql_agrees_with_the_oracle(postgres: psycopg.Connection) -> None
         text = sql.replace("%", "%%").replace("?mark?", "%s")
         return postgres.execute(text, [*values], prepare=False)
 
-    found = (verdicts(c, "postgresql", execute, "?mark?") for c in cases(range(150)) if usable(c))
-    assert sum(found) >= 2500
+    found = (verdicts(c, "postgresql", execute, "?mark?") for c in cases(range(100)) if usable(c))
+    assert sum(found) >= 1600
 
 
 def allowed(case: Case, row: dict[str, Any], skipped: set[str]) -> bool:
@@ -187,8 +187,8 @@ def some_rules(seeds: range) -> Iterator[Case]:
 
 def test_sqlite_takes_what_the_oracle_takes() -> None:
     connection = sqlite3.connect(":memory:")
-    found = [enforced(c, "sqlite", connection.execute, "?") for c in some_rules(range(500, 900))]
-    assert min(sum(f[0] for f in found), sum(f[1] for f in found)) > 300
+    found = [enforced(c, "sqlite", connection.execute, "?") for c in some_rules(range(500, 700))]
+    assert min(sum(f[0] for f in found), sum(f[1] for f in found)) > 150
 
 
 def test_postgresql_takes_what_the_oracle_takes(postgres: psycopg.Connection) -> None:

@@ -41,7 +41,7 @@ KINDS = st.sampled_from(
 )
 SHARED = settings(
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

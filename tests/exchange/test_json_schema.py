@@ -152,7 +152,7 @@ def instance(schema: Any, row: Row) -> dict[str, Any]:
     return {n: v for n, v in row.items() if v is not None or valid[n]}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SCHEMA, RECORDS)
 def test_rows_are_judged_as_jsonschema_judges_them(schema: Any, rows: list[Row]) -> None:
     imported = read(schema)

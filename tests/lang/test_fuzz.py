@@ -12,7 +12,7 @@ from synthtab.lang.parse import parse
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_texts_made_up(source: str, seed: int) -> None:
     judge(SOURCES[source](random.Random(seed)))
