@@ -213,9 +213,7 @@ def test_numbers_of_rows_are_met_or_refused(database):
     assert len(drawn.batches["customer"]) == 55
     assert len(drawn.batches["booking"]) == 30
     with pytest.raises(InfeasibleError, match="`card` cannot have 1,000 rows"):
-        write_database(
-            database, rows_asked(database, {"card": 1_000}), METHODS["solver"], rng
-        )
+        write_database(database, rows_asked(database, {"card": 1_000}), METHODS["solver"], rng)
 
 
 @pytest.mark.parametrize(
