@@ -347,9 +347,16 @@ class _Maker:
                 counts = counts if where is None else nodes.And((counts, where))
             return nodes.Case(((counts, _ONE),), _ZERO)
         if node.function == "sum" and operand is not None:
-            own: nodes.Term = nodes.Coalesce((operand, _ZERO))
+            own: nodes.Term = operand
+            if self._may_be_null(operand):
+                own = nodes.Coalesce((operand, _ZERO))
             return own if where is None else nodes.Case(((where, own),), _ZERO)
         raise BeyondError
+
+    def _may_be_null(self, term: nodes.Term) -> bool:
+        table = self.hiding.table
+        optional = any(table.column(c).optional for c in columns_of(term))
+        return optional or any(isinstance(n, nodes.Divide | nodes.Case) for n in descendants(term))
 
     def _rising(self, column: nodes.ColumnRef) -> bool:
         """Say whether a rule has the column rise from sibling to sibling."""
