@@ -15,13 +15,16 @@ from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress
 from synthtab.ir import nodes
 from synthtab.relational.company import Links, There
+from synthtab.relational.fitting import fit_table, seen_ranges
 from synthtab.relational.numbering import Made, made_up, numbered
 from synthtab.relational.picking import spread
 from synthtab.relational.reading import Rows
 from synthtab.relational.structure import Home, Structure, structure
-from synthtab.relational.tablemodel import TableModel, fit_table, seen_ranges
-from synthtab.relational.views import count_column, views
-from synthtab.relational.writing import Task, Written, write
+from synthtab.relational.tablemodel import TableModel
+from synthtab.relational.task import Task, Written
+from synthtab.relational.view import count_column
+from synthtab.relational.views import views
+from synthtab.relational.writing import write
 from synthtab.schema import DecimalType, IntegerType, TextType, domain
 
 ROUNDS = 20

@@ -23,7 +23,8 @@ from synthtab.relational.numbering import Made
 from synthtab.relational.reading import Pick, Read, Relative, Steps
 from synthtab.relational.structure import Structure, structure
 from synthtab.relational.tablemodel import TableModel, compile_view
-from synthtab.relational.views import View, views
+from synthtab.relational.view import View
+from synthtab.relational.views import views
 
 FILE = "table.json"
 
