@@ -17,7 +17,7 @@ from synthtab.backends.sqldata import attach
 from synthtab.backends.sqldialect import Dialect
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import TooWideError
-from synthtab.backends.support import Exact, Relaxed, Supports, answers, beyond_a_row
+from synthtab.backends.support import Supports
 from synthtab.batch import Mask
 from synthtab.errors import DataError, UsageError
 from synthtab.ir import nodes
@@ -33,14 +33,7 @@ class SqlBackend:
     with is refused (:class:`TooWideError`), never rounded.
     """
 
-    supports: ClassVar[Supports] = answers(
-        Exact(),
-        {
-            **beyond_a_row("no constraint looks at other rows: a query finds those that break it"),
-            nodes.ReferenceRule: Exact(),
-            nodes.UniqueRule: Relaxed("one with a condition is left to a query"),
-        },
-    )
+    supports: ClassVar[Supports] = Dialect.supports
 
     def __init__(self, table: nodes.Table, dialect: Literal["duckdb"] = "duckdb") -> None:
         if dialect != "duckdb":

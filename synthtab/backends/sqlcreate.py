@@ -116,6 +116,9 @@ class _Creation:
 
     def _checks(self, column: Column) -> None:
         name = self.quoted[column.name]
+        unkept = self.dialect.unkept(column)
+        if unkept is not None:
+            self.left.append((f"{column.name} digits", unkept))
         try:
             checks = self.dialect.type_checks(column, name)
         except NotSaidError as error:
@@ -137,7 +140,7 @@ class _Creation:
         elif isinstance(rule, nodes.RowRule) and nodes.is_pure(rule.condition):
             translator = Translator(self.table, self.quoted, declared=True, dialect=self.dialect)
             text = translator.condition(rule.condition).text
-            self._described(rule, self._constraint(rule.name, f"CHECK ({text})"))
+            self._named(rule, f"CHECK ({text})")
         elif isinstance(rule, nodes.UniqueRule):
             self._unique(rule)
         elif isinstance(rule, nodes.ReferenceRule):
@@ -149,8 +152,7 @@ class _Creation:
         columns = ", ".join(self.quoted[c] for c in rule.columns)
         if rule.where is None:
             kind = "PRIMARY KEY" if rule.primary else "UNIQUE"
-            made = self._constraint(rule.name, f"{kind} ({columns})", index=True)
-            self._described(rule, made)
+            self._named(rule, f"{kind} ({columns})", index=True)
             return
         if not self.dialect.partial_indexes:
             self.left.append((rule.name, "no constraint is for some rows only"))
@@ -159,6 +161,7 @@ class _Creation:
         where = translator.condition(rule.where).text
         name = sqltext.identifier(self.names.of(self.table.name, rule.name, index=True))
         self.after.append(f"CREATE UNIQUE INDEX {name} ON {self.own} ({columns}) WHERE {where}")
+        self.after += self._described(rule, f"INDEX {name}")
 
     def _reference(self, rule: nodes.ReferenceRule) -> None:
         parent = self.tables.get(rule.parent)
@@ -180,8 +183,9 @@ class _Creation:
         if forward and self.dialect.adds_constraints:
             name = sqltext.identifier(self.names.of(self.table.name, rule.name))
             self.later.append(f"ALTER TABLE {self.own} ADD CONSTRAINT {name} {text}")
+            self.later += self._described(rule, f"CONSTRAINT {name} ON {self.own}")
             return
-        self._constraint(rule.name, text)
+        self._named(rule, text)
 
     def _comparable(self, rule: nodes.ReferenceRule, parent: nodes.Table) -> bool:
         """Say whether the database can compare the columns: an integer is no decimal to it."""
@@ -192,10 +196,15 @@ class _Creation:
             for a, b in pairs
         )
 
-    def _described(self, rule: nodes.RowRule | nodes.UniqueRule, name: str) -> None:
-        if rule.description is not None and self.dialect.comments:
-            words = sqltext.string(rule.description)
-            self.after.append(f"COMMENT ON CONSTRAINT {name} ON {self.own} IS {words}")
+    def _named(self, rule: nodes.Rule, definition: str, *, index: bool = False) -> None:
+        """Add the constraint of a rule, and its description where the database keeps one."""
+        name = self._constraint(rule.name, definition, index=index)
+        self.after += self._described(rule, f"CONSTRAINT {name} ON {self.own}")
+
+    def _described(self, rule: nodes.Rule, what: str) -> list[str]:
+        if rule.description is None or not self.dialect.comments:
+            return []
+        return [f"COMMENT ON {what} IS {sqltext.string(rule.description)}"]
 
 
 def _without_pattern(column: Column) -> Column:

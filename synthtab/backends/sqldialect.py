@@ -20,6 +20,8 @@ from synthtab.backends.sqltext import (
     Number,
     Sql,
 )
+from synthtab.backends.support import Exact, Relaxed, Supports, answers, beyond_a_row
+from synthtab.ir import nodes
 from synthtab.ir.nodes import Part, ShiftUnit
 from synthtab.schema import (
     DAY_SECONDS,
@@ -36,6 +38,7 @@ from synthtab.schema import (
     decode_value,
 )
 
+NO_OTHER_ROWS = "no constraint looks at other rows: a query finds those that break it"
 MAX_DAYS = 10**10
 """No two dates are further apart than this, whatever a database takes for a date."""
 _PARTS = {
@@ -61,8 +64,19 @@ INTERVAL_UNITS = {
 
 
 class Dialect:
-    """DuckDB's words; another database's dialect replaces what it says differently."""
+    """DuckDB's words; another database's dialect replaces what it says differently.
 
+    ``supports`` answers for what its constraints enforce, as every backend does.
+    """
+
+    supports: ClassVar[Supports] = answers(
+        Exact(),
+        {
+            **beyond_a_row(NO_OTHER_ROWS),
+            nodes.ReferenceRule: Relaxed("one that closes a circle of tables is left to a query"),
+            nodes.UniqueRule: Relaxed("one with a condition is left to a query"),
+        },
+    )
     name = "duckdb"
     arithmetic: ClassVar[Arithmetic] = DUCKDB_NUMBERS
     row_id = "rowid"
@@ -122,6 +136,10 @@ class Dialect:
     def on_tick(self, name: str, resolution: int) -> str:
         """Return the condition that a datetime is a whole number of ticks."""
         return f"epoch_us({name}) % {resolution * 1_000_000} = 0"
+
+    def unkept(self, column: Column) -> str | None:
+        """Return why a column's values are not kept as they are; None where they are."""
+        return None
 
     def range_check(self, column: Column, name: str) -> str | None:
         """Return the condition that a column keeps to its declared range, if it has one."""

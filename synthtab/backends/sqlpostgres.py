@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from synthtab.backends import sqltext
-from synthtab.backends.sqldialect import INTERVAL_UNITS, MAX_DAYS, Dialect
+from synthtab.backends.sqldialect import INTERVAL_UNITS, MAX_DAYS, NO_OTHER_ROWS, Dialect
 from synthtab.backends.sqlpatterns import repeats, without_dots
 from synthtab.backends.sqltext import ATOM, COMPARE, SUM, Arithmetic, NotSaidError, Number, Sql
+from synthtab.backends.support import Exact, Supports, answers, beyond_a_row
+from synthtab.ir import nodes
 from synthtab.ir.nodes import Part, ShiftUnit
 from synthtab.schema import DAY_SECONDS, ColumnType, DecimalType, EnumType, TextType
 
@@ -32,6 +34,9 @@ _TICKS = {1: "second", 60: "minute", 3600: "hour"}
 class PostgreSql(Dialect):
     """PostgreSQL 13 and later."""
 
+    supports: ClassVar[Supports] = answers(
+        Exact(), {**beyond_a_row(NO_OTHER_ROWS), nodes.ReferenceRule: Exact()}
+    )
     name = "postgresql"
     arithmetic: ClassVar[Arithmetic] = Arithmetic("NUMERIC", None, None)
     row_id = "ctid"

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from synthtab.backends import sqltext
-from synthtab.backends.sqldialect import MAX_DAYS, Dialect
+from synthtab.backends.sqldialect import MAX_DAYS, NO_OTHER_ROWS, Dialect
 from synthtab.backends.sqlpatterns import globs, like_glob, one_class, outside
 from synthtab.backends.sqltext import (
     ATOM,
@@ -28,6 +28,8 @@ from synthtab.backends.sqltext import (
     Number,
     Sql,
 )
+from synthtab.backends.support import Exact, Relaxed, Supports, answers, beyond_a_row
+from synthtab.ir import nodes
 from synthtab.ir.nodes import Part, ShiftUnit
 from synthtab.schema import (
     DAY_SECONDS,
@@ -41,6 +43,7 @@ from synthtab.schema import (
     IntegerType,
     TextType,
     Value,
+    domain,
 )
 
 MOST_DIGITS = 14
@@ -63,6 +66,15 @@ _CODES = {
 class Sqlite(Dialect):
     """SQLite 3.31 and later."""
 
+    supports: ClassVar[Supports] = answers(
+        Exact(),
+        {
+            **beyond_a_row(NO_OTHER_ROWS),
+            nodes.ReferenceRule: Exact(),
+            nodes.Matches: Relaxed("a pattern that GLOB cannot say is not enforced"),
+            nodes.Shift: Relaxed("after the year 9999 it is compared, not computed with"),
+        },
+    )
     name = "sqlite"
     arithmetic: ClassVar[Arithmetic] = Arithmetic("INTEGER", 2**63 - 1, None, decimals=False)
     # Years 0 to 9999, but the last day of a month is found by way of the next one.
@@ -97,7 +109,9 @@ class Sqlite(Dialect):
                     checks.append(("digits", f"{name} BETWEEN -{most} AND {most}"))
                 return checks
             case DecimalType(precision, scale):
-                return _decimal_checks(name, precision, scale)
+                kind = ("type", f"typeof({name}) IN ('integer', 'real', 'null')")
+                kept = self.unkept(column) is None
+                return [kind, _digits(name, precision, scale)] if kept else [kind]
             case BooleanType():
                 return [("type", f"{name} IN (0, 1)")]
             case DateType():
@@ -108,6 +122,19 @@ class Sqlite(Dialect):
                 found = [("type", f"typeof({name}) IN ('text', 'null')")]
                 return found + super().type_checks(column, name)
         return super().type_checks(column, name)
+
+    def unkept(self, column: Column) -> str | None:
+        """Return why a column's values are not kept as they are: a float has 15 digits or so."""
+        if not isinstance(column.type, DecimalType) or column.type.scale == 0:
+            return None
+        lo, hi = domain(column)
+        digits = len(str(max(abs(lo), abs(hi))))
+        if digits <= MOST_DIGITS:
+            return None
+        return (
+            f"SQLite keeps {MOST_DIGITS} digits of a decimal, and {column.name!r} may have"
+            f" {digits}; declare a narrower range, or an integer"
+        )
 
     def range_check(self, column: Column, name: str) -> str | None:
         """Return the condition that a column keeps to its range; decimals are told in units."""
@@ -125,11 +152,11 @@ class Sqlite(Dialect):
     def leaf(self, kind: ColumnType, text: str, lo: int, hi: int) -> Sql:
         """Return a column's value; a decimal's as a number of units over their denominator."""
         match kind:
-            case DecimalType(precision, scale) if scale:
-                if precision > MOST_DIGITS:
+            case DecimalType(scale=scale) if scale:
+                if max(abs(lo), abs(hi)) >= 10**MOST_DIGITS:
                     raise NotSaidError(
-                        f"SQLite keeps {MOST_DIGITS} digits of a decimal, and {text} has "
-                        f"{precision}; declare fewer, or an integer"
+                        f"SQLite keeps {MOST_DIGITS} digits of a decimal, and {text} may have "
+                        "more; declare a narrower range, or an integer"
                     )
                 unit = 10**scale
                 made = self.integer(_units(text, scale), lo, hi)
@@ -230,8 +257,11 @@ class Sqlite(Dialect):
     # Queries
 
     def first(self, value: str, row: str) -> str:
-        """Return an aggregate of groups of one row: references lead to keys."""
-        return f"max({value})"
+        """Return two columns, of which the second has the value of the first row of a group.
+
+        Beside a lone ``min``, SQLite takes what is no aggregate from the row that has the least.
+        """
+        return f"min({row}) AS r, {value}"
 
     def text_order(self, text: str) -> str:
         """Return what orders texts by their characters' code points."""
@@ -242,16 +272,15 @@ def _units(name: str, scale: int) -> str:
     return f"CAST(round({name} * {10**scale}) AS INTEGER)"
 
 
-def _decimal_checks(name: str, precision: int, scale: int) -> list[tuple[str, str]]:
-    """Return the checks of a decimal: a number, so large at most, with so many digits after it."""
+def _digits(name: str, precision: int, scale: int) -> tuple[str, str]:
+    """Return the check that a number is so large at most, and has so many digits after its point.
+
+    The nearest float is off by less than the five parts in 10^16 that are let pass.
+    """
     most, unit = 10**precision - 1, 10**scale
-    kind = ("type", f"typeof({name}) IN ('integer', 'real', 'null')")
-    if precision > MOST_DIGITS:
-        return [kind]
-    # The nearest float is off by less than the five parts in 10^16 that are let pass.
     fits = f"abs({name} * {unit} - round({name} * {unit})) <= abs({name} * {unit}) * 5e-16"
     size = f"{_units(name, scale)} BETWEEN -{most} AND {most}"
-    return [kind, ("digits", f"{size} AND {fits}")]
+    return "digits", f"{size} AND {fits}"
 
 
 def _kept(moved: str, base: Sql, steps: Number) -> Sql:

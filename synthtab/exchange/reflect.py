@@ -36,7 +36,12 @@ def from_database(url: str) -> Imported:
         if driver == "sqlite" and not _exists(parsed.database):
             raise UsageError(f"{parsed.database or 'the database in memory'}: no such file")
         engine = sqlalchemy.create_engine(parsed.set(drivername=driver))
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"cannot open {_safe(url)}: its driver {error.name} is not installed (that of"
+            " PostgreSQL comes with pip install 'synthtab[sql]')"
+        ) from error
+    except SQLAlchemyError as error:
         raise UsageError(f"cannot open {_safe(url)}: {_first_line(error)}") from error
     try:
         with engine.connect() as connection:
@@ -170,7 +175,12 @@ class _Reflected:
                 continue
             condition = None if where is None else self._condition(index["name"], where)
             if where is None or condition is not None:
-                made.append(RawConstraint("unique", index["name"], names, condition=condition))
+                words = _words(index)
+                made.append(
+                    RawConstraint(
+                        "unique", index["name"], names, condition=condition, description=words
+                    )
+                )
         return made
 
     def _condition(self, name: str | None, text: str) -> exp.Expr | None:

@@ -12,7 +12,7 @@ from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.rawtables import RawConstraint, RawTable
 from synthtab.exchange.sqlclaims import Bound, claim
 from synthtab.exchange.sqlexpressions import Reader
-from synthtab.exchange.sqltypes import column_type
+from synthtab.exchange.sqltypes import column_type, is_unsigned
 from synthtab.exchange.unsaid import UnsaidError
 from synthtab.ir import nodes
 from synthtab.ir.typing import check
@@ -32,9 +32,13 @@ def build(
     ``dialect`` is sqlglot's name of it. Rules that the type checker refuses become notes too.
     """
     found = list(notes)
-    tables = [_Building(t, enums, dialect, found).table() for t in raw]
-    keys = {t.name.lower(): t for t in tables}
-    wired = [_references(t, r, keys, found) for t, r in zip(tables, raw, strict=True)]
+    made = [(_Building(t, enums, dialect, found).table(), t) for t in raw]
+    for table, own in made:
+        if not table.columns:
+            found.append(Note(own.name, "table", "no column has a type of the language"))
+    made = [(table, own) for table, own in made if table.columns]
+    keys = {table.name.lower(): table for table, _ in made}
+    wired = [_references(table, own, keys, found) for table, own in made]
     return Imported(tuple(_accepted(wired, found)), tuple(found))
 
 
@@ -59,7 +63,8 @@ class _Building:
                 continue
             if word is not None:
                 self.opened[column.name] = word
-            self.columns[column.name] = Column(column.name, kind, column.optional)
+            least = 0 if column.type is not None and is_unsigned(column.type) else None
+            self.columns[column.name] = Column(column.name, kind, column.optional, least)
 
     def table(self) -> nodes.Table:
         key = next((c for c in self.raw.constraints if c.kind == "key"), None)
@@ -148,15 +153,22 @@ class _Building:
         ]
 
     def _name(self, constraint: RawConstraint, default: str) -> str:
-        return _free(own_name(constraint.name, self.raw.name) or default, self.rules)
+        return _free(own_name(constraint, self.raw.name) or default, self.rules)
 
     def _note(self, constraint: RawConstraint, reason: str) -> None:
         self.notes.append(_note(self.raw.name, constraint, reason))
 
 
-def own_name(name: str | None, table: str) -> str | None:
-    """Return a constraint's name without the table's, which tells it from those of other tables."""
-    return name if name is None else name.removeprefix(f"{table}.")
+def own_name(constraint: RawConstraint, table: str) -> str | None:
+    """Return the name somebody gave a constraint; None where a database made one up.
+
+    The table's name before a point, which tells it from those of other tables, is left out.
+    """
+    listed = "_".join(constraint.columns)
+    made_up = {f"{table}_pkey", f"{table}_{listed}_key", f"{table}_{listed}_fkey", "PRIMARY"}
+    if constraint.name is None or constraint.name in made_up:
+        return None
+    return constraint.name.removeprefix(f"{table}.")
 
 
 def _free(name: str, rules: Sequence[nodes.Rule]) -> str:
@@ -171,7 +183,7 @@ def _note(table: str, constraint: RawConstraint, reason: str) -> Note:
         shown = f"CHECK ({constraint.condition.sql()})"
     else:
         shown = f"{constraint.kind} ({', '.join(constraint.columns)})"
-    name = own_name(constraint.name, table) or constraint.kind
+    name = own_name(constraint, table) or constraint.kind
     return Note(f"{table}.{name}", shown, reason)
 
 
@@ -195,10 +207,25 @@ def _references(
         if own is None or other is None or len(own) != len(other) or not own:
             notes.append(_note(raw.name, constraint, "it names a column that is left out"))
             continue
-        name = own_name(constraint.name, raw.name) or f"{'_'.join(own)}_reference"
+        name = own_name(constraint, raw.name) or f"{'_'.join(own)}_reference"
         free = _free(name, rules)
         rules.append(nodes.ReferenceRule(free, own, parent.name, other, constraint.description))
-    return replace(table, rules=tuple(rules))
+    return replace(table, rules=tuple(_columns_first(rules, table)))
+
+
+def _columns_first(rules: Sequence[nodes.Rule], table: nodes.Table) -> list[nodes.Rule]:
+    """Return the rules so that those the language writes beside a column come first."""
+    ends = {"key", "unique", "reference"}
+
+    def place(rule: nodes.Rule) -> int:
+        if isinstance(rule, nodes.UniqueRule | nodes.ReferenceRule) and len(rule.columns) == 1:
+            own = rule.columns[0]
+            plain = getattr(rule, "where", None) is None and rule.description is None
+            if plain and rule.name in {f"{own}_{end}" for end in ends}:
+                return table.column_names.index(own)
+        return len(table.columns)
+
+    return sorted(rules, key=place)
 
 
 def _spelled(names: Sequence[str], table: nodes.Table) -> tuple[str, ...] | None:

@@ -58,7 +58,8 @@ def claim(node: exp.Expr, reader: Reader, *, named: bool) -> Claim:
                 condition = nodes.In(only, (value,))
     if isinstance(condition, nodes.In) and isinstance(condition.operand, nodes.ColumnRef):
         column = reader.columns[condition.operand.name]
-        values = tuple(o.value for o in condition.options if isinstance(o.value, str))
+        listed = dict.fromkeys(o.value for o in condition.options if isinstance(o.value, str))
+        values = tuple(listed) if all(isinstance(o.value, str) for o in condition.options) else ()
         open_text = isinstance(column.type, TextType) and column.type.pattern is None
         if open_text and values and (not named or column.name not in reader.bounded):
             return Bound(replace(column, type=EnumType(values)), settles=True)
@@ -143,19 +144,22 @@ def _declared(condition: nodes.Condition, reader: Reader) -> Claim:
                 return Bound(replace(column, type=replace(column.type, pattern=pattern)))
         case nodes.And((first, second)):
             both = _declared(first, reader), _declared(second, reader)
-            if all(isinstance(b, Bound) for b in both):
-                return _joined(*both)  # type: ignore[arg-type]
+            return _joined(*both) or condition
     return condition
 
 
-def _joined(first: Bound, second: Bound) -> Claim:
-    """Return two bounds of one column as one; None is never meant."""
+def _joined(first: Claim, second: Claim) -> Bound | None:
+    """Return two ranges of one column as one; None where they are something else."""
+    if not isinstance(first, Bound) or not isinstance(second, Bound):
+        return None
     one, two = first.column, second.column
     if one.name != two.name or one.type != two.type:
-        raise AssertionError("bounds of two columns")
+        return None
     lo = one.lo if two.lo is None else two.lo if one.lo is None else max(one.lo, two.lo)
     hi = one.hi if two.hi is None else two.hi if one.hi is None else min(one.hi, two.hi)
-    return Bound(replace(one, lo=lo, hi=hi))
+    if lo is not None and hi is not None and lo > hi:
+        return None
+    return Bound(replace(one, lo=lo, hi=hi), first.settles or second.settles)
 
 
 def _ranged(column: Column, lo: Any, hi: Any, *, open_by: int = 0) -> Bound | None:

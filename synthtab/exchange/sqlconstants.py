@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
@@ -55,6 +55,6 @@ def moment(shown: str) -> date | datetime:
 
 def _no_zone(text: str) -> datetime:
     value = datetime.fromisoformat(text)
-    if value.tzinfo is not None or value.microsecond:
+    if value.utcoffset() not in (None, timedelta(0)) or value.microsecond:
         raise ValueError(text)
-    return value
+    return value.replace(tzinfo=None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import sqlglot
@@ -19,6 +21,7 @@ DIALECTS = {
     "duckdb": "duckdb", "postgresql": "postgres", "postgres": "postgres", "sqlite": "sqlite",
     "mysql": "mysql", "mariadb": "mysql", "tsql": "tsql", "mssql": "tsql", "sqlserver": "tsql",
 }  # fmt: skip
+_CREATE = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
 _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 _COMMENT = re.compile(
     rf"COMMENT\s+ON\s+(?:CONSTRAINT|INDEX)\s+({_NAME})(?:\s+ON\s+(?:{_NAME}\.)?({_NAME}))?"
@@ -38,9 +41,11 @@ def from_sql(text: str, dialect: str | None = None) -> Imported:
     name = dialect_name(dialect)
     reading = _Script(name)
     reading.read(text)
-    if not reading.tables:
-        raise UsageError("the SQL declares no table: there is no CREATE TABLE that can be read")
-    return build(list(reading.tables.values()), reading.enums, name, reading.notes)
+    made = build(list(reading.tables.values()), reading.enums, name, reading.notes)
+    if not made.tables:
+        why = "".join(f"; {n.where}: {n.reason}" for n in made.notes[:1])
+        raise UsageError(f"the SQL declares no table: no CREATE TABLE can be read{why}")
+    return made
 
 
 def dialect_name(dialect: str | None) -> str:
@@ -72,12 +77,21 @@ class _Script:
                 self._describe(*described.groups())
                 continue
             try:
-                parsed = sqlglot.parse_one(statement, dialect=self.dialect)
+                parsed = self._parsed(statement)
             except (SqlglotError, RecursionError) as error:
                 reason = str(error).split(". ")[0].split("\n")[0]
                 self.notes.append(Note(place, _short(statement), f"it cannot be read: {reason}"))
                 continue
             self._statement(parsed, title or place, statement)
+
+    def _parsed(self, statement: str) -> exp.Expr:
+        """Return a statement as sqlglot reads it, table options being left out if they must."""
+        with _quiet():
+            parsed = sqlglot.parse_one(statement, dialect=self.dialect)
+            end = statement.rfind(")") + 1
+            if isinstance(parsed, exp.Command) and _CREATE.match(statement) and end:
+                return sqlglot.parse_one(statement[:end], dialect=self.dialect)
+            return parsed
 
     def _statement(self, node: exp.Expr, place: str, text: str) -> None:
         match node:
@@ -182,6 +196,17 @@ class _Script:
             self.tables[key] = replace(found, constraints=made)
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep sqlglot from logging what becomes a note."""
+    logger = logging.getLogger("sqlglot")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
 def _statements(text: str, dialect: str) -> Iterator[tuple[int, str | None, str]]:
     """Yield (line, rule named in the comment above, text) for each statement."""
     try:
@@ -209,7 +234,7 @@ def _column(node: exp.ColumnDef) -> tuple[RawColumn, list[RawConstraint]]:
     more: list[RawConstraint] = []
     name = node.name
     for item in node.args.get("constraints") or []:
-        kind = item.kind
+        kind = item.args.get("kind")
         own = item.name or None
         match kind:
             case exp.NotNullColumnConstraint():
@@ -239,7 +264,8 @@ def _constraint(node: exp.Expr, name: str | None) -> RawConstraint | None:
             own = inner.this.name if isinstance(inner, exp.Schema) and inner.this else None
             return RawConstraint("unique", name or own, _names(listed))
         case exp.ForeignKey():
-            return _reference(node.args["reference"], name, _names(node.expressions))
+            target = node.args.get("reference")
+            return None if target is None else _reference(target, name, _names(node.expressions))
         case exp.CheckColumnConstraint() | exp.Check():
             return RawConstraint("check", name, condition=node.this)
     return None

@@ -15,7 +15,7 @@ from sqlglot import exp
 from synthtab.exchange import sqlidioms, sqlpatterns
 from synthtab.exchange.simplify import simplified
 from synthtab.exchange.sqlconstants import listed, literal, moment, number, text
-from synthtab.exchange.sqltypes import DATETIMES
+from synthtab.exchange.sqltypes import DATETIMES, ZONED
 from synthtab.exchange.unsaid import unsaid
 from synthtab.ir import nodes
 from synthtab.ir.constants import is_whole
@@ -40,6 +40,10 @@ _EXTRACTED: Mapping[str, nodes.Part] = {
     "YEAR": "year", "QUARTER": "quarter", "MONTH": "month", "DAY": "day", "ISODOW": "weekday",
     "HOUR": "hour", "MINUTE": "minute", "SECOND": "second",
 }  # fmt: skip
+_READ_AS_CONDITIONS = (
+    exp.And, exp.Or, exp.Not, exp.Is, exp.NullSafeEQ, exp.Between, exp.In, exp.Like, exp.Escape,
+    exp.Glob, exp.RegexpLike, exp.RegexpFullMatch, *_COMPARISONS,
+)  # fmt: skip
 _CONDITIONS = tuple(
     k for k in get_args(nodes.Condition) if k not in (nodes.ColumnRef, nodes.Literal)
 )
@@ -91,6 +95,8 @@ class Reader:
                 return self._not(node)
             case exp.Is() | exp.NullSafeEQ() if isinstance(node.expression, exp.Null):
                 return nodes.IsNull(self.term(node.this))
+            case exp.NullSafeEQ():
+                raise unsaid(node, "an equality that NULL takes part in has no words")
             case exp.Is() if isinstance(node.expression, exp.Boolean):
                 raise unsaid(node, "IS TRUE and IS FALSE have no words; compare with = instead")
             case exp.Between():
@@ -255,20 +261,7 @@ class Reader:
                     return nodes.DatePart(part, self.dated(self.term(node.expression)))
             case _ if type(node) in _PARTS:
                 return nodes.DatePart(_PARTS[type(node)], self.dated(self.term(node.this)))
-            case (
-                exp.And()
-                | exp.Or()
-                | exp.Not()
-                | exp.Is()
-                | exp.Between()
-                | exp.In()
-                | exp.Like()
-                | exp.Glob()
-                | exp.RegexpLike()
-                | exp.RegexpFullMatch()
-                | exp.Escape()
-                | exp.Predicate()
-            ):
+            case _ if isinstance(node, _READ_AS_CONDITIONS):
                 return self._condition(node)  # type: ignore[return-value]
         raise unsaid(node, "the language has no words for it")
 
@@ -379,7 +372,7 @@ class Reader:
         inner = self.term(node.this)
         if kind.is_type("date"):
             return self.as_date(inner)
-        if kind.this in DATETIMES:
+        if kind.this in DATETIMES | ZONED:
             return self.dated(inner)
         if kind.is_type(*exp.DataType.TEXT_TYPES) or kind.is_type("bpchar"):
             if isinstance(self.kind(inner), StringT):

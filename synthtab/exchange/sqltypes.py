@@ -26,6 +26,7 @@ _INTEGERS = {
     _T.TINYINT, _T.SMALLINT, _T.MEDIUMINT, _T.INT, _T.BIGINT, _T.UTINYINT, _T.USMALLINT,
     _T.UMEDIUMINT, _T.UINT, _T.UBIGINT, _T.SERIAL, _T.SMALLSERIAL, _T.BIGSERIAL, _T.YEAR,
 }  # fmt: skip
+_UNSIGNED = {_T.UTINYINT, _T.USMALLINT, _T.UMEDIUMINT, _T.UINT, _T.UBIGINT}
 _DECIMALS = {_T.DECIMAL, _T.DECIMAL32, _T.DECIMAL64, _T.DECIMAL128, _T.BIGDECIMAL}
 _FLOATS = {_T.FLOAT, _T.DOUBLE, _T.UDOUBLE}
 _MONEY = {_T.MONEY, _T.SMALLMONEY}
@@ -35,7 +36,7 @@ _TEXTS = {
 }  # fmt: skip
 DATETIMES = {_T.TIMESTAMP, _T.DATETIME, _T.DATETIME2, _T.SMALLDATETIME, _T.TIMESTAMP_S,
               _T.TIMESTAMP_MS, _T.TIMESTAMP_NS, _T.TIMESTAMPNTZ}  # fmt: skip
-_ZONED = {_T.TIMESTAMPTZ, _T.TIMESTAMPLTZ}
+ZONED = {_T.TIMESTAMPTZ, _T.TIMESTAMPLTZ}
 
 Found = tuple[ColumnType | None, str | None]
 
@@ -73,11 +74,16 @@ def column_type(kind: exp.DataType | None, enums: Mapping[str, Sequence[str]]) -
         return DateType(), None
     if what in DATETIMES:
         return DatetimeType(), None
-    if what in _ZONED:
+    if what in ZONED:
         return DatetimeType(), "a moment with a time zone; dates and times without one taken"
     if what in (_T.BOOLEAN, _T.BIT):
         return BooleanType(), None
     return None, f"the language has no type for {shown}, so the column is left out"
+
+
+def is_unsigned(kind: exp.DataType) -> bool:
+    """Say whether a type of integers has none below 0."""
+    return kind.this in _UNSIGNED
 
 
 def _decimal(arguments: Sequence[int]) -> Found:
