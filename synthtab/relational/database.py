@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthtab.backends.context import Context
-from synthtab.batch import Batch
+from synthtab.batch import Batch, Mask
 from synthtab.draw import Method
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.generate.generator import GeneratorConfig
@@ -22,6 +22,7 @@ from synthtab.relational.structure import Home, Structure, structure
 from synthtab.relational.tablemodel import TableModel, fit_table
 from synthtab.relational.views import count_column, views
 from synthtab.relational.writing import Task, Written, write
+from synthtab.schema import TextType, domain
 
 ROUNDS = 20
 """How often numbers of children are changed to reach a total."""
@@ -106,7 +107,7 @@ def write_database(
     links: dict[tuple[str, nodes.ReferenceRule], Rows] = {}
     orders: dict[str, Rows] = {}
     for name, home in database.whole.homes.items():
-        parents = Parents(database, written, orders)
+        parents = Parents(database, written, batches, orders)
         made = write(
             database.models[name],
             parents.task(home, sizes.get(name), rng),
@@ -147,6 +148,7 @@ class Parents:
 
     database: Database
     written: Mapping[str, Written]
+    batches: Mapping[str, Batch]
     orders: Mapping[str, Rows]
 
     def task(self, home: Home, asked: int | None, rng: np.random.Generator) -> Task:
@@ -160,6 +162,7 @@ class Parents:
             parents, each = np.full(number, -1), np.ones(number, dtype=np.int64)
         else:
             each = self._children(name, home.lead, asked, rng)
+            each = np.where(self._eligible(home, home.lead), each, 0)
             if asked is not None and int(each.sum()) != asked:
                 raise InfeasibleError(
                     f"table `{name}` cannot have {asked:,} rows: the {len(each):,} rows of "
@@ -168,8 +171,33 @@ class Parents:
                 )
             parents = np.arange(len(each))
         total = int(each.sum())
-        slots = {rule: self._children(name, rule, total, rng) for rule in home.others}
+        slots = {
+            rule: np.where(self._eligible(home, rule), self._children(name, rule, total, rng), -1)
+            for rule in home.others
+        }
         return Task(parents, each, slots)
+
+    def _eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
+        """Say which rows of a parent may be referred to at all.
+
+        The child's column may hold less than the parent's key does, and rules of the child may
+        speak of the parent alone.
+        """
+        batch = self.batches[rule.parent]
+        allowed = np.ones(len(batch), dtype=bool)
+        for own, other in zip(rule.columns, rule.parent_columns, strict=True):
+            column = home.table.column(own)
+            if not isinstance(column.type, TextType):
+                lo, hi = domain(column)
+                codes, nulls = batch.column(other)
+                allowed &= ~nulls & (codes >= lo) & (codes <= hi)
+        fits = [f for f in self.database.models[home.table.name].view.fits if f.reference == rule]
+        if fits:
+            tables = [t for t in self.database.tables if t.name in self.batches]
+            context = Context(tables, self.batches)
+            for fit in fits:
+                allowed &= ~context.truth(rule.parent, fit.condition)[1]
+        return allowed
 
     def _children(
         self, name: str, rule: nodes.ReferenceRule, total: int | None, rng: np.random.Generator

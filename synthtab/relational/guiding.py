@@ -1,4 +1,7 @@
-"""The Plan as the generator is guided by it: relative columns are shifted by what they go by."""
+"""The Plan as the generator is guided by it, whatever the way a column is written.
+
+Relative columns are shifted by what they go by, listed ones have their place in the list.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synthtab.batch import Codes, Mask
 from synthtab.generate.guide import Known
 from synthtab.ir.context import PREFIX
+from synthtab.relational.listing import Listing
 from synthtab.solver.feasible import Feasible
 from synthtab.solver.plan import Plan
 
@@ -20,11 +25,12 @@ def base_name(column: str) -> str:
 
 
 @dataclass(frozen=True)
-class RelativeGuide:
-    """A Plan over absolute values for a generator that writes some columns as distances."""
+class WrittenGuide:
+    """A Plan over values for a generator that writes some columns as distances or list places."""
 
     plan: Plan
     relative: frozenset[str]
+    listed: Mapping[str, Listing]
 
     def constrained(self, column: str) -> bool:
         """See :class:`synthtab.generate.guide.Guide`; a distance has to lead into the domain."""
@@ -32,25 +38,26 @@ class RelativeGuide:
 
     def feasible(self, column: str, known: Known, pool: NDArray[np.object_]) -> Feasible:
         """See :class:`synthtab.generate.guide.Guide`."""
-        found = self.plan.feasible(column, self._absolute(known), pool)
-        if column not in self.relative:
-            return found
-        base = known[base_name(column)][0][:, None]
-        return Feasible(found.null, found.lo - base, found.hi - base, found.stride)
+        found = self.plan.feasible(column, *self._values(known, pool))
+        if column in self.relative:
+            base = known[base_name(column)][0][:, None]
+            return Feasible(found.null, found.lo - base, found.hi - base, found.stride)
+        if column in self.listed and self.listed[column].codes:
+            return self.listed[column].among(found)
+        return found
 
-    def _absolute(self, known: Known) -> Known:
-        made: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = dict(known)
+    def _values(self, known: Known, pool: NDArray[np.object_]) -> tuple[Known, NDArray[np.object_]]:
+        """Return what is known in codes, and the strings that those of text columns index."""
+        made: dict[str, tuple[Codes, Mask]] = dict(known)
         for column in self.relative & known.keys():
             codes, nulls = known[column]
             made[column] = np.where(nulls, 0, codes + known[base_name(column)][0]), nulls
-        return made
-
-
-def absolute(
-    values: Mapping[str, tuple[NDArray[np.int64], NDArray[np.bool_]]],
-    column: str,
-    base: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return a relative column's cells as the table has them."""
-    codes, nulls = values[column]
-    return np.where(nulls, 0, codes + base), nulls
+        for column in self.listed.keys() & known.keys():
+            codes, nulls = known[column]
+            listing = self.listed[column]
+            values = listing.values(codes)
+            if listing.words:
+                values = values + len(pool)
+                pool = np.concatenate([pool, listing.strings])
+            made[column] = np.where(nulls, 0, values), nulls
+        return made, pool

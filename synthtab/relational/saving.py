@@ -17,6 +17,7 @@ from synthtab.keys import Sequence as KeySequence
 from synthtab.relational.database import Database
 from synthtab.relational.features import Feature
 from synthtab.relational.late import Late
+from synthtab.relational.listing import Listing
 from synthtab.relational.mapping import Dependency
 from synthtab.relational.numbering import Made
 from synthtab.relational.reading import Pick, Read, Relative, Steps
@@ -104,6 +105,7 @@ def _facts(model: TableModel, names: Mapping[nodes.ReferenceRule, list[str]]) ->
         ],
         "relatives": [{**_plain(r), "steps": steps(r.steps)} for r in model.relatives],
         "exempt": dict(model.exempt),
+        "listings": [asdict(one) for one in model.listings],
         "dependencies": [
             {
                 "determinants": d.determinants,
@@ -160,6 +162,10 @@ def _model(
         generator=RowGenerator.load(place) if facts["generator"] else None,
         rows=facts["rows"],
         exempt=facts["exempt"],
+        listings=tuple(
+            Listing(one["column"], tuple(one["codes"]), tuple(one["words"]))
+            for one in facts["listings"]
+        ),
         dependencies=tuple(
             Dependency(
                 tuple(d["determinants"]),

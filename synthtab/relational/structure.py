@@ -108,6 +108,17 @@ class Structure:
         """The tables by name."""
         return {name: home.table for name, home in self.homes.items()}
 
+    def vocabulary(self, table: str) -> dict[str, tuple[str, ...]]:
+        """Return the text columns of a table that are copied into enums, with the enums' words."""
+        return {
+            copy.source: copy.kinds[0].values
+            for home in self.homes.values()
+            for copy in home.copies
+            if copy.steps[-1].parent == table
+            and isinstance(copy.kinds[0], EnumType)
+            and isinstance(copy.kinds[1], TextType)
+        }
+
     def children(self, parent: str) -> Iterator[tuple[Home, nodes.ReferenceRule]]:
         """Yield the tables whose rows come by a row of ``parent`` or pick one, and how."""
         for home in self.homes.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from synthtab.batch import Batch, Codes, Mask
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook
 from synthtab.ir import nodes
+from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There, company, links_of, numbers_of_children
 from synthtab.relational.features import Symbols, telling
 from synthtab.relational.hidden import Exempt
 from synthtab.relational.late import Late, late_of
+from synthtab.relational.listing import Listing, listing_of
 from synthtab.relational.mapping import Dependency, dependencies
 from synthtab.relational.reading import (
     NUMBERS,
@@ -70,6 +73,7 @@ class TableModel:
     generator: RowGenerator | None
     rows: int
     exempt: Mapping[str, float]
+    listings: tuple[Listing, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     late: Mapping[nodes.ReferenceRule, Late] = field(default_factory=dict)
 
@@ -77,6 +81,11 @@ class TableModel:
     def relative(self) -> dict[str, Relative]:
         """The relative columns by name."""
         return {r.column: r for r in self.relatives}
+
+    @cached_property
+    def listed(self) -> dict[str, Listing]:
+        """The listed columns by name."""
+        return {one.column: one for one in self.listings}
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -130,11 +139,17 @@ def fit_table(
     plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
     written = tuple(c for c in plan.order if c in counts or c in {o.name for o in own})
     relative = {r.column: r for r in relatives}
+    listed = {one.column: one for one in _listings(view, own, batch, relative, whole)}
+    rng = np.random.default_rng(seed)
     for column_name in written:
         column = view.table.column(column_name)
         if column_name in counts:
             part = _plain(counts[column_name])
             column = Column(column_name, IntegerType(), lo=0, hi=ranges[column_name][1])
+        elif column_name in listed:
+            part = batch.column(column_name)
+            symbols = listed[column_name].symbols(*part, batch.pool, rng)
+            part, column = (symbols, part[1]), listed[column_name].written(column)
         else:
             part = batch.column(column_name)
             if column_name in relative:
@@ -149,8 +164,9 @@ def fit_table(
         codes = np.stack([c for c, _ in parts], axis=1).astype(np.int64)
         nulls = np.stack([n for _, n in parts], axis=1)
         names = tuple(c.name for c in columns)
+        changed = {*relative, *listed}
         limits = {
-            c.name: (c.lo, c.hi) if c.name in relative or c.name not in ranges else ranges[c.name]
+            c.name: ranges[c.name] if c.name in ranges and c.name not in changed else (c.lo, c.hi)
             for c in columns
         }
         generator = RowGenerator.fit(
@@ -165,17 +181,18 @@ def fit_table(
     mapped = dependencies(home, batch, made)
     late = {rule: _late(rule, view, whole, context) for rule in home.late if rule.share is None}
     return TableModel(
-        view,
-        written,
-        reads,
-        picks,
-        relatives,
-        plan,
-        generator,
-        len(batch),
-        _exempt(view, context),
-        mapped,
-        late,
+        view=view,
+        written=written,
+        reads=reads,
+        picks=picks,
+        relatives=relatives,
+        plan=plan,
+        generator=generator,
+        rows=len(batch),
+        exempt=_exempt(view, context),
+        listings=tuple(listed.values()),
+        dependencies=mapped,
+        late=late,
     )
 
 
@@ -189,6 +206,24 @@ def _exempt(view: View, context: Context) -> dict[str, float]:
         for rule in view.home.table.rules
         if rule.name in soft
     }
+
+
+def _listings(
+    view: View, own: list[Column], batch: Batch, relative: Collection[str], whole: Structure
+) -> list[Listing]:
+    """Return the columns that are written as places in a list."""
+    words = whole.vocabulary(view.home.table.name)
+    spoken = {c for r in view.table.row_rules for c in columns_of(r.condition)}
+    found = []
+    for column in own:
+        if column.name in words:
+            found.append(Listing(column.name, words=words[column.name]))
+            continue
+        free = isinstance(column.type, TextType) or column.name not in spoken
+        if free and column.name not in relative:
+            listing = listing_of(column, *batch.column(column.name), batch.pool)
+            found += [] if listing is None else [listing]
+    return found
 
 
 def _late(rule: nodes.ReferenceRule, view: View, whole: Structure, context: Context) -> Late:

@@ -18,7 +18,7 @@ from synthtab.ir.normalise import lower_term
 from synthtab.ir.strings import StringTerm
 from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There
-from synthtab.relational.guiding import RelativeGuide, base_name
+from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
 from synthtab.relational.picking import pick
@@ -131,7 +131,7 @@ class _Writer:
             self._links[self._home.lead] = task.parents[self._group]
         self._counts = {name: np.zeros(rows, dtype=np.int64) for name in self._view.counts}
         self._slots = {rule: slots.copy() for rule, slots in task.slots.items()}
-        self._guide = RelativeGuide(model.plan, frozenset(model.relative))
+        self._guide = WrittenGuide(model.plan, frozenset(model.relative), model.listed)
         rests = set(self._view.rests)
         checked = [
             r
@@ -362,7 +362,11 @@ class _Writer:
                 continue
             if name in self._model.relative:
                 codes = np.where(nulls, 0, codes + known[base_name(name)][0][waiting])
-            self._set(mine, name, (codes, nulls), drawn.batch.pool)
+            strings_ = drawn.batch.pool
+            if name in self._model.listed:
+                listing = self._model.listed[name]
+                codes, strings_ = listing.values(codes), listing.strings
+            self._set(mine, name, (codes, nulls), strings_)
         if self._method.broken == "keep":
             return ~drawn.malformed
         self._map(mine)
