@@ -13,7 +13,7 @@ from synthtab.generate.train import TrainConfig
 
 QUICK = GeneratorConfig(
     model=ModelConfig(hidden=32, layers=1, heads=2, kv_heads=2, feed_forward=64),
-    train=TrainConfig(symbols_seen=15_000),
+    train=TrainConfig(symbols_seen=15_000, max_epochs=8),
 )
 
 RULES = """
