@@ -146,6 +146,26 @@ def test_numbers_of_rows_are_by_table(call: Call, place: Path, tmp_path: Path) -
     assert report["tables"]["orders"]["returned"] == 30
 
 
+def test_one_table_with_rules_across_rows_is_a_file(call: Call, tmp_path: Path) -> None:
+    rules = "table entry { number integer key\n held integer in 0 .. 99\n"
+    rules += (
+        " rule numbers: gap_free(number)\n rule rising: non_decreasing(held) ordered by number }"
+    )
+    (tmp_path / "entry.rules").write_text(rules)
+    rows = pd.DataFrame({"number": range(1, 41), "held": sorted(k * 7 % 90 for k in range(40))})
+    rows.to_parquet(tmp_path / "real.parquet")
+    Synthesizer(Model.parse(rules), config=QUICK).fit(rows).save(tmp_path / "m")
+    args = ("sample", tmp_path / "m", "-n", 30, "--seed", 1, "-o", tmp_path / "out.csv")
+    report = json.loads(call(synthtab.main, *args, "--json").out)
+    assert report["tables"]["entry"]["returned"] == 30
+    assert report["mode"] == "solver"
+    assert list(pd.read_csv(tmp_path / "out.csv")["number"]) == list(range(1, 31))
+    assert call(synthtab.main, *args, "--format", "parquet").code == 2
+    files = (tmp_path / "entry.rules", tmp_path / "real.parquet")
+    assert call(synthtab.main, "fit", *files, "-o", tmp_path / "n", "--epochs", 1).code == 0
+    assert call(synthtab.main, "assess", *files, tmp_path / "out.csv").code == 0
+
+
 def test_a_parent_without_rows_has_no_children(call: Call, place: Path, tmp_path: Path) -> None:
     args = ("sample", place / "model", "--rows", "customer=0", "-o", tmp_path / "out")
     ran = call(synthtab.main, *args, "--json")
