@@ -15,8 +15,7 @@ from synthtab.assess.compliance import Compliance, compliance, valid_rows
 from synthtab.batch import Batch
 from synthtab.draw import Counts, Mode, RowProgress, draw_rows
 from synthtab.errors import DataError, RuleViolationError, SavedModelError, UsageError
-from synthtab.files import read_batch
-from synthtab.frames import decode_frame, encode_frame
+from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook, Trained
 from synthtab.ir import nodes
@@ -26,6 +25,7 @@ from synthtab.schema import BooleanType, EnumType, TextType, domain
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 from synthtab.solver.repair import repair
+from synthtab.sources import Rows, read_rows
 from synthtab.store import read_manifest, save_directory
 
 Violations = Literal["error", "drop", "repair"]
@@ -86,13 +86,13 @@ class OneTable:
 
     def fit(
         self,
-        data: pd.DataFrame | str | Path,
+        data: Rows,
         *,
         violations: Violations = "error",
         seed: int = 0,
         progress: ProgressHook | None = None,
     ) -> OneTable:
-        """Learn from a DataFrame, or a CSV or Parquet file; return self.
+        """Learn from a DataFrame, a CSV or Parquet file, or a database's URL; return self.
 
         Real rows that break rules are an error, are dropped, or are repaired first, as
         ``violations`` says; :attr:`report` counts them by rule. ``progress`` is told how far
@@ -105,11 +105,7 @@ class OneTable:
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
         columns = self.table.columns
-        whole = (
-            encode_frame(columns, data)
-            if isinstance(data, pd.DataFrame)
-            else read_batch(data, columns)
-        )
+        whole = read_rows(self.table.name, columns, data)
         if len(whole) == 0:
             raise DataError(f"there are no rows to learn table {self.table.name!r} from")
         batch, broken, cells = self._lawful(whole, violations, seed)

@@ -82,10 +82,10 @@ class Synthesizer:
     ) -> Synthesizer:
         """Learn from real rows; return self.
 
-        ``data`` is a DataFrame or a file for one table; a mapping of tables to these, or a
-        directory with a file named after each table, for several. Real rows that break hard rules
-        are an error, are dropped, or are repaired first, as ``violations`` says; :attr:`report`
-        counts them by rule. ``progress`` is told how far training is: a
+        ``data`` is a DataFrame or a file for one table; for several a mapping of tables to these,
+        a directory with a file named after each table, or a database's URL. Real rows that break
+        hard rules are an error, are dropped, or are repaired first, as ``violations`` says;
+        :attr:`report` counts them by rule. ``progress`` is told how far training is: a
         :class:`~synthtab.generate.train.Progress`, and for several tables before it the table's
         name, its number, and how many there are.
 

@@ -29,6 +29,7 @@ LAYERS = [
     ["assess"],
     ["learn"],
     ["exchange"],
+    ["loading"],
     ["keys", "draw", "store"],
     ["relational"],
     ["onetable", "wholemodel", "pipeline"],
