@@ -24,6 +24,7 @@ LAYERS = [
     ["lang"],
     ["backends"],
     ["solver"],
+    ["distinct"],
     ["generate"],
     ["assess"],
     ["learn"],
