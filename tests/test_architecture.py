@@ -19,7 +19,7 @@ MAX_LINES = 420
 # Low to high; a module may import from its own layer and from those before it.
 LAYERS = [
     ["errors", "diagnostics"],
-    ["schema", "batch", "atomic", "csvtext", "codec", "frames", "files", "databases"],
+    ["hints", "schema", "batch", "atomic", "csvtext", "codec", "frames", "files", "databases"],
     ["ir"],
     ["lang"],
     ["backends"],
