@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.batch import Codes, Mask
+from synthtab.batch import Batch, Codes, Mask
 from synthtab.solver.feasible import Feasible
 
 Level = Literal["free", "grammar", "solver"]
@@ -29,3 +30,17 @@ class Guide(Protocol):
         ``known`` has the codes and nulls (R,) of the columns decoded before; ``pool`` is what the
         codes of text columns index.
         """
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of each row before it is written.
+
+    ``columns`` is a batch of the layout's first columns, one row each; ``known`` has the exact
+    codes and nulls of context columns by name, for the guide only; ``pool`` the strings of text
+    columns among ``known``.
+    """
+
+    columns: Batch
+    known: Known
+    pool: NDArray[np.object_]
