@@ -12,17 +12,18 @@ import numpy as np
 import pandas as pd
 
 from synthtab.assess.compliance import Compliance, compliance, valid_rows
-from synthtab.batch import Batch
-from synthtab.draw import Counts, Mode, RowProgress, draw_rows
+from synthtab.batch import Batch, beside
+from synthtab.draw import Counts, Mode, RowProgress, RowSource, draw_rows
 from synthtab.errors import DataError, RuleViolationError, SavedModelError, UsageError
 from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook, Trained
+from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
-from synthtab.keys import Sequence, surrogate_keys
+from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
-from synthtab.schema import BooleanType, EnumType, TextType, domain
+from synthtab.schema import BooleanType, Column, EnumType, TextType, domain
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 from synthtab.solver.repair import repair
@@ -67,6 +68,8 @@ class Synthesizer:
 
     synthesizer = Synthesizer(Model.load("adult.rules")).fit("adult.csv.gz", violations="drop")
     rows = synthesizer.sample(50_000, seed=1)
+
+    Without data, :meth:`rules_only` takes the place of :meth:`fit`.
     """
 
     def __init__(
@@ -81,9 +84,10 @@ class Synthesizer:
         self._hard_table = _enforced(self.table)
         self._config = config or GeneratorConfig()
         self._budget = solver_budget_s
-        self._generator: RowGenerator | None = None
+        self._generator: RowSource | None = None
         self._plan: Plan | None = None
         self._sequences: tuple[Sequence, ...] = ()
+        self._draws: tuple[Draws, ...] = ()
         self.report: FitReport | None = None
 
     # Fitting.
@@ -132,9 +136,30 @@ class Synthesizer:
             progress=progress,
         )
         self._generator, self._plan, self._sequences = generator, plan, sequences
+        self._draws = ()
         self.report = FitReport(
             len(whole), len(batch), broken, violations, cells, seed, generator.trained
         )
+        return self
+
+    def rules_only(self) -> Synthesizer:
+        """Make rows of the rules and hints alone, without data; return self.
+
+        Keys that nothing else speaks of are numbered, or drawn without a repeat. Raises
+        InfeasibleError where the rules contradict each other.
+        """
+        table = self._hard_table
+        sequences, draws = free_keys(table)
+        apart = {s.column for s in sequences} | {c.name for d in draws for c in d.columns}
+        columns = tuple(c for c in table.columns if c.name not in apart)
+        rules = [r for r in table.unique_rules if not apart & set(r.columns)]
+        plan = compile_plan(table, budget_s=self._budget)
+        self._generator = UniformGenerator(
+            replace(table, columns=columns, rules=(*table.row_rules, *rules)),
+            plan.domains,
+            tuple(c for c in plan.order if c not in apart),
+        )
+        self._plan, self._sequences, self._draws, self.report = plan, sequences, draws, None
         return self
 
     def _lawful(
@@ -188,12 +213,21 @@ class Synthesizer:
         """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
         generator, plan = self._fitted()
         chosen = secrets.randbits(32) if seed is None else seed
-        numbered = {s.column: s.codes(n) for s in self._sequences} if n > 0 else {}
+        keys = self._keys(n, chosen) if n > 0 else []
         batch, counts = draw_rows(
             self._hard_table, generator, plan, n, mode=mode, seed=chosen, progress=progress
         )
-        whole = _with_columns(self.table, batch, numbered)
+        texts = [c.name for c in self.table.columns if isinstance(c.type, TextType)]
+        whole = beside([batch, *keys], texts).select(self.table.column_names)
         return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
+
+    def _keys(self, n: int, seed: int) -> list[Batch]:
+        """Return the columns that are not the generator's, in batches of ``n`` rows."""
+        random = np.random.default_rng(np.random.SeedSequence(seed).spawn(3)[2])
+        return [
+            *(s.batch(n) for s in self._sequences),
+            *(d.batch(n, random) for d in self._draws),
+        ]
 
     @property
     def unenforced(self) -> tuple[str, ...]:
@@ -209,12 +243,14 @@ class Synthesizer:
         """Return a copy that decodes under other rules over the same columns: no new training."""
         generator, plan = self._fitted()
         table = model.table()
-        if table.columns != self.table.columns:
+        if _without_hints(table) != _without_hints(self.table):
             raise UsageError(
                 "the columns of the new rules differ from those the model was trained on; "
                 "rules may change after training, columns may not"
             )
         copy = Synthesizer(model, config=self._config, solver_budget_s=self._budget)
+        if isinstance(generator, UniformGenerator):
+            return copy.rules_only()
         copy._generator, copy.report = generator, self.report
         copy._sequences = self._sequences
         copy._plan = compile_plan(
@@ -227,6 +263,11 @@ class Synthesizer:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
+        if not isinstance(generator, RowGenerator):
+            raise UsageError(
+                "rows made of rules alone need no saved model: keep the rules file "
+                "(Model.to_text) and call rules_only() again"
+            )
         assert self.report is not None  # made together with the generator
 
         def write(folder: Path) -> None:
@@ -260,9 +301,12 @@ class Synthesizer:
         loaded._generator = RowGenerator.load(folder)
         return loaded
 
-    def _fitted(self) -> tuple[RowGenerator, Plan]:
+    def _fitted(self) -> tuple[RowSource, Plan]:
         if self._generator is None or self._plan is None:
-            raise UsageError("this Synthesizer has learned nothing yet: call fit() or load()")
+            raise UsageError(
+                "this Synthesizer has learned nothing yet: call fit() or load(), or rules_only() "
+                "for rows without data"
+            )
         return self._generator, self._plan
 
 
@@ -310,12 +354,5 @@ def _seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]],
     return domains, sizes
 
 
-def _with_columns(table: nodes.Table, batch: Batch, numbered: Mapping[str, np.ndarray]) -> Batch:
-    codes = np.zeros((len(batch), len(table.columns)), dtype=np.int64)
-    nulls = np.zeros(codes.shape, dtype=bool)
-    for at, name in enumerate(table.column_names):
-        if name in numbered:
-            codes[:, at] = numbered[name]
-        else:
-            codes[:, at], nulls[:, at] = batch.column(name)
-    return Batch(table.column_names, codes, nulls, batch.pool)
+def _without_hints(table: nodes.Table) -> tuple[Column, ...]:
+    return tuple(replace(c, hint=None) for c in table.columns)

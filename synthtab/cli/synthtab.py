@@ -97,8 +97,12 @@ def fit(
 
 @app.command()
 def sample(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved model's directory.")],
-    rows: Annotated[int, typer.Option("-n", "--rows", help="How many rows.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A saved model's directory, or a .rules file.")
+    ],
+    rows: Annotated[
+        str, typer.Option("-n", "--rows", metavar="ROWS", help="How many rows: 1000 or TABLE=1000.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="A .csv, .csv.gz or .parquet file.")
     ],
@@ -111,6 +115,8 @@ def sample(
     as_json: AsJson = False,
 ) -> None:
     """Write synthetic rows. Fewer than asked for is an error, never a shorter file.
+
+    A .rules file instead of a model makes rows of the rules and hints alone, without data.
 
     Example: [cyan]synthtab sample model/ -n 50000 --mode solver --seed 1 -o out.csv[/]
     """

@@ -10,6 +10,7 @@ from synthtab import files
 from synthtab.assess.compliance import compliance
 from synthtab.cli import common
 from synthtab.draw import Mode
+from synthtab.errors import UsageError
 from synthtab.frames import encode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress, TrainConfig
@@ -62,18 +63,23 @@ def fit(
 
 
 def sample(
-    model: Path, rows: int, output: Path, mode: Mode, seed: int | None, as_json: bool
+    model: Path, rows: str, output: Path, mode: Mode, seed: int | None, as_json: bool
 ) -> bool:
     """Write synthetic rows to a file; return whether all of them keep all rules."""
     files.check_writable(output)
-    synthesizer = Synthesizer.load(model)
+    table, wanted = _rows(rows)
+    if model.suffix == ".rules" or model.is_file():
+        synthesizer = Synthesizer(_one_table(Model.load(model), table)).rules_only()
+    else:
+        synthesizer = Synthesizer.load(model)
+        synthesizer.model.table(table)
     columns = synthesizer.table.columns
     with common.progress(as_json) as update:
 
         def drawn(done: int, total: int) -> None:
             update("sampling", done / total)
 
-        got = synthesizer.sample_report(rows, mode=mode, seed=seed, progress=drawn)
+        got = synthesizer.sample_report(wanted, mode=mode, seed=seed, progress=drawn)
     kept = compliance(synthesizer.table, encode_frame(columns, got.frame))
     files.write_frame(output, got.frame, columns)
     counts = got.counts
@@ -101,3 +107,21 @@ def sample(
         console.print(f"  {rule.name}: broken by {rule.violated:,}", markup=False)
     console.print(f"written: {output}", soft_wrap=True, markup=False)
     return not kept.broken
+
+
+def _rows(text: str) -> tuple[str | None, int]:
+    """Read ``1000`` or ``table=1000``: which table, None for the only one, and how many rows."""
+    name, given, number = text.rpartition("=")
+    digits = number.strip().replace("_", "")
+    if not digits.isascii() or not digits.removeprefix("-").isdigit():
+        raise UsageError(
+            f"--rows {text}: {number!r} is no number of rows; write --rows 1000 or "
+            "--rows table=1000"
+        )
+    return (name.strip() if given else None), int(digits)
+
+
+def _one_table(model: Model, name: str | None) -> Model:
+    """Return the model of one table alone."""
+    table = model.table(name)
+    return Model((table,), model.source, model.warnings, model.constants)

@@ -38,7 +38,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
     }
 )
 # The most texts of a kind that are made, at about 0.1 ms each, where they may come up again.
-MOST = 16_384
+MOST = 8_192
 _LEAST = 256
 
 

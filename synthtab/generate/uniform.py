@@ -157,7 +157,7 @@ class _Drawing:
     def write_text(self, column: Column, wording: Wording) -> None:
         """Draw a text column; some of its cells are those of the columns it is to equal."""
         codes = self._numbers(wording.draw(self.rows, self._rng))
-        nulls = self._rng.random(self.rows) < _null_share(column)
+        nulls = self._rng.random(self.rows) < null_share(column)
         for name in wording.partners:
             if name in self.known:
                 same = (self._rng.random(self.rows) < NAMED_SHARE) & ~self.known[name][1]
@@ -167,7 +167,7 @@ class _Drawing:
     def write_code(self, column: Column, base: Density, allowed: Feasible) -> None:
         """Draw any other column, within what is allowed."""
         codes, mass = base.draw(allowed, self._rng)
-        share = _null_share(column)
+        share = null_share(column)
         mass = mass * (1 - share)
         # A share of 0 or 1 is an aim as well: rules may leave nothing else.
         absent = np.where(allowed.null, max(share, RARE * RARE), 0.0)
@@ -180,14 +180,17 @@ class _Drawing:
 
     def result(self, names: tuple[str, ...]) -> Drawn:
         """Return the rows with these columns."""
-        codes = np.stack([self.known[n][0] for n in names], axis=1).astype(np.int64)
-        nulls = np.stack([self.known[n][1] for n in names], axis=1)
+        codes = np.zeros((self.rows, len(names)), dtype=np.int64)
+        nulls = np.zeros(codes.shape, dtype=bool)
+        for at, name in enumerate(names):
+            codes[:, at], nulls[:, at] = self.known[name]
         batch = Batch(names, codes, nulls, self.pool)
         nobody = np.zeros(self.rows, dtype=bool)
         return Drawn(batch, self._log_weight, self._dead, self._dead, nobody)
 
 
-def _null_share(column: Column) -> float:
+def null_share(column: Column) -> float:
+    """Return the share of NULLs a column is to have: as declared, or 10% where it is optional."""
     if not column.optional:
         return 0.0
     declared = None if column.hint is None else column.hint.nulls
