@@ -20,6 +20,7 @@ MAX_POSITIONS, MAX_STATES = 5_000, 5_000
 # Ends of the alphabet's stretches: all code points but the surrogates, which are no characters.
 ALPHABET = ((0, 0xD7FF), (0xE000, 0x10FFFF))
 PRINTABLE = ((32, 126),)
+_DOTALL = 16
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -81,34 +82,36 @@ class _Positions:
         self.follow: list[int] = []
         self._open = PRINTABLE if readable else ALPHABET
 
-    def sequence(self, parsed: Sequence[tuple[Any, Any]]) -> _Piece:
+    def sequence(self, parsed: Sequence[tuple[Any, Any]], dotall: bool = False) -> _Piece:
         whole = _NOTHING
         for op, argument in parsed:
-            whole = self._then(whole, self._piece(str(op), argument))
+            whole = self._then(whole, self._piece(str(op), argument, dotall))
         return whole
 
-    def _piece(self, op: str, argument: Any) -> _Piece:
+    def _piece(self, op: str, argument: Any, dotall: bool) -> _Piece:
         match op:
             case "LITERAL":
                 return self._one(((argument, argument),))
             case "NOT_LITERAL":
                 return self._one(self._without([(argument, argument)]))
             case "ANY":
-                return self._one(self._without([(10, 10)]))
+                return self._one(self._without([] if dotall else [(10, 10)]))
             case "IN":
                 return self._one(self._class(argument))
             case "BRANCH":
-                options = [self.sequence(list(option)) for option in argument[1]]
+                options = [self.sequence(list(option), dotall) for option in argument[1]]
                 first = last = 0
                 for option in options:
                     first, last = first | option.first, last | option.last
                 return _Piece(any(o.nullable for o in options), first, last)
             case "SUBPATTERN":
-                return self.sequence(list(argument[-1]))
+                # The pattern of a LIKE is one group in which a dot is any character.
+                inside = dotall or bool(argument[1] & _DOTALL)
+                return self.sequence(list(argument[-1]), inside)
             case "MAX_REPEAT" | "MIN_REPEAT":
                 least, most, inner = argument
                 limit = None if most is sre.MAXREPEAT else int(most)
-                return self._repeat(list(inner), int(least), limit)
+                return self._repeat(list(inner), int(least), limit, dotall)
         raise ValueError(f"{op} is not of the common dialect")
 
     def _one(self, characters: Ranges) -> _Piece:
@@ -128,17 +131,19 @@ class _Positions:
             other.last | (one.last if other.nullable else 0),
         )
 
-    def _repeat(self, inner: list[tuple[Any, Any]], least: int, most: int | None) -> _Piece:
+    def _repeat(
+        self, inner: list[tuple[Any, Any]], least: int, most: int | None, dotall: bool
+    ) -> _Piece:
         whole = _NOTHING
         for _ in range(least):
-            whole = self._then(whole, self.sequence(inner))
+            whole = self._then(whole, self.sequence(inner, dotall))
         if most is None:
-            again = self.sequence(inner)
+            again = self.sequence(inner, dotall)
             for at in bits(again.last):
                 self.follow[at] |= again.first
             return self._then(whole, _Piece(True, again.first, again.last))
         for _ in range(most - least):
-            again = self.sequence(inner)
+            again = self.sequence(inner, dotall)
             whole = self._then(whole, _Piece(True, again.first, again.last))
         return whole
 

@@ -7,6 +7,7 @@ k-th one directly.
 
 from __future__ import annotations
 
+import re._parser as sre  # type: ignore[import-not-found]
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache, cached_property
@@ -17,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.distinct.automaton import Automaton, automaton
-from synthtab.ir.patterns import check_pattern
 from synthtab.schema import TextType
 
 Strings = NDArray[np.object_]
@@ -229,5 +229,5 @@ def readable(kind: TextType) -> Language:
     if kind.pattern is None:
         longest = min(kind.max_length, 10)
         return Language(automaton(_WORDS, longest, readable=True), longest, 1)
-    longest = min(kind.max_length, check_pattern(kind.pattern).least + SLACK)
+    longest = min(kind.max_length, sre.parse(kind.pattern).getwidth()[0] + SLACK)
     return Language(automaton(kind.pattern, longest, readable=True), longest)

@@ -69,6 +69,7 @@ def test_drawn_strings_match(pattern: str) -> None:
         (TextType(4, "a{0,1000}"), 5),
         (TextType(40, "[a-z]{1,1000}"), sum(26**n for n in range(1, 41))),
         (TextType(5, "[\\x00-\\x02]"), 3),
+        (TextType(1, "(?s:.)"), 0x110000 - 0x800),
     ],
 )
 def test_sizes(kind: TextType, size: int) -> None:
