@@ -21,6 +21,7 @@ from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook, Trained
 from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
+from synthtab.keyed import keyed
 from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
 from synthtab.schema import BooleanType, Column, EnumType, TextType, domain
@@ -211,9 +212,9 @@ class Synthesizer:
         progress: RowProgress | None = None,
     ) -> Sample:
         """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
-        generator, plan = self._fitted()
         chosen = secrets.randbits(32) if seed is None else seed
         keys = self._keys(n, chosen) if n > 0 else []
+        generator, plan = self._source(n, chosen)
         batch, counts = draw_rows(
             self._hard_table, generator, plan, n, mode=mode, seed=chosen, progress=progress
         )
@@ -221,9 +222,18 @@ class Synthesizer:
         whole = beside([batch, *keys], texts).select(self.table.column_names)
         return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
 
+    def _source(self, n: int, seed: int) -> tuple[RowSource, Plan]:
+        """Return what draws ``n`` rows, and the Plan it is to keep to."""
+        generator, plan = self._fitted()
+        if not isinstance(generator, UniformGenerator):
+            return generator, plan
+        random = _random(seed, 1)
+        dense = keyed(self._hard_table, generator, n, random, budget_s=self._budget)
+        return (generator, plan) if dense is None else dense
+
     def _keys(self, n: int, seed: int) -> list[Batch]:
         """Return the columns that are not the generator's, in batches of ``n`` rows."""
-        random = np.random.default_rng(np.random.SeedSequence(seed).spawn(3)[2])
+        random = _random(seed, 0)
         return [
             *(s.batch(n) for s in self._sequences),
             *(d.batch(n, random) for d in self._draws),
@@ -352,6 +362,11 @@ def _seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]],
             lo, hi = (int(present[0]), int(present[-1])) if len(present) else (lo, lo)
         domains[column.name] = (lo, hi)
     return domains, sizes
+
+
+def _random(seed: int, purpose: int) -> np.random.Generator:
+    """Return random numbers of their own for a purpose, apart from those that draw rows."""
+    return np.random.default_rng(np.random.SeedSequence([seed, purpose]))
 
 
 def _without_hints(table: nodes.Table) -> tuple[Column, ...]:

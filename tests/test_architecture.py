@@ -30,7 +30,7 @@ LAYERS = [
     ["learn"],
     ["exchange"],
     ["relational"],
-    ["keys", "draw", "store", "pipeline"],
+    ["keys", "keyed", "draw", "store", "pipeline"],
     ["translate"],
     ["cli"],
 ]

@@ -128,6 +128,47 @@ def test_numbers_start_where_they_may() -> None:
     assert all(rows[c].nunique() == 50 for c in "abcde")
 
 
+ACCOUNTS = """table account {
+  number integer in 1_000 .. 9_999 key
+  kind   enum('asset', 'liability', 'other')
+  name   text(40) optional
+  rule assets: kind = 'asset' iff number between 1_000 and 1_999
+  rule liabilities: kind = 'liability' iff number between 2_000 and 2_999
+  rule gap: number != 5_000
+}"""
+
+
+@pytest.mark.parametrize("mode", ["solver", "solver+weighted"])
+def test_the_last_key_is_found_at_once(mode: Mode) -> None:
+    model = Model.parse(ACCOUNTS)
+    got = Synthesizer(model).rules_only().sample_report(8_999, mode=mode, seed=0)
+    assert broken(model, got.frame) == {}
+    assert got.counts.drawn == 8_999
+    few = Synthesizer(model).rules_only().sample_report(300, mode=mode, seed=0)
+    assert broken(model, few.frame) == {}
+    assert not few.frame["number"].is_monotonic_increasing
+
+
+def test_one_key_more_than_there_are() -> None:
+    with pytest.raises(InfeasibleError, match=r"'number_key'.* leave 8,999 different keys"):
+        Synthesizer(Model.parse(ACCOUNTS)).rules_only().sample(9_000)
+
+
+def test_keys_of_several_columns_and_of_text() -> None:
+    model = Model.parse("""table t {
+      a enum('a', 'b', 'c', 'd')
+      b integer in 1 .. 25
+      code text(3) matching /[A-C][0-9]{2}/ unique
+      unique (a, b)
+      rule few: when a = 'a' then b < 5
+      rule code: when code matching /A.*/ then b > 2
+    }""")
+    synthesizer = Synthesizer(model).rules_only()
+    assert broken(model, synthesizer.sample(79, seed=0)) == {}
+    with pytest.raises(InfeasibleError, match=r"'a_b_unique'.* 79 different keys"):
+        synthesizer.sample(80, seed=0)
+
+
 def test_hints_may_change_afterwards() -> None:
     one = Model.parse("table t { x integer in 0 .. 99 ~ normal(20, 2) }")
     other = Model.parse("table t { x integer in 0 .. 99 ~ normal(80, 2) }")

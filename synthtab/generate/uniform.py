@@ -32,9 +32,10 @@ NULLS = 0.1
 class UniformGenerator:
     """Draws the rows of a table of which nothing is known but its columns and rules.
 
-    ``table`` has the columns to draw, and the rules, which tell what its texts are about;
-    ``domains`` the codes (lo, hi) of each column; ``order`` how they are drawn (the guide's order;
-    empty: the table's).
+    ``table`` has the columns, and the rules, which tell what texts are about; ``domains`` the codes
+    (lo, hi) of each column; ``order`` which columns are drawn, in which order (the guide's; empty:
+    all, in the table's). Columns that are not in it are context: rules may speak of them, and what
+    is given may hold them.
 
     What is uniform: each cell is drawn from its density within what the guide leaves of it. The
     density is even over the column's range (a stretch of readable size where an end is not
@@ -52,7 +53,7 @@ class UniformGenerator:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the rows drawn, in the table's order."""
-        return self.table.columns
+        return tuple(c for c in self.table.columns if not self.order or c.name in self.order)
 
     def draw(
         self,
@@ -91,7 +92,7 @@ class UniformGenerator:
                 drawing.write_code(column, self._densities[name], allowed)
         if progress is not None:
             progress(rows, rows)
-        return drawing.result(self.table.column_names)
+        return drawing.result(tuple(c.name for c in self.columns))
 
     def _allowed(self, column: Column, drawing: _Drawing, guide: Guide | None) -> Feasible:
         if guide is not None and guide.constrained(column.name):
@@ -107,7 +108,7 @@ class UniformGenerator:
     def _densities(self) -> dict[str, Density]:
         return {
             c.name: density(c, *self.domains[c.name])
-            for c in self.table.columns
+            for c in self.columns
             if not isinstance(c.type, TextType)
         }
 

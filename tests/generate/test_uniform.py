@@ -129,8 +129,8 @@ def test_what_is_given_is_kept_and_guides() -> None:
     whole = Model.parse(text).table()
     order = ("parent_name", "budget", "name", "part")
     plan = compile_plan(whole, order=order)
-    own = nodes.Table("t", whole.columns[2:], ())
-    generator = UniformGenerator(own, plan.domains, order[2:])
+    generator = UniformGenerator(whole, plan.domains, order[2:])
+    assert [c.name for c in generator.columns] == ["name", "part"]
     rows = 500
     budget = np.arange(rows) % 101
     nobody = np.zeros(rows, dtype=bool)
