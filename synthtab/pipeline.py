@@ -14,7 +14,13 @@ import pandas as pd
 from synthtab.assess.compliance import Compliance, compliance, valid_rows
 from synthtab.batch import Batch, beside
 from synthtab.draw import Counts, Mode, RowProgress, RowSource, draw_rows
-from synthtab.errors import DataError, RuleViolationError, SavedModelError, UsageError
+from synthtab.errors import (
+    DataError,
+    InfeasibleError,
+    RuleViolationError,
+    SavedModelError,
+    UsageError,
+)
 from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
@@ -89,6 +95,8 @@ class Synthesizer:
         self._plan: Plan | None = None
         self._sequences: tuple[Sequence, ...] = ()
         self._draws: tuple[Draws, ...] = ()
+        # The rules that rows are made to keep.
+        self._kept = self._hard_table
         self.report: FitReport | None = None
 
     # Fitting.
@@ -137,7 +145,7 @@ class Synthesizer:
             progress=progress,
         )
         self._generator, self._plan, self._sequences = generator, plan, sequences
-        self._draws = ()
+        self._draws, self._kept = (), self._hard_table
         self.report = FitReport(
             len(whole), len(batch), broken, violations, cells, seed, generator.trained
         )
@@ -146,21 +154,22 @@ class Synthesizer:
     def rules_only(self) -> Synthesizer:
         """Make rows of the rules and hints alone, without data; return self.
 
-        Keys that nothing else speaks of are numbered, or drawn without a repeat. Raises
-        InfeasibleError where the rules contradict each other.
+        Keys that nothing else speaks of are numbered, or drawn without a repeat. Soft rules about
+        single rows are kept by every row, unless that contradicts the others. Raises
+        InfeasibleError where the hard rules contradict each other.
         """
-        table = self._hard_table
+        table, plan = _soft_as_hard(self.table, self._hard_table, self._budget)
         sequences, draws = free_keys(table)
         apart = {s.column for s in sequences} | {c.name for d in draws for c in d.columns}
         columns = tuple(c for c in table.columns if c.name not in apart)
         rules = [r for r in table.unique_rules if not apart & set(r.columns)]
-        plan = compile_plan(table, budget_s=self._budget)
         self._generator = UniformGenerator(
             replace(table, columns=columns, rules=(*table.row_rules, *rules)),
             plan.domains,
             tuple(c for c in plan.order if c not in apart),
         )
-        self._plan, self._sequences, self._draws, self.report = plan, sequences, draws, None
+        self._plan, self._sequences, self._draws, self._kept = plan, sequences, draws, table
+        self.report = None
         return self
 
     def _lawful(
@@ -216,7 +225,7 @@ class Synthesizer:
         keys = self._keys(n, chosen) if n > 0 else []
         generator, plan = self._source(n, chosen)
         batch, counts = draw_rows(
-            self._hard_table, generator, plan, n, mode=mode, seed=chosen, progress=progress
+            self._kept, generator, plan, n, mode=mode, seed=chosen, progress=progress
         )
         texts = [c.name for c in self.table.columns if isinstance(c.type, TextType)]
         whole = beside([batch, *keys], texts).select(self.table.column_names)
@@ -228,7 +237,7 @@ class Synthesizer:
         if not isinstance(generator, UniformGenerator):
             return generator, plan
         random = _random(seed, 1)
-        dense = keyed(self._hard_table, generator, n, random, budget_s=self._budget)
+        dense = keyed(self._kept, generator, n, random, budget_s=self._budget)
         return (generator, plan) if dense is None else dense
 
     def _keys(self, n: int, seed: int) -> list[Batch]:
@@ -242,7 +251,8 @@ class Synthesizer:
     @property
     def unenforced(self) -> tuple[str, ...]:
         """The soft rules by name: learned like everything else, not enforced."""
-        return tuple(r.name for r in self.table.table_rules)
+        kept = {r.name for r in self._kept.rules}
+        return tuple(r.name for r in self.table.table_rules if r.name not in kept)
 
     @property
     def plan(self) -> Plan:
@@ -332,6 +342,24 @@ def _enforced(table: nodes.Table) -> nodes.Table:
             "across rows and tables can be left to 'rulecheck validate' in a file of their own"
         )
     return replace(table, rules=(*table.row_rules, *table.unique_rules))
+
+
+def _soft_as_hard(
+    table: nodes.Table, hard: nodes.Table, budget_s: float
+) -> tuple[nodes.Table, Plan]:
+    """Return the hard rules, with the soft ones about single rows if they agree, and their Plan."""
+    soft = [
+        replace(r, share=None)
+        for r in table.table_rules
+        if isinstance(r, nodes.RowRule) and nodes.is_pure(r.condition)
+    ]
+    if soft:
+        whole = replace(hard, rules=(*hard.rules, *soft))
+        try:
+            return whole, compile_plan(whole, budget_s=budget_s)
+        except InfeasibleError:
+            pass  # no row can keep all of them, and none has to
+    return hard, compile_plan(hard, budget_s=budget_s)
 
 
 def _complain(table: nodes.Table, found: Compliance) -> str:

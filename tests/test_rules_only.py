@@ -169,6 +169,15 @@ def test_keys_of_several_columns_and_of_text() -> None:
         synthesizer.sample(80, seed=0)
 
 
+def test_soft_rules_are_kept_where_they_can_be() -> None:
+    text = "table t { x integer in 0 .. 99 rule a: x > 5 rule most at least 90%: x CHANGE }"
+    for change, kept in [("> 50", True), ("< 4", False)]:
+        made = Synthesizer(Model.parse(text.replace("CHANGE", change))).rules_only()
+        rows = made.sample(200, seed=0)
+        assert made.unenforced == (() if kept else ("most",))
+        assert rows["x"].min() > (50 if kept else 5)
+
+
 def test_hints_may_change_afterwards() -> None:
     one = Model.parse("table t { x integer in 0 .. 99 ~ normal(20, 2) }")
     other = Model.parse("table t { x integer in 0 .. 99 ~ normal(80, 2) }")

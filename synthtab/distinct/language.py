@@ -10,7 +10,7 @@ from __future__ import annotations
 import re._parser as sre  # type: ignore[import-not-found]
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Protocol
 
@@ -208,7 +208,7 @@ def _joined(letters: NDArray[np.uint32]) -> Strings:
     return out
 
 
-@cache
+@lru_cache(maxsize=64)
 def language(kind: TextType) -> Language:
     """Return all strings a text column may hold.
 
@@ -219,15 +219,15 @@ def language(kind: TextType) -> Language:
     return Language(automaton(pattern, kind.max_length), kind.max_length)
 
 
-@cache
+@lru_cache(maxsize=64)
 def readable(kind: TextType) -> Language:
     """Return those of them that people can read: of a moderate length, in printable characters.
 
-    Without a pattern they are words that can be said; the empty one is left out. Raises
-    TooLargeError as :func:`language` does.
+    Without a pattern they are words that can be said, of three letters or more where there is room.
+    Raises TooLargeError as :func:`language` does.
     """
     if kind.pattern is None:
         longest = min(kind.max_length, 10)
-        return Language(automaton(_WORDS, longest, readable=True), longest, 1)
+        return Language(automaton(_WORDS, longest, readable=True), longest, min(longest, 3))
     longest = min(kind.max_length, sre.parse(kind.pattern).getwidth()[0] + SLACK)
     return Language(automaton(kind.pattern, longest, readable=True), longest)

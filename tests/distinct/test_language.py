@@ -99,7 +99,7 @@ def test_what_is_open_is_readable() -> None:
     # Where nothing printable is left, the rest serves.
     assert readable(TextType(1, "[^ -~]")).size == 0x110000 - 0x800 - 95
     words = readable(TextType(60)).draw(200, np.random.default_rng(0), by_length=True)
-    assert all(1 <= len(w) <= 10 and w.isalpha() for w in words)
+    assert all(3 <= len(w) <= 10 and w.isalpha() for w in words)
 
 
 def test_strings_with_a_nul_at_the_end() -> None:
