@@ -36,6 +36,9 @@ from synthtab.solver.project import compile_plan
 from synthtab.solver.repair import repair
 from synthtab.store import read_manifest, save_directory
 
+# Seconds to try for a Plan, per group of rules, in which soft rules are kept by all rows as well.
+_SOFT_S = 2.0
+
 Violations = Literal["error", "drop", "repair"]
 
 
@@ -155,7 +158,7 @@ class Synthesizer:
         """Make rows of the rules and hints alone, without data; return self.
 
         Keys that nothing else speaks of are numbered, or drawn without a repeat. Soft rules about
-        single rows are kept by every row, unless that contradicts the others. Raises
+        single rows are kept by every row where a Plan is exact about all of them. Raises
         InfeasibleError where the hard rules contradict each other.
         """
         table, plan = _soft_as_hard(self.table, self._hard_table, self._budget)
@@ -347,19 +350,27 @@ def _enforced(table: nodes.Table) -> nodes.Table:
 def _soft_as_hard(
     table: nodes.Table, hard: nodes.Table, budget_s: float
 ) -> tuple[nodes.Table, Plan]:
-    """Return the hard rules, with the soft ones about single rows if they agree, and their Plan."""
+    """Return the hard rules and their Plan, with the soft ones about single rows if that is exact.
+
+    Where the Plan of both is not, soft rules are let be: none has to be kept by a row, and hard
+    ones are kept with less trouble without them.
+    """
     soft = [
         replace(r, share=None)
         for r in table.table_rules
         if isinstance(r, nodes.RowRule) and nodes.is_pure(r.condition)
     ]
-    if soft:
+    plan = compile_plan(hard, budget_s=budget_s)
+    # More rules make no Plan exact, and hard ones that are hard to solve take the time for both.
+    if soft and plan.exact:
         whole = replace(hard, rules=(*hard.rules, *soft))
         try:
-            return whole, compile_plan(whole, budget_s=budget_s)
+            both = compile_plan(whole, budget_s=min(budget_s, _SOFT_S))
         except InfeasibleError:
-            pass  # no row can keep all of them, and none has to
-    return hard, compile_plan(hard, budget_s=budget_s)
+            return hard, plan  # no row can keep all of them
+        if both.exact:
+            return whole, both
+    return hard, plan
 
 
 def _complain(table: nodes.Table, found: Compliance) -> str:
