@@ -133,7 +133,7 @@ def write_database(
             rng,
             None if progress is None else _step(progress, f"writing {name}"),
         )
-        orders[name], batches[name] = numbered(home, database.made[name], made.batch)
+        orders[name], batches[name] = numbered(home, database.made[name], made.batch, rng)
         written[name] = made
         links |= {(name, rule): rows[orders[name]] for rule, rows in made.links.items()}
     return Drawn(_late(database, batches, rng), written)
@@ -229,9 +229,11 @@ class Parents:
         parent, order = self.written[rule.parent], self.orders[rule.parent]
         model = self.database.models[rule.parent]
         drawn = parent.counts[column]
+        rows = self.database.models[name].rows
         wanted = total
+        if wanted is None and not rows:
+            return drawn[order]
         if wanted is None:
-            rows = self.database.models[name].rows
             wanted = round(rows * len(drawn) / max(1, model.rows))
         # More children than any row was ever seen to have are for those who ask for them.
         most = np.full(len(drawn), model.plan.domains[column][1] if total is None else total)

@@ -10,6 +10,7 @@ import numpy as np
 
 from synthtab.batch import Batch, Codes
 from synthtab.generate.generator import RowGenerator
+from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
 from synthtab.relational.company import There
 from synthtab.relational.features import Symbols
@@ -49,7 +50,7 @@ class TableModel:
     picks: tuple[Pick, ...]
     relatives: tuple[Relative, ...]
     plan: Plan
-    generator: RowGenerator | None
+    generator: RowGenerator | UniformGenerator | None
     rows: int
     exempt: Mapping[str, float]
     listings: tuple[Listing, ...] = ()

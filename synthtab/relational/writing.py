@@ -9,7 +9,9 @@ import numpy as np
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Codes, Mask
 from synthtab.draw import Method
+from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Given
+from synthtab.generate.uniform import NULLS
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There
@@ -198,9 +200,13 @@ class _Writer:
     def _looks(self, rows: Rows, reads: dict[str, Codes]) -> dict[str, Codes]:
         """Have the network say what further parents are to look like."""
         wanted = [n for k, one in enumerate(self._model.picks) for n in pick_names(k, one)]
-        if not wanted or self._model.generator is None:
+        generator = self._model.generator
+        if not isinstance(generator, RowGenerator):
+            flags = [pick_names(k, one)[0] for k, one in enumerate(self._model.picks) if one.flag]
+            return {f: (self._rng.random(len(rows)) >= NULLS).astype(np.int64) for f in flags}
+        if not wanted:
             return {}
-        found = self._model.generator.draw(
+        found = generator.draw(
             len(rows),
             level="grammar",
             seed=self._seed(),
