@@ -30,6 +30,7 @@ from synthtab.relational.database import (
     rows_asked,
     write_database,
 )
+from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
 from synthtab.schema import TextType, domain
 from synthtab.solver.mend import mend
@@ -152,6 +153,15 @@ class WholeModel:
         self.report = WholeReport(tables, violations, cells, seed, later)
         return self
 
+    def rules_only(self) -> WholeModel:
+        """Make rows of the rules and hints alone, without data; return self.
+
+        Raises InfeasibleError where hard rules contradict each other.
+        """
+        self._database = rules_database(self.model.tables, budget_s=self._budget)
+        self.report = None
+        return self
+
     def _lawful(
         self, batches: dict[str, Batch], violations: str, seed: int
     ) -> tuple[dict[str, Batch], dict[str, dict[str, int]], int]:
@@ -252,7 +262,11 @@ class WholeModel:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         database = self._fitted()
-        assert self.report is not None  # made together with the database
+        if self.report is None:
+            raise UsageError(
+                "there is nothing learned to save: the rules say it all; save them "
+                "(Model.to_text) and call rules_only() again"
+            )
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")

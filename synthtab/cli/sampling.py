@@ -40,7 +40,10 @@ class Request:
 
 def sample(model: Path, request: Request) -> bool:
     """Write synthetic rows of a saved model; return whether they keep all hard rules."""
-    synthesizer = Synthesizer.load(model)
+    if model.suffix == ".rules" or model.is_file():
+        synthesizer = Synthesizer(Model.load(model)).rules_only()
+    else:
+        synthesizer = Synthesizer.load(model)
     output = output_of(request.output, synthesizer.model, request.suffix, request.replace)
     output.check()
     got = _drawn(synthesizer, request)
