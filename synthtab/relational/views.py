@@ -15,12 +15,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from synthtab.distinct.tuples import capacity
 from synthtab.ir import nodes
 from synthtab.ir.context import Position, simplified
 from synthtab.ir.references import follow, link
 from synthtab.ir.walk import columns_of, descendants
 from synthtab.relational.figures import ONE, TRUE, ZERO, is_plain, of_nobody, replaced
-from synthtab.relational.hidden import BeyondError, Hiding, Parent, Rest, rewritten
+from synthtab.relational.hidden import FARTHEST, BeyondError, Hiding, Parent, Rest, rewritten
 from synthtab.relational.structure import Home, Structure
 from synthtab.relational.view import Fit, View, count_column
 from synthtab.schema import Column, IntegerType, TextType
@@ -151,12 +152,16 @@ class _Maker:
                 self._fits.append(Fit(reference, parents, rule.name))
 
     def unique(self, rule: nodes.UniqueRule, makers: Mapping[str, _Maker]) -> None:
-        """Take in ``unique`` over the columns of a reference: one child at most."""
+        """Take in ``unique`` over the columns of a reference: few children, or one at most."""
         for reference in self.home.picked:
-            if set(rule.columns) == set(reference.columns):
-                name = count_column(self.home.table.name, reference)
-                condition = nodes.Compare("<=", nodes.ColumnRef(name), ONE)
-                makers[reference.parent].add(rule.name, condition)
+            if not set(reference.columns) <= set(rule.columns):
+                continue
+            rest = [self.hiding.own.column(c) for c in rule.columns if c not in reference.columns]
+            if any(c.optional or c.name in self.home.placed | self._unwritten for c in rest):
+                continue
+            number = nodes.ColumnRef(count_column(self.home.table.name, reference))
+            most = nodes.Literal(min(capacity(rest), FARTHEST))
+            makers[reference.parent].add(rule.name, nodes.Compare("<=", number, most))
 
     def add(self, name: str, condition: nodes.Condition) -> None:
         """Add a condition that is said in the view's columns."""

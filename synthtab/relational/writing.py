@@ -19,7 +19,7 @@ from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
 from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
-from synthtab.relational.picking import pick, repeated
+from synthtab.relational.picking import others, pick, repeated
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
 from synthtab.relational.task import Task, Written
@@ -28,6 +28,8 @@ from synthtab.schema import TextType
 TRIES = 8
 """How often a row that breaks a rule is written again before it is left to repair."""
 
+DEAD_TRIES = 3
+"""The same for a row of which the Plan left nothing: mostly its context is at fault."""
 EVEN_TRIES = 64
 """The same where no network writes, which costs little and knows nothing."""
 REPICKS = 60
@@ -81,13 +83,8 @@ class _Writer:
         self._counts = {name: np.zeros(rows, dtype=np.int64) for name in self._view.counts}
         self._slots = {rule: slots.copy() for rule, slots in task.slots.items()}
         self._guide = WrittenGuide(model.plan, model.relative, model.listed)
-        rests = set(self._view.rests)
-        checked = [
-            r
-            for r in self._view.table.rules
-            if isinstance(r, nodes.RowRule) and not rests & set(columns_of(r.condition))
-        ]
-        whole = self._view.table
+        rests, whole = set(self._view.rests), self._view.table
+        checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
         self._unchecked = {
             c for r in whole.row_rules if r not in checked for c in columns_of(r.condition)
         }
@@ -108,12 +105,9 @@ class _Writer:
             == {*self._home.lead.columns, *(c for r in mine for c in r.columns)}
         ]
         settled = {*self._view.known, *self._home.settled}
-        fixed = [r for r in checked if set(columns_of(r.condition)) <= settled]
-        self._contextual = (
-            VectorBackend(nodes.Table(whole.name, whole.columns, tuple(fixed)))
-            if fixed and model.picks
-            else None
-        )
+        fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
+        about = VectorBackend(nodes.Table(whole.name, whole.columns, fixed))
+        self._contextual = about if fixed and model.picks else None
         self._memories = [Memory(d) for d in model.dependencies]
         self._tries = 0
         self._lost = np.zeros(rows, dtype=bool)
@@ -256,10 +250,10 @@ class _Writer:
                 return
             for one in self._model.picks:
                 links = self._links[one.reference]
-                again = rows[wrong & (links[rows] >= 0)]
-                open_ = np.flatnonzero(self._slots[one.reference] >= 0)
-                if len(open_):
-                    links[again] = self._rng.choice(open_, len(again))
+                some = links[rows] >= 0
+                slots = self._slots[one.reference]
+                again, taken = rows[wrong & some], links[rows[~wrong & some]]
+                links[again] = others(slots, taken, len(again), self._rng)
 
     def _repeated(self, rows: Rows) -> Mask:
         """Say which rows refer to the same rows as an earlier sibling, where they must not."""
@@ -330,23 +324,25 @@ class _Writer:
     # Drawing.
 
     def _draw(self, rows: Rows, reads: dict[str, Codes], known: dict[str, Cells]) -> None:
-        given = Given(
-            symbols_batch(reads, len(rows)), known, self._known_texts(known), self._page.pool.array
-        )
+        words = {c.name for c in self._view.table.columns if isinstance(c.type, TextType)}
+        texts = tuple(name for name in known if name in words)
+        given = Given(symbols_batch(reads, len(rows)), known, texts, self._page.pool.array)
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
+        dead = np.zeros(len(rows), dtype=np.int64)
         tries = TRIES if isinstance(self._model.generator, RowGenerator) else EVEN_TRIES
         for attempt in range(tries):
-            fine = self._attempt(rows, waiting, given.take(waiting), known, attempt)
-            waiting = waiting[~fine]
+            fine, at_a_loss = self._attempt(rows, waiting, given.take(waiting), known, attempt)
+            dead[waiting] += at_a_loss
+            self._lost[rows[waiting]] = ~fine
+            waiting = waiting[~fine & (dead[waiting] < DEAD_TRIES)]
             if not len(waiting) or keep:
                 break
-        self._lost[rows[waiting]] = True
 
     def _attempt(
         self, rows: Rows, waiting: Rows, given: Given, known: dict[str, Cells], attempt: int
-    ) -> Mask:
-        """Write the rows that wait; return which of them are fine."""
+    ) -> tuple[Mask, Mask]:
+        """Write the rows that wait; return which of them are fine, and which had no way on."""
         generator = self._model.generator
         assert generator is not None
         self._tries += len(waiting)
@@ -373,12 +369,12 @@ class _Writer:
                 codes, strings_ = listing.values(codes), listing.strings
             self._page.set(mine, name, (codes, nulls), strings_)
         if self._method.broken == "keep":
-            return ~drawn.malformed
+            return ~drawn.malformed, drawn.dead
         self._map(mine)
         fine = ~drawn.malformed & ~(drawn.copied & (attempt < TRIES // 2))
         whole = self._whole(mine, {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()})
         broken = self._backend.violated(whole).any(axis=1)
-        return fine & ~broken
+        return fine & ~broken, drawn.dead
 
     def _map(self, rows: Rows) -> None:
         """Give dependents the values that go with their determinants."""
@@ -386,10 +382,6 @@ class _Writer:
             settled = memory.settle(self._page.batch.take(rows))
             for column, (codes, nulls, strings_) in settled.items():
                 self._page.set(rows, column, (codes, nulls), strings_)
-
-    def _known_texts(self, known: Mapping[str, Cells]) -> tuple[str, ...]:
-        kinds = {c.name: c.type for c in self._view.table.columns}
-        return tuple(n for n in known if isinstance(kinds.get(n), TextType))
 
     def _whole(self, rows: Rows, known: Mapping[str, Cells]) -> Batch:
         """Return rows as the view has them: with what is known and the numbers of children."""
