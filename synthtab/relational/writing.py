@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class _Writer:
         self._unchecked = {
             c for r in whole.row_rules if r not in checked for c in columns_of(r.condition)
         }
-        self._backend = VectorBackend(nodes.Table(whole.name, whole.columns, tuple(checked)))
+        self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
         groups = len(task.sizes)
         self._state: dict[str, Cells] = {}
         for name, what in self._view.hidden.items():
@@ -106,7 +107,7 @@ class _Writer:
         ]
         settled = {*self._view.known, *self._home.settled}
         fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
-        about = VectorBackend(nodes.Table(whole.name, whole.columns, fixed))
+        about = VectorBackend(replace(whole, rules=fixed))
         self._contextual = about if fixed and model.picks else None
         self._memories = [Memory(d) for d in model.dependencies]
         self._tries = 0
@@ -240,7 +241,8 @@ class _Writer:
         """Pick others for rows that repeat a sibling's, or that no rule lets go together."""
         if self._method.broken == "keep" and not self._apart:
             return
-        for _ in range(REPICKS):
+        once = [set(rule.columns) for rule in self._table.unique_rules]
+        for attempt in range(REPICKS):
             wrong = self._repeated(rows)
             if self._method.broken != "keep" and self._contextual is not None:
                 self._placed(rows)
@@ -252,6 +254,9 @@ class _Writer:
                 links = self._links[one.reference]
                 some = links[rows] >= 0
                 slots = self._slots[one.reference]
+                if attempt > REPICKS // 3 and set(one.reference.columns) not in once:
+                    # Rather more children than planned than two rows of which one must not be.
+                    slots = np.where(slots < 0, -1, len(rows))
                 again, taken = rows[wrong & some], links[rows[~wrong & some]]
                 links[again] = others(slots, taken, len(again), self._rng)
 
@@ -396,10 +401,7 @@ class _Writer:
 
     def _remember(self, rows: Rows, known: Mapping[str, Cells]) -> None:
         """Bring what is kept of each group up to date."""
-        if not self._state:
-            return
-        whole = self._whole(rows, known)
-        group = self._group[rows]
+        whole, group = self._whole(rows, known), self._group[rows]
         for name, (codes, nulls) in self._state.items():
             what = self._view.hidden[name]
             assert isinstance(what, Before | SoFar)
