@@ -24,6 +24,8 @@ from synthtab.files import to_table
 from synthtab.ir import nodes
 from synthtab.ir.references import references
 
+KINDS = ("postgresql", "postgres", "sqlite", "duckdb")
+"""How the URL of a database begins that tables can be loaded into."""
 Progress = Callable[[str, float], None]
 """Is told what is being done, and the share of it that is done."""
 
@@ -99,8 +101,7 @@ def check_target(tables: Sequence[nodes.Table], address: Address, *, replace: bo
     Raises UsageError for an address that will not do, and where tables of these names are there
     and may not be replaced; DataError where the database does not answer.
     """
-    if address.table is not None:
-        raise UsageError(f"{address} names one table; a database is named without it")
+    _check(address)
     path = _file(address)
     if path is not None and path.parent.is_dir() and not path.exists():
         return
@@ -122,8 +123,7 @@ def load(
     error unless ``replace`` says to drop them first. Raises RuleViolationError where the database
     refuses rows, UsageError and DataError as :func:`check_target`.
     """
-    if address.table is not None:
-        raise UsageError(f"{address} names one table; a database is named without it")
+    _check(address)
     order = parents_first(tables)
     with _opened(address) as store:
         old = _present(store, order, address, replace)
@@ -211,6 +211,16 @@ def generations(rows: pa.Table, own: Sequence[nodes.ReferenceRule]) -> list[np.n
         groups.append(ready)
         left[ready] = False
     return groups
+
+
+def _check(address: Address) -> None:
+    kind = address.url.partition("://")[0].split("+")[0]
+    if kind not in KINDS:
+        raise UsageError(
+            f"{hidden(address.url)}: tables are loaded into {', '.join(KINDS)}; {kind} is none"
+        )
+    if address.table is not None:
+        raise UsageError(f"{address} names one table; a database is named without it")
 
 
 def _file(address: Address) -> Path | None:

@@ -29,6 +29,8 @@ class Synthesizer:
 
     synthesizer = Synthesizer(Model.load("shop.rules")).fit({"customer": df, "order": df2})
     tables = synthesizer.sample(scale=2.0)
+
+    Without data, :meth:`rules_only` takes the place of :meth:`fit`.
     """
 
     def __init__(
@@ -106,6 +108,14 @@ class Synthesizer:
                 )
             data = {self.model.tables[0].name: data}
         self._engine.fit(data, violations=violations, seed=seed, progress=progress)
+        return self
+
+    def rules_only(self) -> Synthesizer:
+        """Get ready to draw rows from the rules and hints alone, without any data; return self.
+
+        Raises InfeasibleError where the rules contradict each other.
+        """
+        self._engine.rules_only()
         return self
 
     @overload

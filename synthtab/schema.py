@@ -19,6 +19,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from synthtab.diagnostics import Span
+from synthtab.hints import Hint
 
 Value = int | Decimal | date | datetime | bool | str
 
@@ -81,7 +82,8 @@ ColumnType = IntegerType | DecimalType | DateType | DatetimeType | BooleanType |
 class Column:
     """A named, typed column; ``lo`` and ``hi`` are the declared range as codes, both inclusive.
 
-    ``lo_name`` and ``hi_name`` are the constants that the ends were given by, if any.
+    ``lo_name`` and ``hi_name`` are the constants that the ends were given by, if any. ``hint`` says
+    what its values look like where no data do. It is no rule.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Column:
     span: Span | None = field(default=None, compare=False, repr=False)
     lo_name: str | None = field(default=None, compare=False, repr=False)
     hi_name: str | None = field(default=None, compare=False, repr=False)
+    hint: Hint | None = None
 
 
 def type_domain(kind: ColumnType) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ from synthtab.relational.database import (
     rows_asked,
     write_database,
 )
+from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
+from synthtab.schema import TextType, domain
 from synthtab.solver.mend import mend
 from synthtab.sources import Rows, Sources, is_collection, read_rows
 from synthtab.store import read_manifest, save_directory
@@ -150,6 +153,15 @@ class WholeModel:
         self.report = WholeReport(tables, violations, cells, seed, later)
         return self
 
+    def rules_only(self) -> WholeModel:
+        """Make rows of the rules and hints alone, without data; return self.
+
+        Raises InfeasibleError where hard rules contradict each other.
+        """
+        self._database = rules_database(self.model.tables, budget_s=self._budget)
+        self.report = None
+        return self
+
     def _lawful(
         self, batches: dict[str, Batch], violations: str, seed: int
     ) -> tuple[dict[str, Batch], dict[str, dict[str, int]], int]:
@@ -221,6 +233,7 @@ class WholeModel:
             )
         chosen = secrets.randbits(32) if seed is None else seed
         sizes = rows_asked(database, scale)
+        _check_room(self.model.tables, sizes)
         started = time.perf_counter()
         rng = np.random.default_rng(chosen)
         drawn = write_database(database, sizes, method, rng, progress)
@@ -249,7 +262,11 @@ class WholeModel:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         database = self._fitted()
-        assert self.report is not None  # made together with the database
+        if self.report is None:
+            raise UsageError(
+                "there is nothing learned to save: the rules say it all; save them "
+                "(Model.to_text) and call rules_only() again"
+            )
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
@@ -273,6 +290,21 @@ class WholeModel:
         if self._database is None:
             raise UsageError("this model has learned nothing yet: call fit() or load()")
         return self._database
+
+
+def _check_room(tables: tuple[nodes.Table, ...], sizes: Mapping[str, int]) -> None:
+    """Raise InfeasibleError where a key has fewer values than the rows its table is to have."""
+    for table in tables:
+        for rule in table.unique_rules:
+            columns = [table.column(c) for c in rule.columns]
+            if any(c.optional or isinstance(c.type, TextType) for c in columns):
+                continue
+            most = prod(hi - lo + 1 for lo, hi in map(domain, columns))
+            if most < sizes.get(table.name, 0):
+                raise InfeasibleError(
+                    f"table `{table.name}` cannot have {sizes[table.name]:,} rows: `{rule.name}` "
+                    f"has only {most:,} different values; ask for fewer rows"
+                )
 
 
 def _mending(progress: SampleProgress | None) -> Callable[[str, float], None] | None:

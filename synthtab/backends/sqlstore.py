@@ -59,11 +59,9 @@ class DuckStore:
         """
         names = ", ".join(map(identifier, rows.column_names))
         self.connection.register("synthtab rows", rows)
-        try:
-            text = f'INSERT INTO {identifier(table)} ({names}) SELECT {names} FROM "synthtab rows"'
-            self._run(text, f" rows of table `{table}`")
-        finally:
-            self.connection.unregister("synthtab rows")
+        text = f'INSERT INTO {identifier(table)} ({names}) SELECT {names} FROM "synthtab rows"'
+        self._run(text, f" rows of table `{table}`")
+        self.connection.unregister("synthtab rows")
         if progress is not None:
             progress(rows.num_rows)
 

@@ -64,12 +64,19 @@ def given(model: Model, data: Sequence[str], table: str | None, sources: Sources
 
 def all_given(model: Model, data: Sequence[str], sources: Sources) -> Mapping[str, Source]:
     """Return the source of every table, as :func:`given`. Raises DataError for those without."""
+    names = {t.name for t in model.tables}
+    lone = len(data) == 1 and data[0].partition("=")[0] not in names
+    if lone and len(names) > 1 and not is_collection(data[0]):
+        raise UsageError(
+            f"{data[0]!r} is one file, and the model has {len(names)} tables: give TABLE=path for "
+            "each, or a directory or database that has them all"
+        )
     found = given(model, data, None, sources).sources
     missing = [t.name for t in model.tables if t.name not in found]
     if missing:
-        names = ", ".join(f"`{n}`" for n in missing)
+        listed = ", ".join(f"`{n}`" for n in missing)
         raise DataError(
-            f"there are no data for table{'s' * (len(missing) > 1)} {names}: give TABLE=FILE for "
+            f"there are no data for table{'s' * (len(missing) > 1)} {listed}: give TABLE=FILE for "
             "each, or a directory or database that has them all"
         )
     return {t.name: found[t.name] for t in model.tables}

@@ -40,7 +40,10 @@ class Request:
 
 def sample(model: Path, request: Request) -> bool:
     """Write synthetic rows of a saved model; return whether they keep all hard rules."""
-    synthesizer = Synthesizer.load(model)
+    if model.suffix == ".rules" or model.is_file():
+        synthesizer = Synthesizer(Model.load(model)).rules_only()
+    else:
+        synthesizer = Synthesizer.load(model)
     output = output_of(request.output, synthesizer.model, request.suffix, request.replace)
     output.check()
     got = _drawn(synthesizer, request)
@@ -80,7 +83,7 @@ def sizes(model: Model, rows: Sequence[str], scale: float | None) -> Sizes:
                 f"--rows {text}: {number!r} is no number of rows; write --rows 1000 for one table, "
                 "--rows TABLE=1000 for one of several"
             )
-        table = model.table(name if sign else None).name
+        table = model.table(name.strip() if sign else None).name
         if table in asked:
             raise UsageError(f"--rows is given twice for table `{table}`")
         asked[table] = int(digits)

@@ -112,7 +112,9 @@ def fit(
 
 @app.command()
 def sample(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved model's directory.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A saved model's directory, or a .rules file.")
+    ],
     output: Annotated[
         str,
         typer.Option(
@@ -152,7 +154,8 @@ def sample(
 ) -> None:
     """Write synthetic rows. Fewer than asked for is an error, never a shorter file.
 
-    All rules are judged again before anything is written.
+    All rules are judged again before anything is written. A .rules file instead of a model makes
+    rows of the rules and hints alone, without data.
 
     Example: [cyan]synthtab sample model/ -n 50000 --mode solver --seed 1 -o out.csv[/]
     """

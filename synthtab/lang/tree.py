@@ -15,8 +15,10 @@ from lark import Token, Tree, v_args
 from lark.tree import Meta
 
 from synthtab.diagnostics import Span
+from synthtab.hints import Hint, Shape
 from synthtab.ir import nodes
 from synthtab.ir.declarations import MAX_PRECISION
+from synthtab.lang.hints import HintError, read_shape
 from synthtab.lang.measure import Measure, Scope, resolve_rule
 from synthtab.lang.quoting import read_pattern, read_quoted
 from synthtab.lang.ruletree import (
@@ -40,6 +42,8 @@ from synthtab.schema import (
     type_name,
 )
 
+# Modifiers as they are written, where that is not what the grammar calls them.
+_SHOWN = {"range": "in", "pattern": "matching", "reference": "->", "shape": "~", "null": "~ null"}
 _RESOLUTIONS = {"second": 1, "minute": 60, "hour": 3600}
 
 
@@ -59,6 +63,8 @@ class _Modifiers:
     pattern: str | None = None
     lo: nodes.Literal | Token | None = None
     hi: nodes.Literal | Token | None = None
+    shape: Shape | None = None
+    nulls: Decimal | None = None
     rules: list[nodes.Rule] = field(default_factory=list)
 
 
@@ -135,14 +141,16 @@ class ToNodes(RuleNodes):
             )
         ends = [self._end(end) for end in (modifiers.lo, modifiers.hi)]
         lo, hi = (self._code(name, kind, end) for end in ends)
-        named = (None if end is None else end.constant for end in ends)
-        column = Column(name, kind, modifiers.optional, lo, hi, span, *named)
+        lo_name, hi_name = (None if end is None else end.constant for end in ends)
+        hinted = modifiers.shape is not None or modifiers.nulls is not None
+        hint = Hint(modifiers.shape, modifiers.nulls) if hinted else None
+        column = Column(name, kind, modifiers.optional, lo, hi, span, lo_name, hi_name, hint)
         return _Declared(column, tuple(modifiers.rules))
 
     def _modify(self, modifiers: _Modifiers, tree: Any, name: str, seen: set[str]) -> None:
         word, span = tree.data.split("_")[0], span_of(tree.meta)
         if word in seen:
-            shown = {"range": "in", "pattern": "matching", "reference": "->"}.get(word, word)
+            shown = _SHOWN.get(word, word)
             self._report("E114", f"`{name}` says `{shown}` twice", span, "say it once")
         seen.add(word)
         match tree.data:
@@ -158,6 +166,10 @@ class ToNodes(RuleNodes):
                 modifiers.rules.append(
                     nodes.ReferenceRule(default, (name,), parent, (column,), span=span)
                 )
+            case "null_share":
+                modifiers.nulls = Decimal(read_number(tree.children[0]))
+            case "shape":
+                modifiers.shape = self._shape(tree, span)
             case "pattern":
                 modifiers.pattern = read_pattern(tree.children[0])
             case "range_both":
@@ -178,6 +190,14 @@ class ToNodes(RuleNodes):
         guess = f"did you mean `{near[0]}`?" if near else f"declare it: `const {name} = ...`"
         self._report("E201", f"there is no constant `{name}`", token_span(end), guess)
         return None
+
+    def _shape(self, tree: Any, span: Span | None) -> Shape | None:
+        name, *arguments = tree.children
+        try:
+            return read_shape(read_quoted(name), [a for a in arguments if a is not None])
+        except HintError as error:
+            self._report(error.code, str(error), span, error.help)
+            return None
 
     def _code(self, name: str, kind: ColumnType, end: nodes.Literal | None) -> int | None:
         malformed = isinstance(kind, DecimalType) and not (

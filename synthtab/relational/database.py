@@ -15,14 +15,17 @@ from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress
 from synthtab.ir import nodes
 from synthtab.relational.company import Links, There
+from synthtab.relational.fitting import fit_table, seen_ranges
 from synthtab.relational.numbering import Made, made_up, numbered
 from synthtab.relational.picking import spread
 from synthtab.relational.reading import Rows
 from synthtab.relational.structure import Home, Structure, structure
-from synthtab.relational.tablemodel import TableModel, fit_table
-from synthtab.relational.views import count_column, views
-from synthtab.relational.writing import Task, Written, write
-from synthtab.schema import TextType, domain
+from synthtab.relational.tablemodel import TableModel
+from synthtab.relational.task import Task, Written
+from synthtab.relational.view import count_column
+from synthtab.relational.views import views
+from synthtab.relational.writing import write
+from synthtab.schema import DecimalType, IntegerType, TextType, domain
 
 ROUNDS = 20
 """How often numbers of children are changed to reach a total."""
@@ -60,7 +63,11 @@ def fit_database(
     whole = structure(tables)
     context = Context(tables, batches)
     made = {name: made_up(home, batches[name]) for name, home in whole.homes.items()}
-    seen = views(whole, {name: m.columns for name, m in made.items()})
+    seen = views(
+        whole,
+        {name: m.columns for name, m in made.items()},
+        {name: _written_ranges(home, batches[name]) for name, home in whole.homes.items()},
+    )
     models = {}
     for number, (name, view) in enumerate(seen.items()):
         models[name] = fit_table(
@@ -74,6 +81,16 @@ def fit_database(
             progress=None if progress is None else _named(progress, name, number, len(seen)),
         )
     return Database(whole, models, made)
+
+
+def _written_ranges(home: Home, batch: Batch) -> dict[str, tuple[int, int]]:
+    """Return the ranges of numbers that are written; dates go as far as is declared."""
+    return {
+        name: span
+        for name, span in seen_ranges(home.table, batch).items()
+        if isinstance(home.table.column(name).type, IntegerType | DecimalType)
+        and name not in home.placed
+    }
 
 
 def _named(
@@ -116,7 +133,7 @@ def write_database(
             rng,
             None if progress is None else _step(progress, f"writing {name}"),
         )
-        orders[name], batches[name] = numbered(home, database.made[name], made.batch)
+        orders[name], batches[name] = numbered(home, database.made[name], made.batch, rng)
         written[name] = made
         links |= {(name, rule): rows[orders[name]] for rule, rows in made.links.items()}
     return Drawn(_late(database, batches, rng), written)
@@ -135,7 +152,8 @@ def _late(
         for rule in home.late:
             if rule.share is None:
                 late = database.models[name].late[rule]
-                made[name] = late.applied(made[name], made[rule.parent], name == rule.parent, rng)
+                tables = database.tables
+                made[name] = late.applied(tables, made, home.table, rng)
     return made
 
 
@@ -175,7 +193,21 @@ class Parents:
             rule: np.where(self._eligible(home, rule), self._children(name, rule, total, rng), -1)
             for rule in home.others
         }
-        return Task(parents, each, slots)
+        allows = None
+        if home.lead is not None and asked is None:
+            allows = self._sizes_allowed(name, home.lead)
+        return Task(parents, each, slots, allows)
+
+    def _sizes_allowed(self, name: str, lead: nodes.ReferenceRule) -> Callable[[Rows], Mask]:
+        """Return what says for which parents another number of children breaks no rule."""
+        parent, order = self.written[lead.parent], self.orders[lead.parent]
+
+        def allows(sizes: Rows) -> Mask:
+            unordered = np.empty_like(sizes)
+            unordered[order] = sizes
+            return parent.allows(count_column(name, lead), unordered)[order]
+
+        return allows
 
     def _eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
         """Say which rows of a parent may be referred to at all.
@@ -211,16 +243,20 @@ class Parents:
         parent, order = self.written[rule.parent], self.orders[rule.parent]
         model = self.database.models[rule.parent]
         drawn = parent.counts[column]
-        if total is None:
-            rows = self.database.models[name].rows
-            total = round(rows * len(drawn) / max(1, model.rows))
-        most = np.full(len(drawn), model.plan.domains[column][1])
+        rows = self.database.models[name].rows
+        wanted = total
+        if wanted is None and not rows:
+            return drawn[order]
+        if wanted is None:
+            wanted = round(rows * len(drawn) / max(1, model.rows))
+        # More children than any row was ever seen to have are for those who ask for them.
+        most = np.full(len(drawn), model.plan.domains[column][1] if total is None else total)
         now = drawn
         for _ in range(ROUNDS):
-            changed = spread(now, total, most, rng)
+            changed = spread(now, wanted, most, rng)
             lawful = parent.allows(column, changed)
             now = np.where(lawful, changed, now)
-            if int(now.sum()) == total:
+            if int(now.sum()) == wanted:
                 break
         return now[order]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from synthtab.batch import Mask
 from synthtab.relational.features import Symbols
 from synthtab.relational.reading import Rows
 
@@ -115,3 +116,34 @@ def spread(slots: Rows, total: int, most: Rows, rng: np.random.Generator) -> Row
         chosen = rng.permutation(movable)[: abs(missing)]
         made[chosen] += 1 if missing > 0 else -1
     return made
+
+
+def repeated(rows: Rows, place: Rows, links: Sequence[Rows], staged: bool) -> Mask:
+    """Say which of ``rows`` have the same ``links`` as an earlier sibling, (rows,) bool.
+
+    ``place`` and ``links`` are of all rows, sibling after sibling. Where siblings are written at
+    once (not ``staged``), the earlier ones are among ``rows``.
+    """
+    most = int(place[rows].max(initial=1)) if staged else 1
+    before = [rows[place[rows] > back] - back for back in range(most - 1, 0, -1)]
+    every = np.concatenate([*before, rows])
+    keys = np.stack([found[every] for found in links], axis=1)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    again = np.ones(len(every), dtype=bool)
+    again[first] = False
+    again &= (keys >= 0).all(axis=1)
+    return again[-len(rows) :]
+
+
+def others(slots: Rows, taken: Rows, number: int, rng: np.random.Generator) -> Rows:
+    """Return rows of a parent at random, (number,) int64: of those with room, while there are any.
+
+    ``slots`` says how many children each row may still have (-1: none at all), ``taken`` which rows
+    have just got one.
+    """
+    room = slots - np.bincount(taken, minlength=len(slots))
+    free = rng.permutation(np.repeat(np.arange(len(slots)), np.maximum(room, 0)))[:number]
+    open_ = np.flatnonzero(slots >= 0)
+    if len(free) == number or not len(open_):
+        return np.concatenate([free, np.full(number - len(free), -1)])
+    return np.concatenate([free, rng.choice(open_, number - len(free))])

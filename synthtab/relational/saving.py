@@ -13,6 +13,7 @@ import numpy as np
 from synthtab.errors import SavedModelError
 from synthtab.generate.generator import RowGenerator
 from synthtab.ir import nodes
+from synthtab.keys import Draws
 from synthtab.keys import Sequence as KeySequence
 from synthtab.relational.database import Database
 from synthtab.relational.features import Feature
@@ -23,7 +24,8 @@ from synthtab.relational.numbering import Made
 from synthtab.relational.reading import Pick, Read, Relative, Steps
 from synthtab.relational.structure import Structure, structure
 from synthtab.relational.tablemodel import TableModel, compile_view
-from synthtab.relational.views import View, views
+from synthtab.relational.view import View
+from synthtab.relational.views import views
 
 FILE = "table.json"
 
@@ -34,10 +36,13 @@ def write_files(database: Database, folder: Path) -> None:
     for number, (name, model) in enumerate(database.models.items()):
         place = folder / f"table{number}"
         place.mkdir()
-        facts = _facts(model, names) | {"made": [asdict(s) for s in database.made[name].sequences]}
+        facts = _facts(model, names) | {
+            "made": [asdict(s) for s in database.made[name].sequences],
+            "drawn": [[d.rule, [c.name for c in d.columns]] for d in database.made[name].draws],
+        }
         text = json.dumps({"table": name, **facts}, indent=1, ensure_ascii=False)
         (place / FILE).write_text(text + "\n", encoding="utf-8")
-        if model.generator is not None:
+        if isinstance(model.generator, RowGenerator):
             model.generator.save(place)
 
 
@@ -56,10 +61,20 @@ def read_database(tables: Sequence[nodes.Table], folder: Path, budget_s: float) 
         read[name] = facts, file.parent
     try:
         made = {
-            name: Made(tuple(KeySequence(**s) for s in facts["made"]))
+            name: Made(
+                tuple(KeySequence(**s) for s in facts["made"]),
+                tuple(
+                    Draws(tuple(whole.homes[name].table.column(c) for c in columns), rule)
+                    for rule, columns in facts["drawn"]
+                ),
+            )
             for name, (facts, _) in read.items()
         }
-        seen = views(whole, {name: m.columns for name, m in made.items()})
+        seen = views(
+            whole,
+            {name: m.columns for name, m in made.items()},
+            {name: _spans(facts["spans"]) for name, (facts, _) in read.items()},
+        )
         models = {
             name: _model(seen[name], whole, facts, place, budget_s)
             for name, (facts, place) in read.items()
@@ -89,6 +104,12 @@ def _facts(model: TableModel, names: Mapping[nodes.ReferenceRule, list[str]]) ->
     return {
         "rows": model.rows,
         "written": list(model.written),
+        "spans": {
+            c.name: [c.lo, c.hi]
+            for c in model.view.table.columns
+            if c.name in model.view.home.table.column_names
+            and c != model.view.home.table.column(c.name)
+        },
         "ranges": ranges,
         "generator": model.generator is not None,
         "reads": [
@@ -125,6 +146,7 @@ def _plain(relative: Relative) -> dict[str, Any]:
         "before": relative.before,
         "parent": relative.parent,
         "fallback": relative.fallback,
+        "own": relative.own,
     }
 
 
@@ -177,6 +199,10 @@ def _model(
         ),
         late={made.rule: made for made in map(late, facts["late"])},
     )
+
+
+def _spans(facts: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
+    return {column: (int(lo), int(hi)) for column, (lo, hi) in facts.items()}
 
 
 def _feature(facts: Mapping[str, Any]) -> Feature:

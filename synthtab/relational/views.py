@@ -10,79 +10,39 @@ What cannot be said this way is listed, and mended once all rows are there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from synthtab.distinct.tuples import capacity
 from synthtab.ir import nodes
-from synthtab.ir.context import PREFIX, Position, simplified
+from synthtab.ir.context import Position, simplified
 from synthtab.ir.references import follow, link
 from synthtab.ir.walk import columns_of, descendants
-from synthtab.relational.hidden import STAGED, BeyondError, Hidden, Hiding, Parent, Rest, rewritten
+from synthtab.relational.figures import ONE, TRUE, ZERO, is_plain, of_nobody, replaced
+from synthtab.relational.hidden import FARTHEST, BeyondError, Hiding, Parent, Rest, rewritten
 from synthtab.relational.structure import Home, Structure
+from synthtab.relational.view import Fit, View, count_column
 from synthtab.schema import Column, IntegerType, TextType
 
-_ONE = nodes.Literal(1)
-_ZERO = nodes.Literal(0)
-TRUE = nodes.Compare("=", _ONE, _ONE)
-_NULL = nodes.Case(((nodes.Compare("=", _ONE, _ZERO), _ONE),))
+Ranges = Mapping[str, tuple[int, int]]
+"""The least and greatest code of columns."""
 
 
-@dataclass(frozen=True)
-class Fit:
-    """``condition`` says which rows of a parent table ``reference`` may lead to."""
-
-    reference: nodes.ReferenceRule
-    condition: nodes.Condition
-    rule: str
-
-
-@dataclass(frozen=True)
-class View:
-    """A table with its context.
-
-    ``table`` has the hidden columns, the table's own, and one for the number of each kind of
-    children; its rules are over one row. ``hidden`` says what the hidden columns are; ``counts``
-    which reference each number of children belongs to (by child and rule). ``fits`` restrict which
-    rows may be picked. ``left`` names the rules, of any table, that are not covered.
-    """
-
-    home: Home
-    table: nodes.Table
-    hidden: Mapping[str, Hidden]
-    counts: Mapping[str, tuple[str, nodes.ReferenceRule]]
-    fits: tuple[Fit, ...]
-    left: tuple[str, ...]
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """The hidden columns that are known when a row is written."""
-        return tuple(n for n, what in self.hidden.items() if not isinstance(what, Rest))
-
-    @property
-    def rests(self) -> tuple[str, ...]:
-        """The hidden columns that stand for what is still to come."""
-        return tuple(n for n, what in self.hidden.items() if isinstance(what, Rest))
-
-    @property
-    def staged(self) -> bool:
-        """Whether siblings have to be written one after the other."""
-        ordered = self.home.order is not None
-        return ordered or any(isinstance(w, STAGED) for w in self.hidden.values())
-
-
-def count_column(child: str, rule: nodes.ReferenceRule) -> str:
-    """Return the name of the column with the number of rows of ``child`` that refer by ``rule``."""
-    return f"{PREFIX}# {child}.{'+'.join(rule.columns)}"
-
-
-def views(whole: Structure, unwritten: Mapping[str, frozenset[str]]) -> dict[str, View]:
+def views(
+    whole: Structure, unwritten: Mapping[str, frozenset[str]], ranges: Mapping[str, Ranges]
+) -> dict[str, View]:
     """Return the view of every table.
 
     ``unwritten`` names the columns of each table whose values are made up last, such as numbered
-    keys: no rule about them can be kept while rows are written.
+    keys: no rule about them can be kept while rows are written. ``ranges`` has, by table, the codes
+    that are written at all: what siblings can come to depends on them.
     """
-    makers = {name: _Maker(home, whole, unwritten[name]) for name, home in whole.homes.items()}
+    makers = {
+        name: _Maker(home, whole, unwritten[name], ranges.get(name, {}))
+        for name, home in whole.homes.items()
+    }
     for maker in makers.values():
         maker.in_order()
         for rule in maker.home.table.rules:
@@ -98,7 +58,9 @@ def views(whole: Structure, unwritten: Mapping[str, frozenset[str]]) -> dict[str
 class _Maker:
     """Gathers what becomes one table's view."""
 
-    def __init__(self, home: Home, whole: Structure, unwritten: frozenset[str]) -> None:
+    def __init__(
+        self, home: Home, whole: Structure, unwritten: frozenset[str], ranges: Ranges
+    ) -> None:
         self.home, self.whole = home, whole
         self._tables = whole.tables
         counts = {
@@ -108,7 +70,8 @@ class _Maker:
         self.counts = counts
         numbers = tuple(Column(name, IntegerType(), lo=0, hi=10**9) for name in counts)
         table = home.table
-        self.hiding = Hiding(nodes.Table(table.name, (*table.columns, *numbers), span=table.span))
+        own = [_narrowed(column, ranges) for column in table.columns]
+        self.hiding = Hiding(nodes.Table(table.name, (*own, *numbers), span=table.span))
         late = {c for r in home.late for c in r.columns}
         self._unwritten = unwritten | late
         self._rules: list[nodes.RowRule] = []
@@ -128,19 +91,22 @@ class _Maker:
         home = self.home
         if home.order is None or home.lead is None:
             return
-        if home.order.numbered is not None and home.order.columns[0] == home.order.numbered[0]:
-            return
-        column = self.home.table.column(home.order.columns[0])
-        if isinstance(column.type, TextType) or column.name in self._unwritten:
-            return
-        own = nodes.ColumnRef(column.name)
-        self.add("order", nodes.Compare("<=", self.hiding.before(own), own))
+        first = home.order.columns[0]
+        numbered = home.order.numbered is not None and first == home.order.numbered[0]
+        text = isinstance(home.table.column(first).type, TextType)
+        if not (numbered or text or first in self._unwritten):
+            own = nodes.ColumnRef(first)
+            alone = {*home.lead.columns, first}
+            apart = any(set(r.columns) <= alone for r in home.table.unique_rules)
+            self.add("order", nodes.Compare("<" if apart else "<=", self.hiding.before(own), own))
         for rule in home.table.rules:
             if not isinstance(rule, nodes.NoOverlapRule) or rule.share is not None:
                 continue
-            if set(rule.per) == set(home.lead.columns) and rule.start == column.name:
+            start = nodes.ColumnRef(rule.start)
+            in_turn = rule.start == first or self._rising(start)
+            if set(rule.per) == set(home.lead.columns) and in_turn:
                 end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
-                self.add(rule.name, nodes.Compare("<=", end, own))
+                self.add(rule.name, nodes.Compare("<=", end, start))
 
     # Rules of the table itself.
 
@@ -186,12 +152,16 @@ class _Maker:
                 self._fits.append(Fit(reference, parents, rule.name))
 
     def unique(self, rule: nodes.UniqueRule, makers: Mapping[str, _Maker]) -> None:
-        """Take in ``unique`` over the columns of a reference: one child at most."""
+        """Take in ``unique`` over the columns of a reference: few children, or one at most."""
         for reference in self.home.picked:
-            if set(rule.columns) == set(reference.columns):
-                name = count_column(self.home.table.name, reference)
-                condition = nodes.Compare("<=", nodes.ColumnRef(name), _ONE)
-                makers[reference.parent].add(rule.name, condition)
+            if not set(reference.columns) <= set(rule.columns):
+                continue
+            rest = [self.hiding.own.column(c) for c in rule.columns if c not in reference.columns]
+            if any(c.optional or c.name in self.home.placed | self._unwritten for c in rest):
+                continue
+            number = nodes.ColumnRef(count_column(self.home.table.name, reference))
+            most = nodes.Literal(min(capacity(rest), FARTHEST))
+            makers[reference.parent].add(rule.name, nodes.Compare("<=", number, most))
 
     def add(self, name: str, condition: nodes.Condition) -> None:
         """Add a condition that is said in the view's columns."""
@@ -209,7 +179,7 @@ class _Maker:
     ) -> None:
         """Let rows have children by ``reference`` only where ``condition``, their own, holds."""
         number = nodes.ColumnRef(count_column(child.table.name, reference))
-        some = nodes.Compare(">=", number, _ONE)
+        some = nodes.Compare(">=", number, ONE)
         try:
             self.add(f"{child.table.name}.{rule.name}", nodes.When(some, self.said(condition)))
         except BeyondError:
@@ -313,25 +283,36 @@ class _Maker:
             raise BeyondError
         if node.function == "count" and node.operand is None and node.where is None:
             return self.hiding.size()
-        where = None if node.where is None else self.said(node.where)
-        operand = None if node.operand is None else self.said(node.operand)
-        order = self.home.order
-        if node.function == "min" and where is None and isinstance(operand, nodes.ColumnRef):
+        operand, order = node.operand, self.home.order
+        if node.function == "min" and node.where is None and isinstance(operand, nodes.ColumnRef):
             ordered = order is not None and order.columns[:1] == (operand.name,)
             if ordered or self._rising(operand):
-                return self.hiding.first(operand)
+                return self.hiding.first(self.said(operand))
+        return self.hiding.total(self.share(node))
+
+    def share(self, node: nodes.Aggregate) -> nodes.Term:
+        """Return what a row adds to a sum or a count. Raises BeyondError for other figures."""
+        if node.distinct:
+            raise BeyondError
+        where = None if node.where is None else self.said(node.where)
+        operand = None if node.operand is None else self.said(node.operand)
         if node.function == "count":
             counts: Any = where
             if operand is not None:
                 counts = nodes.Not(nodes.IsNull(operand))
                 counts = counts if where is None else nodes.And((counts, where))
-            return self.hiding.total(nodes.Case(((counts, _ONE),), _ZERO))
+            return nodes.Case(((counts, ONE),), ZERO)
         if node.function == "sum" and operand is not None:
-            own: nodes.Term = nodes.Coalesce((operand, _ZERO))
-            if where is not None:
-                own = nodes.Case(((where, own),), _ZERO)
-            return self.hiding.total(own)
+            own: nodes.Term = operand
+            if self._may_be_null(operand):
+                own = nodes.Coalesce((operand, ZERO))
+            return own if where is None else nodes.Case(((where, own),), ZERO)
         raise BeyondError
+
+    def _may_be_null(self, term: nodes.Term) -> bool:
+        table = self.hiding.table
+        optional = any(table.column(c).optional for c in columns_of(term))
+        return optional or any(isinstance(n, nodes.Divide | nodes.Case) for n in descendants(term))
 
     def _rising(self, column: nodes.ColumnRef) -> bool:
         """Say whether a rule has the column rise from sibling to sibling."""
@@ -361,13 +342,13 @@ class _Maker:
         table = self.home.table
         links = {a: link(self._tables[a.of or ""], table, a.via) for a in aggregates}
         plain = all(
-            _plain(a) and count_column(a.of or "", links[a]) in self.counts for a in aggregates
+            is_plain(a) and count_column(a.of or "", links[a]) in self.counts for a in aggregates
         )
         if plain:
             self.add(
                 rule.name,
                 self.said(
-                    _replaced(
+                    replaced(
                         condition, lambda a: nodes.ColumnRef(count_column(a.of or "", links[a]))
                     )
                 ),
@@ -379,10 +360,31 @@ class _Maker:
             raise BeyondError
         child.of_parent(f"{table.name}.{rule.name}", condition, table)
         # A row without children has to keep the rule as well.
-        none = rewritten(condition, _of_nobody)
+        none = rewritten(condition, of_nobody)
         number = nodes.ColumnRef(count_column(child.home.table.name, links[aggregates[0]]))
-        without = nodes.Compare("=", number, _ZERO)
+        without = nodes.Compare("=", number, ZERO)
         self.add(rule.name, nodes.When(without, self.said(none)))
+        self._within_reach(rule, condition, child, number)
+
+    def _within_reach(
+        self,
+        rule: nodes.RowRule,
+        condition: nodes.Condition,
+        child: _Maker,
+        number: nodes.ColumnRef,
+    ) -> None:
+        """Have a row ask of its children only what as many of them can come to."""
+
+        def change(node: nodes.Aggregate) -> nodes.Term:
+            if is_plain(node):
+                return number
+            like = child.hiding.kind(child.share(node))
+            return self.hiding.reach(Rest(node), like, number)
+
+        some = nodes.Compare(">=", number, ONE)
+        # A figure without such bounds is left to the children.
+        with suppress(BeyondError):
+            self.add(rule.name, nodes.When(some, self.said(replaced(condition, change))))
 
     def of_parent(self, name: str, condition: nodes.Condition, parent: nodes.Table) -> None:
         """Take in a rule of the parent about the figures of its children, who are this table's."""
@@ -405,24 +407,8 @@ class _Maker:
         self.add(name, rewritten(condition, change))
 
 
-def _plain(aggregate: nodes.Aggregate) -> bool:
-    return aggregate.function == "count" and aggregate.operand is None and aggregate.where is None
-
-
-def _replaced(condition: Any, change: Callable[[nodes.Aggregate], Any]) -> Any:
-    return rewritten(condition, lambda n: change(n) if isinstance(n, nodes.Aggregate) else None)
-
-
-def _of_nobody(node: Any) -> Any | None:
-    """Put what figures are over no rows: 0 for a count, and NULL for the others.
-
-    What is compared with NULL is unknown, whatever its type.
-    """
-    if isinstance(node, nodes.Compare | nodes.Between | nodes.In):
-        inside = list(descendants(node))
-        plain = not any(isinstance(n, nodes.Coalesce | nodes.Case) for n in inside)
-        if plain and any(isinstance(n, nodes.Aggregate) and n.function != "count" for n in inside):
-            return nodes.Compare("=", _NULL, _ONE)
-    if isinstance(node, nodes.Aggregate):
-        return _ZERO if node.function == "count" else _NULL
-    return None
+def _narrowed(column: Column, ranges: Ranges) -> Column:
+    if column.name not in ranges:
+        return column
+    lo, hi = ranges[column.name]
+    return replace(column, lo=lo, hi=hi)

@@ -3,63 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synthtab.backends.vector import Evaluator, VectorBackend
+from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Codes, Mask
 from synthtab.draw import Method
+from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Given
-from synthtab.ir import core, nodes, strings
-from synthtab.ir.lowered import Lowered
-from synthtab.ir.normalise import lower_term
-from synthtab.ir.strings import StringTerm
+from synthtab.generate.uniform import NULLS
+from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There
 from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
-from synthtab.relational.picking import pick
+from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
+from synthtab.relational.picking import others, pick, repeated
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
+from synthtab.relational.task import Task, Written
 from synthtab.schema import TextType
 
 TRIES = 8
 """How often a row that breaks a rule is written again before it is left to repair."""
 
-Cells = tuple[Codes, Mask]
+DEAD_TRIES = 3
+"""The same for a row of which the Plan left nothing: mostly its context is at fault."""
+EVEN_TRIES = 64
+"""The same where no network writes, which costs little and knows nothing."""
+REPICKS = 60
+"""How often further parents that do not go together are picked anew."""
+
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be written: for each group of siblings its lead's row (-1: none) and its size.
-
-    ``slots`` says for each further reference how many rows each parent is to get (-1: none may).
-    """
-
-    parents: Rows
-    sizes: Rows
-    slots: Mapping[nodes.ReferenceRule, Rows]
-
-
-@dataclass(frozen=True)
-class Written:
-    """A table's rows, sibling by sibling; where they refer to, and how many children each has.
-
-    ``batch`` lacks what is made up last: such columns hold 0. ``tries`` counts rows drawn in all,
-    ``unlawful`` those that still break a rule of the view. ``allows`` says which rows (rows,) would
-    break no rule if a column of ``counts`` held other numbers.
-    """
-
-    batch: Batch
-    links: Mapping[nodes.ReferenceRule, Rows]
-    counts: Mapping[str, Rows]
-    tries: int
-    unlawful: int
-    allows: Callable[[str, Rows], Mask]
 
 
 def write(
@@ -82,27 +59,6 @@ def write(
     return writer.result()
 
 
-class _Pool:
-    """Strings with numbers, for text that comes in bit by bit."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._array: NDArray[np.object_] = np.empty(0, dtype=object)
-
-    def codes(self, texts: NDArray[np.object_]) -> Codes:
-        """Return the number of each string, a new one for a new string."""
-        numbers = self._numbers
-        found = [numbers.setdefault(text, len(numbers)) for text in texts]
-        return np.array(found, dtype=np.int64)
-
-    @property
-    def array(self) -> NDArray[np.object_]:
-        """The strings by number; one at least, so that any code may be looked up."""
-        if len(self._array) != max(1, len(self._numbers)):
-            self._array = np.array([*(self._numbers or [""]), None], dtype=object)[:-1]
-        return self._array
-
-
 class _Writer:
     """The rows of one table while they are written."""
 
@@ -121,33 +77,41 @@ class _Writer:
         self._starts = np.cumsum(task.sizes) - task.sizes
         self._group = np.repeat(np.arange(len(task.sizes)), task.sizes)
         self._place = np.arange(rows) - self._starts[self._group] + 1 if rows else np.zeros(0, int)
-        names = self._table.column_names
-        self._codes = np.zeros((rows, len(names)), dtype=np.int64)
-        self._nulls = np.zeros((rows, len(names)), dtype=bool)
-        self._texts = {c.name for c in self._table.columns if isinstance(c.type, TextType)}
-        self._pool = _Pool()
+        self._page = Page(self._table, rows)
         self._links = {r: np.full(rows, -1, dtype=np.int64) for r in self._home.picked}
         if self._home.lead is not None:
             self._links[self._home.lead] = task.parents[self._group]
         self._counts = {name: np.zeros(rows, dtype=np.int64) for name in self._view.counts}
         self._slots = {rule: slots.copy() for rule, slots in task.slots.items()}
-        self._guide = WrittenGuide(model.plan, frozenset(model.relative), model.listed)
-        rests = set(self._view.rests)
-        checked = [
-            r
-            for r in self._view.table.rules
-            if isinstance(r, nodes.RowRule) and not rests & set(columns_of(r.condition))
-        ]
-        whole = self._view.table
-        self._backend = VectorBackend(nodes.Table(whole.name, whole.columns, tuple(checked)))
+        self._guide = WrittenGuide(model.plan, model.relative, model.listed)
+        rests, whole = set(self._view.rests), self._view.table
+        checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
+        self._unchecked = {
+            c for r in whole.row_rules if r not in checked for c in columns_of(r.condition)
+        }
+        self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
         groups = len(task.sizes)
         self._state: dict[str, Cells] = {}
         for name, what in self._view.hidden.items():
             if isinstance(what, Before | SoFar):
                 empty = not (isinstance(what, SoFar) and what.function == "sum")
                 self._state[name] = np.zeros(groups, dtype=np.int64), np.full(groups, empty)
+        self._apart = [
+            (self._home.lead, mine)
+            for rule in self._table.unique_rules
+            for mine in [[r for r in self._home.others if set(r.columns) <= set(rule.columns)]]
+            if self._home.lead is not None
+            and mine
+            and set(rule.columns)
+            == {*self._home.lead.columns, *(c for r in mine for c in r.columns)}
+        ]
+        settled = {*self._view.known, *self._home.settled}
+        fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
+        about = VectorBackend(replace(whole, rules=fixed))
+        self._contextual = about if fixed and model.picks else None
         self._memories = [Memory(d) for d in model.dependencies]
-        self._tries = self._unlawful = 0
+        self._tries = 0
+        self._lost = np.zeros(rows, dtype=bool)
 
     def stages(self) -> list[Rows]:
         """Return the rows to be written together: all at once, or all first siblings, and so on."""
@@ -169,12 +133,39 @@ class _Writer:
         self._remember(rows, known)
 
     def result(self) -> Written:
-        """Return all rows."""
+        """Return all rows, but those that no attempt made lawful and that groups can do without."""
+        kept = np.flatnonzero(~self._dispensable())
+
+        def allows(column: str, numbers: Rows) -> Mask:
+            whole = self._counts[column].copy()
+            whole[kept] = numbers
+            return self._allows(column, whole)[kept]
+
         return Written(
-            self._batch(), self._links, self._counts, self._tries, self._unlawful, self._allows
+            self._page.batch.take(kept),
+            {rule: found[kept] for rule, found in self._links.items()},
+            {name: numbers[kept] for name, numbers in self._counts.items()},
+            self._tries,
+            int(self._lost[kept].sum()),
+            allows,
         )
 
+    def _dispensable(self) -> Mask:
+        """Say which rows groups can do without: from the first one on that is not lawful."""
+        none = np.zeros(len(self._group), dtype=bool)
+        bound = any(isinstance(w, Size | ToCome) for w in self._view.hidden.values())
+        if self._task.allows is None or bound or not self._lost.any():
+            return none
+        last = np.full(len(self._task.sizes), np.iinfo(np.int64).max)
+        np.minimum.at(last, self._group[self._lost], self._place[self._lost])
+        gone = self._place >= last[self._group] if self._view.staged else self._lost
+        sizes = self._task.sizes - np.bincount(self._group[gone], minlength=len(self._task.sizes))
+        return np.asarray(gone & self._task.allows(sizes)[self._group])
+
     def _allows(self, column: str, numbers: Rows) -> Mask:
+        if column in self._unchecked:
+            # What the children can come to is not looked at here, so the number stays.
+            return np.asarray(numbers == self._counts[column])
         rows = np.arange(len(self._group))
         whole = self._whole(rows, self._known(rows))
         codes = whole.codes.copy()
@@ -182,30 +173,15 @@ class _Writer:
         other = Batch(whole.columns, codes, whole.nulls, whole.pool)
         return np.asarray(~self._backend.violated(other).any(axis=1))
 
-    def _batch(self) -> Batch:
-        return Batch(self._table.column_names, self._codes, self._nulls, self._pool.array)
-
     def _company(self, rows: Rows) -> Company:
         links = {rule: found[rows] for rule, found in self._links.items()}
         before = np.where(self._place[rows] > 1, rows - 1, -1)
         return Company(links, before, self._place[rows], self._task.sizes[self._group[rows]])
 
-    def _set(self, rows: Rows, column: str, values: Cells, pool: NDArray[np.object_]) -> None:
-        """Put cells of a column in place; codes of text index ``pool``."""
-        codes, nulls = values
-        if column in self._texts:
-            some = ~nulls
-            taken = np.zeros(len(codes), dtype=np.int64)
-            taken[some] = self._pool.codes(pool[codes[some]])
-            codes = taken
-        at = self._table.column_names.index(column)
-        self._codes[rows, at] = np.where(nulls, 0, codes)
-        self._nulls[rows, at] = nulls
-
     # What is known beforehand.
 
     def _read(self, rows: Rows) -> dict[str, Codes]:
-        around, batch = self._company(rows), self._batch()
+        around, batch = self._company(rows), self._page.batch
         return {
             read_name(k): symbols_of(read, self._table.name, batch, around, self._there)
             for k, read in enumerate(self._model.reads)
@@ -216,62 +192,81 @@ class _Writer:
         picks = self._model.picks
         if not picks:
             return
-        drawn: dict[str, Codes] = {}
-        wanted = [name for k, p in enumerate(picks) for name in pick_names(k, p)]
-        if wanted and self._model.generator is not None:
-            given = Given(_symbols(reads, len(rows)))
-            columns = len(reads) + len(wanted)
-            found = self._model.generator.draw(
-                len(rows), level="grammar", seed=self._seed(), given=given, columns=columns
-            )
-            drawn = {name: found.batch.column(name)[0] for name in wanted}
+        drawn = self._looks(rows, reads)
+        have = {
+            one.reference: [feature_cells(f, parent, np.arange(len(parent))) for f in one.features]
+            for one in picks
+            for parent in [pooled(self._there.batch(one.reference.parent))]
+        }
+        flags: dict[nodes.ReferenceRule, Codes] = {}
         for k, one in enumerate(picks):
             names = pick_names(k, one)
             want = [drawn[n] for n in names[int(one.flag) :]]
-            parent = pooled(self._there.batch(one.reference.parent))
-            all_rows = np.arange(len(parent))
-            have = [feature_cells(f, parent, all_rows) for f in one.features]
             slots = self._slots[one.reference]
-            picked = self._apart(rows, one.reference, want, have, slots)
-            flags = drawn[names[0]] if one.flag else np.ones(len(rows), dtype=np.int64)
-            picked = np.where(flags == 1, picked, -1)
+            picked = pick(len(rows), want, have[one.reference], slots, self._rng)
+            flags[one.reference] = drawn[names[0]] if one.flag else np.ones(len(rows), np.int64)
+            self._links[one.reference][rows] = np.where(flags[one.reference] == 1, picked, -1)
+        self._fitting(rows)
+        for k, one in enumerate(picks):
+            picked = self._links[one.reference][rows]
+            slots = self._slots[one.reference]
             np.subtract.at(slots, picked[picked >= 0], 1)
             slots[(slots < 0) & (self._task.slots[one.reference] >= 0)] = 0
-            self._links[one.reference][rows] = picked
+            names, flag = pick_names(k, one), flags[one.reference]
             if one.flag:
-                reads[names[0]] = np.where(flags == 1, np.where(picked >= 0, 1, 0), flags)
+                reads[names[0]] = np.where(flag == 1, (picked >= 0).astype(np.int64), flag)
+            parent = pooled(self._there.batch(one.reference.parent))
             for name, feature in zip(names[int(one.flag) :], one.features, strict=True):
                 reads[name] = feature_cells(feature, parent, picked)
 
-    def _apart(
-        self,
-        rows: Rows,
-        reference: nodes.ReferenceRule,
-        want: list[Codes],
-        have: list[Codes],
-        slots: Rows,
-    ) -> Rows:
-        """Pick rows so that no two new ones refer to the same rows where they must not."""
-        picked = pick(len(rows), want, have, slots, self._rng)
-        others = [r for r in self._home.picked if r != reference]
-        apart = [
-            [r for r in others if set(r.columns) <= set(rule.columns)]
-            for rule in self._table.unique_rules
-            if set(reference.columns) < set(rule.columns)
-            and set(rule.columns) <= {c for r in self._home.picked for c in r.columns}
-        ]
-        for with_ in apart:
-            for _ in range(200):
-                keys = np.stack([picked, *(self._links[r][rows] for r in with_)], axis=1)
-                _, first = np.unique(keys, axis=0, return_index=True)
-                again = np.ones(len(rows), dtype=bool)
-                again[first] = False
-                again &= picked >= 0
-                if not again.any():
-                    break
-                open_ = np.flatnonzero(slots >= 0)
-                picked[again] = self._rng.choice(open_, int(again.sum()))
-        return picked
+    def _looks(self, rows: Rows, reads: dict[str, Codes]) -> dict[str, Codes]:
+        """Have the network say what further parents are to look like."""
+        wanted = [n for k, one in enumerate(self._model.picks) for n in pick_names(k, one)]
+        generator = self._model.generator
+        if not isinstance(generator, RowGenerator):
+            flags = [pick_names(k, one)[0] for k, one in enumerate(self._model.picks) if one.flag]
+            return {f: (self._rng.random(len(rows)) >= NULLS).astype(np.int64) for f in flags}
+        if not wanted:
+            return {}
+        found = generator.draw(
+            len(rows),
+            level="grammar",
+            seed=self._seed(),
+            given=Given(symbols_batch(reads, len(rows))),
+            columns=len(reads) + len(wanted),
+        )
+        return {name: found.batch.column(name)[0] for name in wanted}
+
+    def _fitting(self, rows: Rows) -> None:
+        """Pick others for rows that repeat a sibling's, or that no rule lets go together."""
+        if self._method.broken == "keep" and not self._apart:
+            return
+        once = [set(rule.columns) for rule in self._table.unique_rules]
+        for attempt in range(REPICKS):
+            wrong = self._repeated(rows)
+            if self._method.broken != "keep" and self._contextual is not None:
+                self._placed(rows)
+                whole = self._whole(rows, self._known(rows))
+                wrong |= self._contextual.violated(whole).any(axis=1)
+            if not wrong.any():
+                return
+            for one in self._model.picks:
+                links = self._links[one.reference]
+                some = links[rows] >= 0
+                slots = self._slots[one.reference]
+                if attempt > REPICKS // 3 and set(one.reference.columns) not in once:
+                    # Rather more children than planned than two rows of which one must not be.
+                    slots = np.where(slots < 0, -1, len(rows))
+                again, taken = rows[wrong & some], links[rows[~wrong & some]]
+                links[again] = others(slots, taken, len(again), self._rng)
+
+    def _repeated(self, rows: Rows) -> Mask:
+        """Say which rows refer to the same rows as an earlier sibling, where they must not."""
+        wrong = np.zeros(len(rows), dtype=bool)
+        for lead, references in self._apart:
+            links = [self._links[r] for r in (lead, *references)]
+            wrong |= repeated(rows, self._place, links, self._view.staged)
+        return wrong
 
     def _placed(self, rows: Rows) -> None:
         """Set the columns that are copied from other rows, and those that number siblings."""
@@ -281,20 +276,24 @@ class _Writer:
                 continue
             parent = pooled(self._there.batch(rule.parent))
             for own, other in zip(rule.columns, rule.parent_columns, strict=True):
-                self._set(rows, own, cells(parent, other, links[rule]), parent.pool)
+                self._page.set(rows, own, cells(parent, other, links[rule]), parent.pool)
         for copy in self._home.copies:
             at = self._there.links.follow(self._table.name, links, copy.steps)
             source = pooled(self._there.batch(copy.steps[-1].parent))
-            self._set(rows, copy.column, *copy.cells(*cells(source, copy.source, at), source.pool))
+            self._page.set(
+                rows, copy.column, *copy.cells(*cells(source, copy.source, at), source.pool)
+            )
         order = self._home.order
         if order is not None and order.numbered is not None:
             column, start = order.numbered
             numbers = self._place[rows] + start - 1
-            self._set(rows, column, (numbers, np.zeros(len(rows), dtype=bool)), self._pool.array)
+            self._page.set(
+                rows, column, (numbers, np.zeros(len(rows), dtype=bool)), self._page.pool.array
+            )
 
     def _known(self, rows: Rows) -> dict[str, Cells]:
         """Return the hidden columns of rows, and what relative ones are counted from."""
-        around, batch = self._company(rows), self._batch()
+        around, batch = self._company(rows), self._page.batch
         known: dict[str, Cells] = {}
         present = np.zeros(len(rows), dtype=bool)
         for name, what in self._view.hidden.items():
@@ -304,7 +303,7 @@ class _Writer:
                     source = pooled(self._there.batch(steps[-1].parent))
                     codes, nulls = cells(source, column, at)
                     if isinstance(self._view.table.column(name).type, TextType):
-                        taken = self._pool.codes(source.pool[codes])
+                        taken = self._page.pool.codes(source.pool[codes])
                         codes = np.where(nulls, 0, taken)
                     known[name] = codes, nulls
                 case Exempt(rule):
@@ -321,7 +320,7 @@ class _Writer:
                     group = self._group[rows]
                     known[name] = codes[group], nulls[group]
         for name in self._home.settled:
-            known[name] = _copied(batch, name, rows)
+            known[name] = copied(batch, name, rows)
         for relative in self._model.relatives:
             base = base_of(relative, self._table.name, batch, around, around.before, self._there)
             known[base_name(relative.column)] = base, present
@@ -330,20 +329,25 @@ class _Writer:
     # Drawing.
 
     def _draw(self, rows: Rows, reads: dict[str, Codes], known: dict[str, Cells]) -> None:
-        given = Given(_symbols(reads, len(rows)), known, self._known_texts(known), self._pool.array)
+        words = {c.name for c in self._view.table.columns if isinstance(c.type, TextType)}
+        texts = tuple(name for name in known if name in words)
+        given = Given(symbols_batch(reads, len(rows)), known, texts, self._page.pool.array)
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
-        for attempt in range(TRIES):
-            fine = self._attempt(rows, waiting, given.take(waiting), known, attempt)
-            waiting = waiting[~fine]
+        dead = np.zeros(len(rows), dtype=np.int64)
+        tries = TRIES if isinstance(self._model.generator, RowGenerator) else EVEN_TRIES
+        for attempt in range(tries):
+            fine, at_a_loss = self._attempt(rows, waiting, given.take(waiting), known, attempt)
+            dead[waiting] += at_a_loss
+            self._lost[rows[waiting]] = ~fine
+            waiting = waiting[~fine & (dead[waiting] < DEAD_TRIES)]
             if not len(waiting) or keep:
                 break
-        self._unlawful += len(waiting)
 
     def _attempt(
         self, rows: Rows, waiting: Rows, given: Given, known: dict[str, Cells], attempt: int
-    ) -> Mask:
-        """Write the rows that wait; return which of them are fine."""
+    ) -> tuple[Mask, Mask]:
+        """Write the rows that wait; return which of them are fine, and which had no way on."""
         generator = self._model.generator
         assert generator is not None
         self._tries += len(waiting)
@@ -355,40 +359,38 @@ class _Writer:
             given=given,
         )
         mine = rows[waiting]
+        values = {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()}
         for name in self._model.written:
             codes, nulls = drawn.batch.column(name)
             if name in self._counts:
                 self._counts[name][mine] = codes
                 continue
             if name in self._model.relative:
-                codes = np.where(nulls, 0, codes + known[base_name(name)][0][waiting])
+                codes = np.where(nulls, 0, codes + self._guide.base(name, values))
+            values[name] = codes, nulls
             strings_ = drawn.batch.pool
             if name in self._model.listed:
                 listing = self._model.listed[name]
                 codes, strings_ = listing.values(codes), listing.strings
-            self._set(mine, name, (codes, nulls), strings_)
+            self._page.set(mine, name, (codes, nulls), strings_)
         if self._method.broken == "keep":
-            return ~drawn.malformed
+            return ~drawn.malformed, drawn.dead
         self._map(mine)
         fine = ~drawn.malformed & ~(drawn.copied & (attempt < TRIES // 2))
         whole = self._whole(mine, {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()})
         broken = self._backend.violated(whole).any(axis=1)
-        return fine & ~broken
+        return fine & ~broken, drawn.dead
 
     def _map(self, rows: Rows) -> None:
         """Give dependents the values that go with their determinants."""
         for memory in self._memories:
-            settled = memory.settle(self._batch().take(rows))
+            settled = memory.settle(self._page.batch.take(rows))
             for column, (codes, nulls, strings_) in settled.items():
-                self._set(rows, column, (codes, nulls), strings_)
-
-    def _known_texts(self, known: Mapping[str, Cells]) -> tuple[str, ...]:
-        kinds = {c.name: c.type for c in self._view.table.columns}
-        return tuple(n for n in known if isinstance(kinds.get(n), TextType))
+                self._page.set(rows, column, (codes, nulls), strings_)
 
     def _whole(self, rows: Rows, known: Mapping[str, Cells]) -> Batch:
         """Return rows as the view has them: with what is known and the numbers of children."""
-        batch = self._batch()
+        batch = self._page.batch
         hidden = [n for n in self._view.known if n in known]
         numbers = [self._counts[n][rows] for n in self._counts]
         present = np.zeros(len(rows), dtype=bool)
@@ -399,14 +401,11 @@ class _Writer:
 
     def _remember(self, rows: Rows, known: Mapping[str, Cells]) -> None:
         """Bring what is kept of each group up to date."""
-        if not self._state:
-            return
-        whole = self._whole(rows, known)
-        group = self._group[rows]
+        whole, group = self._whole(rows, known), self._group[rows]
         for name, (codes, nulls) in self._state.items():
             what = self._view.hidden[name]
             assert isinstance(what, Before | SoFar)
-            new, missing = _value(what.term, self._view.table, whole)
+            new, missing = value_of(what.term, self._view.table, whole)
             if isinstance(what, Before):
                 codes[group], nulls[group] = new, missing
             elif what.function == "sum":
@@ -419,36 +418,3 @@ class _Writer:
 
     def _seed(self) -> int:
         return int(self._rng.integers(0, 2**63))
-
-
-def pooled(batch: Batch) -> Batch:
-    """Return the batch with a pool of one string at least, so that any code may be looked up."""
-    if len(batch.pool):
-        return batch
-    return Batch(batch.columns, batch.codes, batch.nulls, np.array([""], dtype=object))
-
-
-def _symbols(columns: Mapping[str, Codes], rows: int) -> Batch:
-    codes = np.stack(list(columns.values()), axis=1) if columns else np.zeros((rows, 0), np.int64)
-    return Batch(tuple(columns), codes, np.zeros(codes.shape, bool), np.empty(0, dtype=object))
-
-
-def _copied(batch: Batch, column: str, rows: Rows) -> Cells:
-    codes, nulls = batch.column(column)
-    return codes[rows], nulls[rows]
-
-
-def _value(term: nodes.Term, table: nodes.Table, batch: Batch) -> Cells:
-    """Return a term's value in each row, in the unit its hidden column has."""
-    lowered: Lowered = lower_term(term, table)
-    if isinstance(lowered, StringTerm):
-        what = lowered.cases[0][1]
-        assert not isinstance(what, strings.Constant)
-        inner: core.Term = what.var
-    else:
-        inner = lowered.term
-    env = {name: batch.column(name) for name in batch.columns}
-    codes, nulls = Evaluator(env, batch.pool).value(inner)
-    shape = (len(batch),)
-    missing = np.zeros(shape, bool) if nulls is None else np.broadcast_to(nulls, shape)
-    return np.broadcast_to(np.asarray(codes, dtype=np.int64), shape), missing
