@@ -133,7 +133,9 @@ def write_database(
             rng,
             None if progress is None else _step(progress, f"writing {name}"),
         )
-        orders[name], batches[name] = numbered(home, database.made[name], made.batch, rng)
+        orders[name], batches[name] = numbered(
+            home, database.made[name], made.batch, rng, _wanted_keys(database, name, made)
+        )
         written[name] = made
         links |= {(name, rule): rows[orders[name]] for rule, rows in made.links.items()}
     return Drawn(_late(database, batches, rng), written)
@@ -179,8 +181,7 @@ class Parents:
             number = asked or 0
             parents, each = np.full(number, -1), np.ones(number, dtype=np.int64)
         else:
-            each = self._children(name, home.lead, asked, rng)
-            each = np.where(self._eligible(home, home.lead), each, 0)
+            each = self._children(home, home.lead, asked, rng)
             if asked is not None and int(each.sum()) != asked:
                 raise InfeasibleError(
                     f"table `{name}` cannot have {asked:,} rows: the {len(each):,} rows of "
@@ -190,7 +191,7 @@ class Parents:
             parents = np.arange(len(each))
         total = int(each.sum())
         slots = {
-            rule: np.where(self._eligible(home, rule), self._children(name, rule, total, rng), -1)
+            rule: np.where(self._eligible(home, rule), self._children(home, rule, total, rng), -1)
             for rule in home.others
         }
         allows = None
@@ -232,25 +233,40 @@ class Parents:
         return allowed
 
     def _children(
-        self, name: str, rule: nodes.ReferenceRule, total: int | None, rng: np.random.Generator
+        self, home: Home, rule: nodes.ReferenceRule, total: int | None, rng: np.random.Generator
     ) -> Rows:
         """Return how many rows of a table each row of a parent is to have, ``total`` in all.
 
         Without a total they are brought to what the real ratio of the two tables suggests: sums of
-        few numbers drawn one by one vary a good deal.
+        few numbers drawn one by one vary a good deal. Raises InfeasibleError where no row of the
+        parent may have any.
         """
+        name = home.table.name
         column = count_column(name, rule)
         parent, order = self.written[rule.parent], self.orders[rule.parent]
         model = self.database.models[rule.parent]
-        drawn = parent.counts[column]
+        eligible = np.empty(len(order), dtype=bool)
+        eligible[order] = self._eligible(home, rule)
+        drawn = np.where(eligible, parent.counts[column], 0)
         rows = self.database.models[name].rows
         wanted = total
         if wanted is None and not rows:
             return drawn[order]
         if wanted is None:
             wanted = round(rows * len(drawn) / max(1, model.rows))
+        if (
+            wanted
+            and len(drawn)
+            and not eligible.any()
+            and not (home.lead != rule and _free(home, rule))
+        ):
+            raise InfeasibleError(
+                f"no row of table `{rule.parent}` was written that rows of `{name}` may refer to: "
+                f"the range of {_listed(rule.columns)}, or {_because(self.database, name, rule)}"
+            )
         # More children than any row was ever seen to have are for those who ask for them.
         most = np.full(len(drawn), model.plan.domains[column][1] if total is None else total)
+        most = np.where(eligible, most, 0)
         now = drawn
         for _ in range(ROUNDS):
             changed = spread(now, wanted, most, rng)
@@ -259,6 +275,35 @@ class Parents:
             if int(now.sum()) == wanted:
                 break
         return now[order]
+
+
+def _free(home: Home, rule: nodes.ReferenceRule) -> bool:
+    """Say whether rows may do without a reference."""
+    return rule.share is not None or any(home.table.column(c).optional for c in rule.columns)
+
+
+def _because(database: Database, name: str, rule: nodes.ReferenceRule) -> str:
+    fits = [f.rule for f in database.models[name].view.fits if f.reference == rule]
+    return f"rule {', '.join(fits)}, excludes all of them" if fits else "the rules exclude them all"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _wanted_keys(
+    database: Database, name: str, made: Written
+) -> dict[str, tuple[Mask, tuple[int, int]]]:
+    """Return which rows are to have children that can refer to some numbers only, by key column."""
+    wanted = {}
+    for home, rule in database.whole.children(name):
+        if len(rule.columns) == 1:
+            column = home.table.column(rule.columns[0])
+            own = database.whole.homes[name].table.column(rule.parent_columns[0])
+            if isinstance(column.type, IntegerType) and domain(column) != domain(own):
+                some = made.counts[count_column(home.table.name, rule)] > 0
+                wanted[own.name] = some, domain(column)
+    return wanted
 
 
 def rows_asked(database: Database, scale: float | Mapping[str, int]) -> dict[str, int]:

@@ -121,7 +121,9 @@ def fit_table(
                     base = np.where(missing, base, codes_)
                 part = np.where(part[1], 0, part[0] - base), part[1]
                 lo, hi = int(part[0].min()), int(part[0].max())
-                column = Column(column_name, IntegerType(), column.optional, lo, hi)
+                # Rules may ask for distances that were never seen.
+                wide = hi - lo
+                column = Column(column_name, IntegerType(), column.optional, lo - wide, hi + wide)
         columns.append(column)
         parts.append(part)
     generator = None
@@ -224,7 +226,8 @@ def _relatives(
         ordered = home.order is not None and (name in home.order.columns or _rises(view, name))
         rising = ordered and not isinstance(column.type, TextType | EnumType)
         earlier = [(home.table.column(c), batch.column(c)) for c in written[:at]]
-        made = relative_of(column, batch.column(name), rising, parents, earlier)
+        first = around.before < 0 if rising else None
+        made = relative_of(column, batch.column(name), first, parents, earlier)
         if made is not None:
             found.append(made)
     return tuple(found)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from synthtab.batch import Batch, beside
+from synthtab.batch import Batch, Mask, beside
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of, descendants
 from synthtab.keys import Draws, Sequence
@@ -69,12 +70,23 @@ def _drawn(home: Home, spoken: set[str]) -> tuple[Draws, ...]:
     return tuple(found.values())
 
 
-def numbered(home: Home, made: Made, batch: Batch, rng: np.random.Generator) -> tuple[Rows, Batch]:
+def numbered(
+    home: Home,
+    made: Made,
+    batch: Batch,
+    rng: np.random.Generator,
+    wanted: Mapping[str, tuple[Mask, tuple[int, int]]],
+) -> tuple[Rows, Batch]:
     """Return the rows in the order of their numbers (as row numbers), and the batch with them.
 
-    Raises InfeasibleError where there are not as many different keys as rows.
+    ``wanted`` says of a key column which rows are better numbered within a range. Raises
+    InfeasibleError where there are not as many different keys as rows.
     """
     order = _in_order(home.table, made, batch)
+    for sequence in made.sequences:
+        if sequence.column in wanted and (np.diff(order) == 1).all():
+            some, (lo, hi) = wanted[sequence.column]
+            order = _within(some, lo - sequence.start, hi - sequence.start, rng)
     codes, nulls = batch.codes[order].copy(), batch.nulls[order].copy()
     for sequence in made.sequences:
         at = batch.index(sequence.column)
@@ -87,6 +99,18 @@ def numbered(home: Home, made: Made, batch: Batch, rng: np.random.Generator) -> 
         rest = whole.select([c for c in whole.columns if c not in drawn.columns])
         whole = beside([rest, drawn], texts).select(batch.columns)
     return order, whole
+
+
+def _within(some: Mask, first: int, last: int, rng: np.random.Generator) -> Rows:
+    """Return an order of rows that has as many of ``some`` as possible at places in a range."""
+    places = np.arange(len(some))
+    inside = (places >= first) & (places <= last)
+    chosen = rng.permutation(np.flatnonzero(some))[: int(inside.sum())]
+    spots = np.sort(rng.permutation(places[inside])[: len(chosen)])
+    order = np.full(len(some), -1)
+    order[spots] = np.sort(chosen)
+    order[order < 0] = np.setdiff1d(places, chosen)
+    return order
 
 
 def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:

@@ -109,27 +109,29 @@ def feature_cells(feature: Feature, batch: Batch, rows: Rows) -> Symbols:
 def relative_of(
     column: Column,
     values: tuple[Codes, Mask],
-    rising: bool,
+    first: NDArray[np.bool_] | None,
     parents: Sequence[tuple[Steps, Column, tuple[Codes, Mask]]],
     earlier: Sequence[tuple[Column, tuple[Codes, Mask]]],
 ) -> Relative | None:
     """Return what a column is best written relative to; None where it varies least by itself.
 
-    ``rising`` says that siblings come in the order of this column; ``earlier`` are the row's own
-    columns that are written before it.
+    ``first`` says which rows have no sibling before, where siblings come in the order of this
+    column; ``earlier`` are the row's own columns that are written before it.
     """
     codes, nulls = values
-    moment = isinstance(column.type, DateType | DatetimeType)
-    if nulls.all() or not (moment or rising):
+    moment, rising = isinstance(column.type, DateType | DatetimeType), first is not None
+    # Where there is a sibling before, only first siblings are written relative to anything else.
+    asked = ~nulls if first is None else ~nulls & first
+    if not asked.any() or not (moment or rising):
         return None
 
     def apart(other: Column, theirs: Codes, missing: Mask) -> float:
-        both = ~nulls & ~missing
-        if other.type != column.type or both.sum() <= 0.5 * (~nulls).sum():
+        both = asked & ~missing
+        if other.type != column.type or both.sum() <= 0.5 * asked.sum():
             return np.inf
         return float(np.std((codes - theirs)[both]))
 
-    spread = 0.8 * float(np.std(codes[~nulls]))
+    spread = (1.0 if rising else 0.8) * float(np.std(codes[asked]))
     by_parent = [(apart(other, *theirs), steps, other.name) for steps, other, theirs in parents]
     by_own = [(apart(other, *theirs), other.name) for other, theirs in earlier]
     near, steps, parent = min(by_parent, key=lambda b: b[0], default=(np.inf, (), ""))
@@ -142,7 +144,7 @@ def relative_of(
         rising,
         steps if near < spread else (),
         parent if near < spread else None,
-        int(np.median(codes[~nulls])),
+        int(np.median(codes[asked])),
         own if uses_own else None,
     )
 
