@@ -254,12 +254,8 @@ class Parents:
             return drawn[order]
         if wanted is None:
             wanted = round(rows * len(drawn) / max(1, model.rows))
-        if (
-            wanted
-            and len(drawn)
-            and not eligible.any()
-            and not (home.lead != rule and _free(home, rule))
-        ):
+        needed = home.lead == rule or not _free(home, rule)
+        if wanted and len(drawn) and needed and not eligible.any():
             raise InfeasibleError(
                 f"no row of table `{rule.parent}` was written that rows of `{name}` may refer to: "
                 f"the range of {_listed(rule.columns)}, or {_because(self.database, name, rule)}"

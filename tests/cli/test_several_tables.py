@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Call
+from command_line import Call
 from shop import QUICK, RULES, shop, write_shop
 from stored import in_postgres, in_sqlite
 from strategies import to_records
