@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from batches import to_records
 from command_line import Call
 from shop import QUICK, RULES, shop, write_shop
 from stored import in_postgres, in_sqlite
-from strategies import to_records
 
 from synthtab import files
 from synthtab.cli import rulecheck, synthtab
