@@ -19,10 +19,10 @@ from synthtab.relational.numbering import Made, made_up, numbered
 from synthtab.relational.picking import spread
 from synthtab.relational.reading import Rows
 from synthtab.relational.structure import Home, Structure, structure
-from synthtab.relational.tablemodel import TableModel, fit_table
+from synthtab.relational.tablemodel import TableModel, fit_table, seen_ranges
 from synthtab.relational.views import count_column, views
 from synthtab.relational.writing import Task, Written, write
-from synthtab.schema import TextType, domain
+from synthtab.schema import DecimalType, IntegerType, TextType, domain
 
 ROUNDS = 20
 """How often numbers of children are changed to reach a total."""
@@ -60,7 +60,11 @@ def fit_database(
     whole = structure(tables)
     context = Context(tables, batches)
     made = {name: made_up(home, batches[name]) for name, home in whole.homes.items()}
-    seen = views(whole, {name: m.columns for name, m in made.items()})
+    seen = views(
+        whole,
+        {name: m.columns for name, m in made.items()},
+        {name: _written_ranges(home, batches[name]) for name, home in whole.homes.items()},
+    )
     models = {}
     for number, (name, view) in enumerate(seen.items()):
         models[name] = fit_table(
@@ -74,6 +78,16 @@ def fit_database(
             progress=None if progress is None else _named(progress, name, number, len(seen)),
         )
     return Database(whole, models, made)
+
+
+def _written_ranges(home: Home, batch: Batch) -> dict[str, tuple[int, int]]:
+    """Return the ranges of numbers that are written; dates go as far as is declared."""
+    return {
+        name: span
+        for name, span in seen_ranges(home.table, batch).items()
+        if isinstance(home.table.column(name).type, IntegerType | DecimalType)
+        and name not in home.placed
+    }
 
 
 def _named(
@@ -135,7 +149,8 @@ def _late(
         for rule in home.late:
             if rule.share is None:
                 late = database.models[name].late[rule]
-                made[name] = late.applied(made[name], made[rule.parent], name == rule.parent, rng)
+                tables = database.tables
+                made[name] = late.applied(tables, made, home.table, rng)
     return made
 
 
@@ -211,16 +226,18 @@ class Parents:
         parent, order = self.written[rule.parent], self.orders[rule.parent]
         model = self.database.models[rule.parent]
         drawn = parent.counts[column]
-        if total is None:
+        wanted = total
+        if wanted is None:
             rows = self.database.models[name].rows
-            total = round(rows * len(drawn) / max(1, model.rows))
-        most = np.full(len(drawn), model.plan.domains[column][1])
+            wanted = round(rows * len(drawn) / max(1, model.rows))
+        # More children than any row was ever seen to have are for those who ask for them.
+        most = np.full(len(drawn), model.plan.domains[column][1] if total is None else total)
         now = drawn
         for _ in range(ROUNDS):
-            changed = spread(now, total, most, rng)
+            changed = spread(now, wanted, most, rng)
             lawful = parent.allows(column, changed)
             now = np.where(lawful, changed, now)
-            if int(now.sum()) == total:
+            if int(now.sum()) == wanted:
                 break
         return now[order]
 

@@ -15,6 +15,7 @@ from synthtab.batch import Codes, Mask
 from synthtab.generate.guide import Known
 from synthtab.ir.context import PREFIX
 from synthtab.relational.listing import Listing
+from synthtab.relational.reading import Relative
 from synthtab.solver.feasible import Feasible
 from synthtab.solver.plan import Plan
 
@@ -29,8 +30,17 @@ class WrittenGuide:
     """A Plan over values for a generator that writes some columns as distances or list places."""
 
     plan: Plan
-    relative: frozenset[str]
+    relative: Mapping[str, Relative]
     listed: Mapping[str, Listing]
+
+    def base(self, column: str, values: Known) -> Codes:
+        """Return what a relative column is counted from, where the values before it are known."""
+        base = values[base_name(column)][0]
+        own = self.relative[column].own
+        if own is None:
+            return base
+        codes, nulls = values[own]
+        return np.where(nulls, base, codes)
 
     def constrained(self, column: str) -> bool:
         """See :class:`synthtab.generate.guide.Guide`; a distance has to lead into the domain."""
@@ -38,9 +48,10 @@ class WrittenGuide:
 
     def feasible(self, column: str, known: Known, pool: NDArray[np.object_]) -> Feasible:
         """See :class:`synthtab.generate.guide.Guide`."""
-        found = self.plan.feasible(column, *self._values(known, pool))
+        values, pool = self._values(known, pool)
+        found = self.plan.feasible(column, values, pool)
         if column in self.relative:
-            base = known[base_name(column)][0][:, None]
+            base = self.base(column, values)[:, None]
             return Feasible(found.null, found.lo - base, found.hi - base, found.stride)
         if column in self.listed and self.listed[column].codes:
             return self.listed[column].among(found)
@@ -49,9 +60,10 @@ class WrittenGuide:
     def _values(self, known: Known, pool: NDArray[np.object_]) -> tuple[Known, NDArray[np.object_]]:
         """Return what is known in codes, and the strings that those of text columns index."""
         made: dict[str, tuple[Codes, Mask]] = dict(known)
-        for column in self.relative & known.keys():
-            codes, nulls = known[column]
-            made[column] = np.where(nulls, 0, codes + known[base_name(column)][0]), nulls
+        for column in self.relative:
+            if column in known:
+                codes, nulls = known[column]
+                made[column] = np.where(nulls, 0, codes + self.base(column, made)), nulls
         for column in self.listed.keys() & known.keys():
             codes, nulls = known[column]
             listing = self.listed[column]

@@ -174,6 +174,24 @@ class Hiding:
         """Return the column of the number of siblings."""
         return self.hide(Size(), Column("", IntegerType(), lo=0, hi=FARTHEST))
 
+    def reach(self, what: Rest, like: Column, number: nodes.ColumnRef) -> nodes.ColumnRef:
+        """Return a column for any sum that ``number`` terms like ``like`` can come to."""
+        known = what in self._columns
+        rest = self.hide(what, Column("", like.type, lo=-FARTHEST, hi=FARTHEST))
+        if not known:
+            self._bound(rest, like, number, *domain(like))
+        return rest
+
+    def _bound(
+        self, rest: nodes.ColumnRef, like: Column, number: nodes.ColumnRef, lo: int, hi: int
+    ) -> None:
+        """Keep a sum between the least and the greatest that ``number`` terms can come to."""
+        for op, bound in ((">=", lo), ("<=", hi)):
+            most = nodes.Multiply(_literal(like.type, bound), number)
+            self.extra.append(
+                nodes.RowRule(f"{rest.name}{op}", nodes.Compare(op, rest, most))  # type: ignore[arg-type]
+            )
+
     def _so_far(
         self, function: Literal["sum", "min", "max"], term: nodes.Term, column: Column
     ) -> nodes.ColumnRef:
@@ -187,12 +205,7 @@ class Hiding:
         rest = self.hide(what, Column("", column.type, lo=-FARTHEST, hi=FARTHEST))
         if not known:
             left = self.hide(ToCome(), Column("", IntegerType(), lo=0, hi=FARTHEST))
-            lo, hi = domain(column)
-            for op, bound in ((">=", min(lo, 0)), ("<=", max(hi, 0))):
-                most = nodes.Multiply(_literal(column.type, bound), left)
-                self.extra.append(
-                    nodes.RowRule(f"{rest.name}{op}", nodes.Compare(op, rest, most))  # type: ignore[arg-type]
-                )
+            self._bound(rest, column, left, *domain(column))
         return rest
 
 

@@ -55,8 +55,9 @@ class Pick:
 class Relative:
     """A column written as its distance from something.
 
-    That is the sibling before where ``before`` is set and there is one, else the column ``parent``
-    of the row that ``steps`` lead to, else ``fallback``.
+    That is the row's own column ``own``, written earlier; the sibling before where ``before`` is
+    set; the column ``parent`` of the row that ``steps`` lead to; or ``fallback``: the first of
+    these that there is.
     """
 
     column: str
@@ -64,6 +65,7 @@ class Relative:
     steps: Steps
     parent: str | None
     fallback: int
+    own: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,29 +109,42 @@ def feature_cells(feature: Feature, batch: Batch, rows: Rows) -> Symbols:
 def relative_of(
     column: Column,
     values: tuple[Codes, Mask],
-    before: Rows | None,
+    rising: bool,
     parents: Sequence[tuple[Steps, Column, tuple[Codes, Mask]]],
+    earlier: Sequence[tuple[Column, tuple[Codes, Mask]]],
 ) -> Relative | None:
     """Return what a column is best written relative to; None where it varies least by itself.
 
-    ``before`` is given where siblings come in the order of this column.
+    ``rising`` says that siblings come in the order of this column; ``earlier`` are the row's own
+    columns that are written before it.
     """
-    if not isinstance(column.type, DateType | DatetimeType) and before is None:
-        return None
     codes, nulls = values
-    if nulls.all():
+    moment = isinstance(column.type, DateType | DatetimeType)
+    if nulls.all() or not (moment or rising):
         return None
-    spread = float(np.std(codes[~nulls]))
-    best: tuple[float, Steps, str | None] = (0.8 * spread, (), None)
-    for steps, other, (theirs, missing) in parents:
+
+    def apart(other: Column, theirs: Codes, missing: Mask) -> float:
         both = ~nulls & ~missing
-        if other.type == column.type and both.sum() > 0.5 * (~nulls).sum():
-            apart = float(np.std((codes - theirs)[both]))
-            best = min(best, (apart, steps, other.name), key=lambda b: b[0])
-    if before is None and best[2] is None:
+        if other.type != column.type or both.sum() <= 0.5 * (~nulls).sum():
+            return np.inf
+        return float(np.std((codes - theirs)[both]))
+
+    spread = 0.8 * float(np.std(codes[~nulls]))
+    by_parent = [(apart(other, *theirs), steps, other.name) for steps, other, theirs in parents]
+    by_own = [(apart(other, *theirs), other.name) for other, theirs in earlier]
+    near, steps, parent = min(by_parent, key=lambda b: b[0], default=(np.inf, (), ""))
+    mine, own = min(by_own, key=lambda b: b[0], default=(np.inf, ""))
+    uses_own = not rising and mine < min(near, spread)
+    if not (rising or uses_own or near < spread):
         return None
-    fallback = int(np.median(codes[~nulls]))
-    return Relative(column.name, before is not None, best[1], best[2], fallback)
+    return Relative(
+        column.name,
+        rising,
+        steps if near < spread else (),
+        parent if near < spread else None,
+        int(np.median(codes[~nulls])),
+        own if uses_own else None,
+    )
 
 
 def readings(

@@ -59,7 +59,11 @@ def read_database(tables: Sequence[nodes.Table], folder: Path, budget_s: float) 
             name: Made(tuple(KeySequence(**s) for s in facts["made"]))
             for name, (facts, _) in read.items()
         }
-        seen = views(whole, {name: m.columns for name, m in made.items()})
+        seen = views(
+            whole,
+            {name: m.columns for name, m in made.items()},
+            {name: _spans(facts["spans"]) for name, (facts, _) in read.items()},
+        )
         models = {
             name: _model(seen[name], whole, facts, place, budget_s)
             for name, (facts, place) in read.items()
@@ -89,6 +93,12 @@ def _facts(model: TableModel, names: Mapping[nodes.ReferenceRule, list[str]]) ->
     return {
         "rows": model.rows,
         "written": list(model.written),
+        "spans": {
+            c.name: [c.lo, c.hi]
+            for c in model.view.table.columns
+            if c.name in model.view.home.table.column_names
+            and c != model.view.home.table.column(c.name)
+        },
         "ranges": ranges,
         "generator": model.generator is not None,
         "reads": [
@@ -125,6 +135,7 @@ def _plain(relative: Relative) -> dict[str, Any]:
         "before": relative.before,
         "parent": relative.parent,
         "fallback": relative.fallback,
+        "own": relative.own,
     }
 
 
@@ -177,6 +188,10 @@ def _model(
         ),
         late={made.rule: made for made in map(late, facts["late"])},
     )
+
+
+def _spans(facts: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
+    return {column: (int(lo), int(hi)) for column, (lo, hi) in facts.items()}
 
 
 def _feature(facts: Mapping[str, Any]) -> Feature:

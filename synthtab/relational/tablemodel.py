@@ -120,7 +120,6 @@ def fit_table(
     own = [c for c in home.table.columns if c.name not in skipped]
     counts = {n: numbers_of_children(context, *of)[order] for n, of in view.counts.items()}
 
-    relatives = _relatives(view, own, batch, around, real, whole)
     targets = [f.of(*batch.column(f.name), batch.pool) for f in features_of(batch, own)]
     targets += [NUMBERS.of(n, np.zeros(len(n), dtype=bool)) for n in counts.values()]
     reads = readings(targets, _candidates(view, own, batch, around, real, whole))
@@ -137,7 +136,13 @@ def fit_table(
             parts.append(_plain(values))
     ranges, sizes = _ranges(view, own, batch, counts)
     plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
-    written = tuple(c for c in plan.order if c in counts or c in {o.name for o in own})
+    written = tuple(c for c in plan.order if c in ranges)
+    plain = [c for c in written if c not in counts]
+    relatives = _relatives(view, plain, batch, around, real, whole)
+    if relatives:
+        # A distance may lead anywhere, so what is counted keeps to no range that was seen.
+        ranges |= {r.column: domain(home.table.column(r.column)) for r in relatives}
+        plan = compile_view(view, ranges, set(ranges), budget_s, order=written)
     relative = {r.column: r for r in relatives}
     listed = {one.column: one for one in _listings(view, own, batch, relative, whole)}
     rng = np.random.default_rng(seed)
@@ -154,6 +159,9 @@ def fit_table(
             part = batch.column(column_name)
             if column_name in relative:
                 base = base_of(relative[column_name], name, batch, around, around.before, real)
+                if (beside := relative[column_name].own) is not None:
+                    codes_, missing = batch.column(beside)
+                    base = np.where(missing, base, codes_)
                 part = np.where(part[1], 0, part[0] - base), part[1]
                 lo, hi = int(part[0].min()), int(part[0].max())
                 column = Column(column_name, IntegerType(), column.optional, lo, hi)
@@ -250,7 +258,7 @@ def symbols_of(read: Read, table: str, batch: Batch, around: Company, real: Ther
 def base_of(
     relative: Relative, table: str, batch: Batch, around: Company, before: Rows, real: There
 ) -> Codes:
-    """Return what a relative column is counted from in each row, (rows,) int64."""
+    """Return what a relative column is counted from, its row's own columns apart, (rows,) int64."""
     base = np.full(len(before), relative.fallback, dtype=np.int64)
     if relative.parent is not None:
         rows = real.links.follow(table, around.links, relative.steps)
@@ -267,26 +275,25 @@ def _plain(values: Codes) -> tuple[Codes, Mask]:
 
 
 def _relatives(
-    view: View, own: list[Column], batch: Batch, around: Company, real: There, whole: Structure
+    view: View, written: list[str], batch: Batch, around: Company, real: There, whole: Structure
 ) -> tuple[Relative, ...]:
+    """Return the columns that are written as distances; ``written`` is in the order of writing."""
     home = view.home
     parents: list[tuple[Steps, Column, tuple[Codes, Mask]]] = []
     for rule in home.picked:
-        if rule.share is not None:
-            continue
-        there = real.batch(rule.parent)
-        for column in whole.homes[rule.parent].table.columns:
-            if not isinstance(column.type, TextType | EnumType | BooleanType):
-                values = cells(there, column.name, around.links[rule])
-                parents.append(((rule,), column, values))
+        if rule.share is None:
+            there = real.batch(rule.parent)
+            for column in whole.homes[rule.parent].table.columns:
+                if not isinstance(column.type, TextType | EnumType | BooleanType):
+                    values = cells(there, column.name, around.links[rule])
+                    parents.append(((rule,), column, values))
     found = []
-    for column in own:
-        ordered = home.order is not None and column.name in home.order.columns
-        ordered |= home.order is not None and _rises(view, column.name)
-        steady = ordered and not isinstance(column.type, TextType | EnumType)
-        made = relative_of(
-            column, batch.column(column.name), around.before if steady else None, parents
-        )
+    for at, name in enumerate(written):
+        column = home.table.column(name)
+        ordered = home.order is not None and (name in home.order.columns or _rises(view, name))
+        rising = ordered and not isinstance(column.type, TextType | EnumType)
+        earlier = [(home.table.column(c), batch.column(c)) for c in written[:at]]
+        made = relative_of(column, batch.column(name), rising, parents, earlier)
         if made is not None:
             found.append(made)
     return tuple(found)
@@ -380,19 +387,29 @@ def _picked(
     return out
 
 
+def seen_ranges(table: nodes.Table, batch: Batch) -> dict[str, tuple[int, int]]:
+    """Return the range of codes that rows hold, of every column that has an order of its own."""
+    found = {}
+    for column in table.columns:
+        if not isinstance(column.type, EnumType | BooleanType | TextType):
+            codes, nulls = batch.column(column.name)
+            present = codes[~nulls]
+            lo = domain(column)[0]
+            some = (int(present.min()), int(present.max())) if len(present) else (lo, lo)
+            found[column.name] = some
+    return found
+
+
 def _ranges(
     view: View, own: list[Column], batch: Batch, counts: Mapping[str, Rows]
 ) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
     """Return the range and the number of values seen of each column that is written."""
+    seen = seen_ranges(view.home.table, batch)
     ranges, sizes = {}, {}
     for column in own:
         codes, nulls = batch.column(column.name)
-        present = np.unique(codes[~nulls])
-        sizes[column.name] = len(present) + bool(nulls.any())
-        lo, hi = domain(column)
-        if not isinstance(column.type, EnumType | BooleanType | TextType):
-            lo, hi = (int(present[0]), int(present[-1])) if len(present) else (lo, lo)
-        ranges[column.name] = (lo, hi)
+        sizes[column.name] = len(np.unique(codes[~nulls])) + bool(nulls.any())
+        ranges[column.name] = seen.get(column.name, domain(column))
     for name, numbers in counts.items():
         ranges[name] = (0, int(numbers.max(initial=0)))
         sizes[name] = len(np.unique(numbers))

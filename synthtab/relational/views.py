@@ -11,7 +11,8 @@ What cannot be said this way is listed, and mended once all rows are there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from synthtab.ir import nodes
@@ -76,13 +77,23 @@ def count_column(child: str, rule: nodes.ReferenceRule) -> str:
     return f"{PREFIX}# {child}.{'+'.join(rule.columns)}"
 
 
-def views(whole: Structure, unwritten: Mapping[str, frozenset[str]]) -> dict[str, View]:
+Ranges = Mapping[str, tuple[int, int]]
+"""The least and greatest code of columns."""
+
+
+def views(
+    whole: Structure, unwritten: Mapping[str, frozenset[str]], ranges: Mapping[str, Ranges]
+) -> dict[str, View]:
     """Return the view of every table.
 
     ``unwritten`` names the columns of each table whose values are made up last, such as numbered
-    keys: no rule about them can be kept while rows are written.
+    keys: no rule about them can be kept while rows are written. ``ranges`` has, by table, the codes
+    that are written at all: what siblings can come to depends on them.
     """
-    makers = {name: _Maker(home, whole, unwritten[name]) for name, home in whole.homes.items()}
+    makers = {
+        name: _Maker(home, whole, unwritten[name], ranges.get(name, {}))
+        for name, home in whole.homes.items()
+    }
     for maker in makers.values():
         maker.in_order()
         for rule in maker.home.table.rules:
@@ -98,7 +109,9 @@ def views(whole: Structure, unwritten: Mapping[str, frozenset[str]]) -> dict[str
 class _Maker:
     """Gathers what becomes one table's view."""
 
-    def __init__(self, home: Home, whole: Structure, unwritten: frozenset[str]) -> None:
+    def __init__(
+        self, home: Home, whole: Structure, unwritten: frozenset[str], ranges: Ranges
+    ) -> None:
         self.home, self.whole = home, whole
         self._tables = whole.tables
         counts = {
@@ -108,7 +121,8 @@ class _Maker:
         self.counts = counts
         numbers = tuple(Column(name, IntegerType(), lo=0, hi=10**9) for name in counts)
         table = home.table
-        self.hiding = Hiding(nodes.Table(table.name, (*table.columns, *numbers), span=table.span))
+        own = [_narrowed(column, ranges) for column in table.columns]
+        self.hiding = Hiding(nodes.Table(table.name, (*own, *numbers), span=table.span))
         late = {c for r in home.late for c in r.columns}
         self._unwritten = unwritten | late
         self._rules: list[nodes.RowRule] = []
@@ -313,24 +327,28 @@ class _Maker:
             raise BeyondError
         if node.function == "count" and node.operand is None and node.where is None:
             return self.hiding.size()
-        where = None if node.where is None else self.said(node.where)
-        operand = None if node.operand is None else self.said(node.operand)
-        order = self.home.order
-        if node.function == "min" and where is None and isinstance(operand, nodes.ColumnRef):
+        operand, order = node.operand, self.home.order
+        if node.function == "min" and node.where is None and isinstance(operand, nodes.ColumnRef):
             ordered = order is not None and order.columns[:1] == (operand.name,)
             if ordered or self._rising(operand):
-                return self.hiding.first(operand)
+                return self.hiding.first(self.said(operand))
+        return self.hiding.total(self.share(node))
+
+    def share(self, node: nodes.Aggregate) -> nodes.Term:
+        """Return what a row adds to a sum or a count. Raises BeyondError for other figures."""
+        if node.distinct:
+            raise BeyondError
+        where = None if node.where is None else self.said(node.where)
+        operand = None if node.operand is None else self.said(node.operand)
         if node.function == "count":
             counts: Any = where
             if operand is not None:
                 counts = nodes.Not(nodes.IsNull(operand))
                 counts = counts if where is None else nodes.And((counts, where))
-            return self.hiding.total(nodes.Case(((counts, _ONE),), _ZERO))
+            return nodes.Case(((counts, _ONE),), _ZERO)
         if node.function == "sum" and operand is not None:
             own: nodes.Term = nodes.Coalesce((operand, _ZERO))
-            if where is not None:
-                own = nodes.Case(((where, own),), _ZERO)
-            return self.hiding.total(own)
+            return own if where is None else nodes.Case(((where, own),), _ZERO)
         raise BeyondError
 
     def _rising(self, column: nodes.ColumnRef) -> bool:
@@ -383,6 +401,27 @@ class _Maker:
         number = nodes.ColumnRef(count_column(child.home.table.name, links[aggregates[0]]))
         without = nodes.Compare("=", number, _ZERO)
         self.add(rule.name, nodes.When(without, self.said(none)))
+        self._within_reach(rule, condition, child, number)
+
+    def _within_reach(
+        self,
+        rule: nodes.RowRule,
+        condition: nodes.Condition,
+        child: _Maker,
+        number: nodes.ColumnRef,
+    ) -> None:
+        """Have a row ask of its children only what as many of them can come to."""
+
+        def change(node: nodes.Aggregate) -> nodes.Term:
+            if _plain(node):
+                return number
+            like = child.hiding.kind(child.share(node))
+            return self.hiding.reach(Rest(node), like, number)
+
+        some = nodes.Compare(">=", number, _ONE)
+        # A figure without such bounds is left to the children.
+        with suppress(BeyondError):
+            self.add(rule.name, nodes.When(some, self.said(_replaced(condition, change))))
 
     def of_parent(self, name: str, condition: nodes.Condition, parent: nodes.Table) -> None:
         """Take in a rule of the parent about the figures of its children, who are this table's."""
@@ -403,6 +442,13 @@ class _Maker:
             return None
 
         self.add(name, rewritten(condition, change))
+
+
+def _narrowed(column: Column, ranges: Ranges) -> Column:
+    if column.name not in ranges:
+        return column
+    lo, hi = ranges[column.name]
+    return replace(column, lo=lo, hi=hi)
 
 
 def _plain(aggregate: nodes.Aggregate) -> bool:

@@ -29,6 +29,9 @@ from synthtab.schema import TextType
 TRIES = 8
 """How often a row that breaks a rule is written again before it is left to repair."""
 
+REPICKS = 60
+"""How often further parents that do not go together are picked anew."""
+
 Cells = tuple[Codes, Mask]
 Progress = Callable[[int, int], None]
 
@@ -131,7 +134,7 @@ class _Writer:
             self._links[self._home.lead] = task.parents[self._group]
         self._counts = {name: np.zeros(rows, dtype=np.int64) for name in self._view.counts}
         self._slots = {rule: slots.copy() for rule, slots in task.slots.items()}
-        self._guide = WrittenGuide(model.plan, frozenset(model.relative), model.listed)
+        self._guide = WrittenGuide(model.plan, model.relative, model.listed)
         rests = set(self._view.rests)
         checked = [
             r
@@ -139,6 +142,9 @@ class _Writer:
             if isinstance(r, nodes.RowRule) and not rests & set(columns_of(r.condition))
         ]
         whole = self._view.table
+        self._unchecked = {
+            c for r in whole.row_rules if r not in checked for c in columns_of(r.condition)
+        }
         self._backend = VectorBackend(nodes.Table(whole.name, whole.columns, tuple(checked)))
         groups = len(task.sizes)
         self._state: dict[str, Cells] = {}
@@ -146,6 +152,22 @@ class _Writer:
             if isinstance(what, Before | SoFar):
                 empty = not (isinstance(what, SoFar) and what.function == "sum")
                 self._state[name] = np.zeros(groups, dtype=np.int64), np.full(groups, empty)
+        self._apart = [
+            (self._home.lead, mine)
+            for rule in self._table.unique_rules
+            for mine in [[r for r in self._home.others if set(r.columns) <= set(rule.columns)]]
+            if self._home.lead is not None
+            and mine
+            and set(rule.columns)
+            == {*self._home.lead.columns, *(c for r in mine for c in r.columns)}
+        ]
+        settled = {*self._view.known, *self._home.settled}
+        fixed = [r for r in checked if set(columns_of(r.condition)) <= settled]
+        self._contextual = (
+            VectorBackend(nodes.Table(whole.name, whole.columns, tuple(fixed)))
+            if fixed and model.picks
+            else None
+        )
         self._memories = [Memory(d) for d in model.dependencies]
         self._tries = self._unlawful = 0
 
@@ -175,6 +197,9 @@ class _Writer:
         )
 
     def _allows(self, column: str, numbers: Rows) -> Mask:
+        if column in self._unchecked:
+            # What the children can come to is not looked at here, so the number stays.
+            return np.asarray(numbers == self._counts[column])
         rows = np.arange(len(self._group))
         whole = self._whole(rows, self._known(rows))
         codes = whole.codes.copy()
@@ -216,62 +241,83 @@ class _Writer:
         picks = self._model.picks
         if not picks:
             return
-        drawn: dict[str, Codes] = {}
-        wanted = [name for k, p in enumerate(picks) for name in pick_names(k, p)]
-        if wanted and self._model.generator is not None:
-            given = Given(_symbols(reads, len(rows)))
-            columns = len(reads) + len(wanted)
-            found = self._model.generator.draw(
-                len(rows), level="grammar", seed=self._seed(), given=given, columns=columns
-            )
-            drawn = {name: found.batch.column(name)[0] for name in wanted}
+        drawn = self._looks(rows, reads)
+        have = {
+            one.reference: [feature_cells(f, parent, np.arange(len(parent))) for f in one.features]
+            for one in picks
+            for parent in [pooled(self._there.batch(one.reference.parent))]
+        }
+        flags: dict[nodes.ReferenceRule, Codes] = {}
         for k, one in enumerate(picks):
             names = pick_names(k, one)
             want = [drawn[n] for n in names[int(one.flag) :]]
-            parent = pooled(self._there.batch(one.reference.parent))
-            all_rows = np.arange(len(parent))
-            have = [feature_cells(f, parent, all_rows) for f in one.features]
             slots = self._slots[one.reference]
-            picked = self._apart(rows, one.reference, want, have, slots)
-            flags = drawn[names[0]] if one.flag else np.ones(len(rows), dtype=np.int64)
-            picked = np.where(flags == 1, picked, -1)
+            picked = pick(len(rows), want, have[one.reference], slots, self._rng)
+            flags[one.reference] = drawn[names[0]] if one.flag else np.ones(len(rows), np.int64)
+            self._links[one.reference][rows] = np.where(flags[one.reference] == 1, picked, -1)
+        self._fitting(rows)
+        for k, one in enumerate(picks):
+            picked = self._links[one.reference][rows]
+            slots = self._slots[one.reference]
             np.subtract.at(slots, picked[picked >= 0], 1)
             slots[(slots < 0) & (self._task.slots[one.reference] >= 0)] = 0
-            self._links[one.reference][rows] = picked
+            names, flag = pick_names(k, one), flags[one.reference]
             if one.flag:
-                reads[names[0]] = np.where(flags == 1, np.where(picked >= 0, 1, 0), flags)
+                reads[names[0]] = np.where(flag == 1, (picked >= 0).astype(np.int64), flag)
+            parent = pooled(self._there.batch(one.reference.parent))
             for name, feature in zip(names[int(one.flag) :], one.features, strict=True):
                 reads[name] = feature_cells(feature, parent, picked)
 
-    def _apart(
-        self,
-        rows: Rows,
-        reference: nodes.ReferenceRule,
-        want: list[Codes],
-        have: list[Codes],
-        slots: Rows,
-    ) -> Rows:
-        """Pick rows so that no two new ones refer to the same rows where they must not."""
-        picked = pick(len(rows), want, have, slots, self._rng)
-        others = [r for r in self._home.picked if r != reference]
-        apart = [
-            [r for r in others if set(r.columns) <= set(rule.columns)]
-            for rule in self._table.unique_rules
-            if set(reference.columns) < set(rule.columns)
-            and set(rule.columns) <= {c for r in self._home.picked for c in r.columns}
-        ]
-        for with_ in apart:
-            for _ in range(200):
-                keys = np.stack([picked, *(self._links[r][rows] for r in with_)], axis=1)
-                _, first = np.unique(keys, axis=0, return_index=True)
-                again = np.ones(len(rows), dtype=bool)
-                again[first] = False
-                again &= picked >= 0
-                if not again.any():
-                    break
-                open_ = np.flatnonzero(slots >= 0)
-                picked[again] = self._rng.choice(open_, int(again.sum()))
-        return picked
+    def _looks(self, rows: Rows, reads: dict[str, Codes]) -> dict[str, Codes]:
+        """Have the network say what further parents are to look like."""
+        wanted = [n for k, one in enumerate(self._model.picks) for n in pick_names(k, one)]
+        if not wanted or self._model.generator is None:
+            return {}
+        found = self._model.generator.draw(
+            len(rows),
+            level="grammar",
+            seed=self._seed(),
+            given=Given(_symbols(reads, len(rows))),
+            columns=len(reads) + len(wanted),
+        )
+        return {name: found.batch.column(name)[0] for name in wanted}
+
+    def _fitting(self, rows: Rows) -> None:
+        """Pick others for rows that repeat a sibling's, or that no rule lets go together."""
+        if self._method.broken == "keep" and not self._apart:
+            return
+        for _ in range(REPICKS):
+            wrong = self._repeated(rows)
+            if self._method.broken != "keep" and self._contextual is not None:
+                self._placed(rows)
+                whole = self._whole(rows, self._known(rows))
+                wrong |= self._contextual.violated(whole).any(axis=1)
+            if not wrong.any():
+                return
+            for one in self._model.picks:
+                links = self._links[one.reference]
+                again = rows[wrong & (links[rows] >= 0)]
+                open_ = np.flatnonzero(self._slots[one.reference] >= 0)
+                if len(open_):
+                    links[again] = self._rng.choice(open_, len(again))
+
+    def _repeated(self, rows: Rows) -> Mask:
+        """Say which rows refer to the same rows as an earlier sibling, where they must not."""
+        wrong = np.zeros(len(rows), dtype=bool)
+        for lead, references in self._apart:
+            # Those of the same lead row alone can repeat one another.
+            before = [rows]
+            for back in range(1, int(self._place[rows].max(initial=1)) if self._view.staged else 1):
+                earlier = rows[self._place[rows] > back] - back
+                before.append(earlier)
+            every = np.concatenate(before[::-1])
+            keys = np.stack([self._links[r][every] for r in (lead, *references)], axis=1)
+            _, first = np.unique(keys, axis=0, return_index=True)
+            again = np.ones(len(every), dtype=bool)
+            again[first] = False
+            again &= (keys >= 0).all(axis=1)
+            wrong |= again[-len(rows) :]
+        return wrong
 
     def _placed(self, rows: Rows) -> None:
         """Set the columns that are copied from other rows, and those that number siblings."""
@@ -355,13 +401,15 @@ class _Writer:
             given=given,
         )
         mine = rows[waiting]
+        values = {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()}
         for name in self._model.written:
             codes, nulls = drawn.batch.column(name)
             if name in self._counts:
                 self._counts[name][mine] = codes
                 continue
             if name in self._model.relative:
-                codes = np.where(nulls, 0, codes + known[base_name(name)][0][waiting])
+                codes = np.where(nulls, 0, codes + self._guide.base(name, values))
+            values[name] = codes, nulls
             strings_ = drawn.batch.pool
             if name in self._model.listed:
                 listing = self._model.listed[name]

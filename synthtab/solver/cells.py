@@ -92,7 +92,8 @@ def component_rules(
     out = []
     for part in parts:
         formula = under_ranges(conjoin(map(from_z3, part.conjuncts)), ranges)
-        if formula != TRUE:
+        # Without columns it is a constant that no row keeps: nothing to mend there.
+        if formula != TRUE and part.columns:
             hidden = {h.name: h for h in part.hidden}
             space = Space(backend.ranges, hidden, not fits_int64(formula, ranges))
             out.append(ComponentRules(table, backend, part, formula, space))

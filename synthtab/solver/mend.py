@@ -18,7 +18,7 @@ from synthtab.batch import Batch
 from synthtab.ir import nodes
 from synthtab.schema import TextType, Value, decode_value
 from synthtab.solver.mending.cover import Columns, costs_of
-from synthtab.solver.mending.rounds import LAST_STAGE, Work, mend_round
+from synthtab.solver.mending.rounds import LAST_STAGE, Work, mend_round, put_back
 from synthtab.solver.mending.sheets import Sheets, judge_all, laws_of
 
 Progress = Callable[[str, float], None]
@@ -87,6 +87,8 @@ def mend(
         frozenset(sheets.number[name] for name in frozen if name in sheets.number),
         rng,
         max_cells,
+        None if budget_s is None else started + budget_s,
+        processes,
         [(c.copy(), n.copy()) for c, n in zip(sheets.codes, sheets.nulls, strict=True)],
     )
     total = max(work.broken.total(), 1)
@@ -100,6 +102,7 @@ def mend(
     stage = 0
     while stage <= LAST_STAGE and work.broken.total() and report("mending"):
         stage = 0 if mend_round(work, stage) else stage + 1
+    put_back(work)
     report("done")
     return _outcome(work, batches)
 

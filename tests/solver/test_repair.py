@@ -121,3 +121,14 @@ def test_as_few_cells_change_as_a_search_would_find():
             assert changed == 1 if least == 1 else changed >= least
             checked += 1
     assert checked > 100
+
+
+def test_a_rule_that_no_row_keeps_does_not_stop_the_others():
+    table = Model.parse(
+        "table t { a integer in 0 .. 3  b integer in 0 .. 3  rule c: 1 > 2  rule d: a > b }"
+    ).table()
+    codes = np.array([[1, 2], [3, 0]])
+    batch = Batch(("a", "b"), codes, np.zeros(codes.shape, bool), np.empty(0, object))
+    result = repair(table, batch, rng=np.random.default_rng(0))
+    assert result.failed.all()
+    assert result.batch.codes[0, 0] > result.batch.codes[0, 1]

@@ -11,7 +11,8 @@ from synthtab.backends.groups import Ids
 from synthtab.ir import nodes
 from synthtab.schema import BooleanType, Column, EnumType, domain
 from synthtab.solver.mending import offers as o
-from synthtab.solver.mending.places import Down, near_columns
+from synthtab.solver.mending.parents import offer_neighbours
+from synthtab.solver.mending.places import Down, far_columns, near_columns
 from synthtab.solver.mending.scene import Scene
 
 FEW = 16
@@ -34,12 +35,14 @@ def offer_choices(scene: Scene, thorough: bool = False) -> None:
         for name in case.law.reads[declared.name]:
             if name in case.law.places[0].columns or name in linked:
                 _offer(scene, case.owners, table, case.rows, name, thorough, name in linked)
+            if name in linked and table not in scene.frozen:
+                offer_neighbours(scene, case, name)
         for name, columns, link, pairs in scene.seen_from(case):
             keep = _first(pairs.candidate, MOST_OTHERS)
             owner, row = pairs.candidate[keep], pairs.row[keep]
             number = scene.sheets.number[name]
             # Slopes speak of the amounts of other rows already.
-            for column in sorted(columns):
+            for column in sorted(columns | far_columns(link) if thorough else columns):
                 kind = scene.sheets.by_name[name].column(column)
                 if thorough or _few(kind) is not None:
                     _offer(scene, owner, number, row, column, thorough, False)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.backends.groups import Ids
-from synthtab.batch import Codes
+from synthtab.batch import Codes, Mask
 from synthtab.ir import nodes
 from synthtab.solver.mending.judge import Verdict
 from synthtab.solver.mending.likeness import distance, is_ordered
@@ -37,12 +37,15 @@ def costs_of(
     return made
 
 
-def cost(edits: Edits, costs: Sequence[NDArray[np.float64]], mistakes: Ids) -> NDArray[np.float64]:
+def cost(
+    edits: Edits, costs: Sequence[NDArray[np.float64]], mistakes: Ids, sure: Mask
+) -> NDArray[np.float64]:
     """Return what each candidate costs: its mistakes times the root of its cells' mean weight.
 
     The root, because what several violations point to is the culprit even where it is dear: so
     the gain per cost is, squared, the square of the violations by the weight. To empty a cell
-    counts twice, as it tells nothing. ``mistakes`` is the number of cells, or 1 for an exchange.
+    counts twice, as it tells nothing. ``mistakes`` is the number of cells, or 1 for an exchange;
+    ``sure`` marks keys whose value is known from elsewhere: they cost no more than other cells.
     """
     price = np.zeros(len(edits))
     for k, own in enumerate(costs):
@@ -51,7 +54,7 @@ def cost(edits: Edits, costs: Sequence[NDArray[np.float64]], mistakes: Ids) -> N
     price[edits.null] *= 2
     total = np.bincount(edits.candidate, weights=price, minlength=edits.count)
     mean = total / np.maximum(edits.sizes(), 1)
-    return np.asarray(mistakes * np.sqrt(mean))
+    return np.asarray(mistakes * np.sqrt(np.where(sure, mean / KEY_COST, mean)))
 
 
 class Columns:
@@ -110,7 +113,7 @@ def ranked(
 def independent(verdict: Verdict, edits: Edits, order: Ids) -> Ids:
     """Return the best candidates of which no two mend one violation or write one cell, sorted.
 
-    Wide candidates go alone.
+    Wide candidates are not among them.
     """
     rank = np.full(len(verdict.removed), len(order), np.int64)
     rank[order] = np.arange(len(order))
@@ -144,8 +147,6 @@ def independent(verdict: Verdict, edits: Edits, order: Ids) -> Ids:
         gone = np.zeros(len(rank), bool)
         gone[by[taken[key]]] = True
         alive &= ~gone
-    if not chosen.any() and len(wide):
-        chosen[wide[0]] = True
     return np.flatnonzero(chosen)
 
 

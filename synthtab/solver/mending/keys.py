@@ -10,10 +10,11 @@ from synthtab.backends.groups import Ids
 from synthtab.ir import nodes
 from synthtab.schema import Column, DecimalType, TextType, domain
 from synthtab.solver.mending import offers as o
-from synthtab.solver.mending.likeness import is_ordered
+from synthtab.solver.mending.likeness import alike, is_ordered
 from synthtab.solver.mending.scene import Case, Scene
 
 MOST_MISSING = 50_000
+MOST_MISSED = 12
 
 
 def offer_keys(scene: Scene) -> None:
@@ -23,6 +24,8 @@ def offer_keys(scene: Scene) -> None:
             continue
         assert isinstance(case.law.rule, nodes.UniqueRule)
         owners, rows = _sharing(scene, case, case.law.rule)
+        if len(case.law.rule.columns) == 1:
+            _missed(scene, case, case.law.rule.columns[0], owners, rows)
         for name in case.law.rule.columns:
             column = scene.table(case).column(name)
             if is_ordered(column.type):
@@ -40,6 +43,23 @@ def _sharing(scene: Scene, case: Case, rule: nodes.UniqueRule) -> tuple[Ids, Ids
     return np.concatenate([case.owners, case.owners]), np.concatenate([case.rows, earlier])
 
 
+def _missed(scene: Scene, case: Case, name: str, owners: Ids, rows: Ids) -> None:
+    """Offer the values that rows of other tables refer by in vain: one of them was this key."""
+    table = case.law.table
+    declared = scene.table(case)
+    for other in scene.of(nodes.ReferenceRule):
+        rule = other.law.rule
+        assert isinstance(rule, nodes.ReferenceRule)
+        if (rule.parent, rule.parent_columns) != (declared.name, (name,)):
+            continue
+        if not alike(scene.table(other).column(rule.columns[0]).type, declared.column(name).type):
+            continue
+        wanted = np.unique(scene.cells(other.law.table, rule.columns[0])[0][other.rows])
+        at = declared.column_names.index(name)
+        for value in wanted[:MOST_MISSED].tolist():
+            scene.offers.cell(owners, table, rows, at, value, o.CERTAIN)
+
+
 def _numbers(
     scene: Scene, case: Case, rule: nodes.UniqueRule, column: Column, owners: Ids, rows: Ids
 ) -> None:
@@ -50,9 +70,13 @@ def _numbers(
     unit = 10**column.type.scale if isinstance(column.type, DecimalType) else 1
     others = tuple(c for c in rule.columns if c != column.name)
     ids = scene.context.groups(scene.table(case).name, others).ids
-    for own in np.unique(ids[rows]).tolist():
-        mine = np.flatnonzero(ids[rows] == own)
-        group = np.flatnonzero((ids == own) & ~nulls)
+    filled = np.flatnonzero(~nulls)
+    by_group = filled[np.argsort(ids[filled], kind="stable")]
+    grouped = ids[by_group]
+    asked = np.argsort(ids[rows], kind="stable")
+    for mine in np.split(asked, np.flatnonzero(np.diff(ids[rows][asked])) + 1):
+        ends = np.searchsorted(grouped, ids[rows[mine[0]]] + np.arange(2))
+        group = by_group[ends[0] : ends[1]]
         used = np.unique(codes[group])
         free = _missing(used, unit)
         # A number that fits between those of the rows beside it in the table is the best guess.

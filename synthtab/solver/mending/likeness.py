@@ -24,6 +24,11 @@ def is_ordered(kind: ColumnType) -> bool:
     return not isinstance(kind, TextType | EnumType | BooleanType)
 
 
+def alike(one: ColumnType, other: ColumnType) -> bool:
+    """Say whether codes mean the same in two columns: all texts have one pool of strings."""
+    return one == other or (isinstance(one, TextType) and isinstance(other, TextType))
+
+
 def slip(kind: ColumnType, old: Codes, new: Codes) -> Mask:
     """Say where one of two values is a slip of the other, (cells,) bool.
 

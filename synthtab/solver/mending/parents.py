@@ -7,8 +7,6 @@ one cell of the parent mends them.
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,11 +14,12 @@ from synthtab.backends.groups import Ids
 from synthtab.ir import nodes
 from synthtab.schema import TextType
 from synthtab.solver.mending import offers as o
-from synthtab.solver.mending.likeness import is_ordered, slip, variants
+from synthtab.solver.mending.likeness import alike, is_ordered, slip, variants
 from synthtab.solver.mending.scene import Case, Scene
+from synthtab.solver.mending.spelling import Spellings
 
 MOST_NEAR = 8
-MOST_KEYS = 3_000
+MOST_TEXTS = 2_000
 
 
 def offer_parents(scene: Scene) -> None:
@@ -38,21 +37,21 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
     at = child.column_names.index(own)
     codes = scene.cells(table, own)[0]
     keys, absent = scene.cells(parent, other)
-    same = type(child.column(own).type) is type(up.column(other).type)
     old = codes[case.rows]
     if table not in scene.frozen:
         if child.column(own).optional:
             scene.offers.cell(case.owners, table, case.rows, at, 0, o.EMPTY, null=True)
-        _neighbours(scene, case, at, own)
+        offer_neighbours(scene, case, own)
         drawn = scene.drawn(table, at, (3, len(case.rows)))
         for new in () if drawn is None else drawn:
             scene.offers.cell(case.owners, table, case.rows, at, new, o.ANY)
-    if not same or child.column(own).type != up.column(other).type:
+    if not alike(child.column(own).type, up.column(other).type):
         return
     present = np.unique(keys[~absent])
     if table not in scene.frozen:
+        doubt: float | NDArray[np.float64] = o.NAMED
         if isinstance(child.column(own).type, TextType):
-            owners, found = _like(scene, case, codes, present)
+            owners, found, doubt = _like(scene, case, codes, present)
         elif is_ordered(child.column(own).type):
             place, slips = variants(old)
             hit = np.isin(slips, present) & (slips != old[place])
@@ -60,7 +59,7 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
         else:
             owners = np.repeat(np.arange(len(old)), len(present))
             found = np.tile(present, len(old))
-        scene.offers.cell(case.owners[owners], table, case.rows[owners], at, found, o.NAMED)
+        scene.offers.cell(case.owners[owners], table, case.rows[owners], at, found, doubt)
         _wanting(scene, case, rule, which, at)
         if len(rule.columns) > 1:
             _matching(scene, case, rule, which, at)
@@ -68,9 +67,10 @@ def _offer(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -> N
         _mistyped(scene, case, rule, which)
 
 
-def _neighbours(scene: Scene, case: Case, at: int, own: str) -> None:
-    """Offer what the rows beside hold: rows of one parent often lie together."""
+def offer_neighbours(scene: Scene, case: Case, own: str) -> None:
+    """Offer what the rows beside hold: rows of one parent, or of one group, often lie together."""
     codes, nulls = scene.cells(case.law.table, own)
+    at = scene.table(case).column_names.index(own)
     kind = scene.table(case).column(own).type
     last = len(codes) - 1
     before = np.clip(case.rows - 1, 0, last)
@@ -86,16 +86,20 @@ def _neighbours(scene: Scene, case: Case, at: int, own: str) -> None:
         )
 
 
-def _like(scene: Scene, case: Case, codes: Ids, present: Ids) -> tuple[Ids, Ids]:
-    """Return texts of the parent that are spelt almost like the row's, with the position."""
-    pool = scene.sheets.pool
-    words = {str(pool[c]): int(c) for c in present[:MOST_KEYS].tolist()}
-    owners, found = [], []
-    for k, row in enumerate(case.rows[:MOST_KEYS].tolist()):
-        for near in difflib.get_close_matches(str(pool[codes[row]]), words, 3, 0.6):
-            owners.append(k)
-            found.append(words[near])
-    return np.array(owners, np.int64), np.array(found, np.int64)
+def _like(
+    scene: Scene, case: Case, codes: Ids, present: Ids
+) -> tuple[Ids, Ids, NDArray[np.float64]]:
+    """Return texts of the parent spelt almost like the row's: position, text, and doubt."""
+    words = Spellings([str(scene.sheets.pool[c]) for c in present.tolist()])
+    owners: list[int] = []
+    found: list[int] = []
+    doubt: list[float] = []
+    for k, row in enumerate(case.rows[:MOST_TEXTS].tolist()):
+        near = words.near(str(scene.sheets.pool[codes[row]]))[:MOST_NEAR]
+        owners += [k] * len(near)
+        found += [int(present[place]) for _, place in near]
+        doubt += [o.NAMED + distance - 1 for distance, _ in near]
+    return np.array(owners, np.int64), np.array(found, np.int64), np.array(doubt)
 
 
 def _wanting(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int, at: int) -> None:
@@ -122,7 +126,7 @@ def _matching(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int, a
         (scene.table(case).column(a).type, scene.sheets.tables[parent].column(b).type)
         for a, b in zip(ours, theirs, strict=True)
     ]
-    if any(a != b for a, b in kinds):
+    if not all(alike(a, b) for a, b in kinds):
         return
     keys, absent = scene.cells(parent, rule.parent_columns[which])
     rest = _matrix(scene, parent, theirs)
@@ -161,11 +165,15 @@ def _mistyped(scene: Scene, case: Case, rule: nodes.ReferenceRule, which: int) -
     spot = np.minimum(np.searchsorted(ranked, slips), len(ranked) - 1)
     hit = np.flatnonzero(ranked[spot] == slips)
     at = scene.sheets.tables[parent].column_names.index(column.name)
+    wanted = codes[case.rows][place[hit]]
+    # One row in vain may be wrong itself; several that agree point to the parent.
+    count = np.unique(codes[case.rows], return_counts=True)[1]
+    group = np.searchsorted(np.unique(codes[case.rows]), wanted)
     scene.offers.cell(
         case.owners[place[hit]],
         parent,
         rows[order[spot[hit]]],
         at,
-        codes[case.rows][place[hit]],
-        o.NAMED,
+        wanted,
+        np.where(count[group] > 1, o.CERTAIN, o.NAMED),
     )

@@ -13,12 +13,15 @@ from synthtab.batch import Codes, Mask
 from synthtab.solver.mending import offers as o
 from synthtab.solver.mending.amounts import offer_amounts
 from synthtab.solver.mending.choices import offer_choices, offer_declared
+from synthtab.solver.mending.copies import offer_copies
 from synthtab.solver.mending.cover import Columns, cost, independent, ranked, within
 from synthtab.solver.mending.dependencies import offer_dependencies
 from synthtab.solver.mending.exchanges import offer_exchanges
+from synthtab.solver.mending.groups import offer_groups
 from synthtab.solver.mending.judge import Verdict, judge
 from synthtab.solver.mending.keys import offer_keys
 from synthtab.solver.mending.meetings import offer_meetings
+from synthtab.solver.mending.moves import offer_moves
 from synthtab.solver.mending.offers import Cells
 from synthtab.solver.mending.parents import offer_parents
 from synthtab.solver.mending.scene import Scene
@@ -31,6 +34,9 @@ Proposer = Callable[[Scene], None]
 PER_VIOLATION = (6, 24, 64)
 LAST_STAGE = len(PER_VIOLATION) - 1
 VOTE = 1.5
+SOON = 4
+MOST_PUT_BACK = 200
+MOST_WIDE = 24
 
 
 @dataclass
@@ -46,7 +52,10 @@ class Work:
     frozen: frozenset[int]
     rng: np.random.Generator
     max_cells: int | None
+    deadline: float | None
+    processes: int
     first: list[tuple[Codes, Mask]]
+    written: int = 0
     causes: dict[Cell, set[str]] = field(default_factory=dict)
     tried: set[tuple[int, ...]] = field(default_factory=set)
 
@@ -74,12 +83,14 @@ def mend_round(work: Work, stage: int) -> bool:
         return False
     proposers: list[Proposer] = [
         offer_amounts,
+        offer_copies,
         offer_dependencies,
         offer_keys,
         offer_parents,
         offer_numberings,
         offer_meetings,
         offer_exchanges,
+        offer_moves,
         offer_declared,
     ]
     for propose in proposers:
@@ -87,33 +98,44 @@ def mend_round(work: Work, stage: int) -> bool:
     offer_choices(scene, thorough)
     if thorough:
         offer_rows(scene, work.weights)
-    edits, doubt, half, asked = _candidates(work, scene, PER_VIOLATION[stage])
-    return settle(work, edits, doubt, half, asked)
+        offer_groups(scene, work.costs, deadline=work.deadline, processes=work.processes)
+    return settle(work, _candidates(work, scene, PER_VIOLATION[stage], thorough))
 
 
-def settle(
-    work: Work,
-    edits: Edits,
-    doubt: NDArray[np.float64],
-    one: Mask,
-    asked: Sequence[tuple[int, ...]],
-) -> bool:
-    """Judge candidates, write the best, take back what does harm; say if violations went away.
+@dataclass(frozen=True)
+class Candidates:
+    """Changes to be judged, with what speaks against each (``doubt``).
 
-    ``one`` marks exchanges, which count as one mistake; ``asked`` names the candidates, so that
-    those in vain are not judged again.
+    ``one`` marks exchanges, which count as one mistake, ``sure`` keys whose value is known from
+    elsewhere; ``names`` tell the changes apart, so that those in vain are not judged again.
     """
+
+    edits: Edits
+    doubt: NDArray[np.float64]
+    one: Mask
+    sure: Mask
+    names: list[tuple[int, ...]]
+
+
+def settle(work: Work, candidates: Candidates) -> bool:
+    """Judge candidates, write the best, take back what does harm; say if violations went away."""
+    edits = candidates.edits
     if not edits.count:
         return False
     verdict = judge(work.sheets, work.laws, work.broken, edits)
-    price = cost(edits, work.costs, np.where(one, 1, edits.sizes()))
-    order = ranked(verdict, price, doubt, work.rng)
+    mistakes = np.where(candidates.one, 1, edits.sizes())
+    price = cost(edits, work.costs, mistakes, candidates.sure)
+    order = ranked(verdict, price, candidates.doubt, work.rng)
     chosen = independent(verdict, edits, order)
     chosen = within(edits, chosen, order, work.cells_left())
-    work.tried.update(asked)
-    if not len(chosen):
-        return False
-    done = apply(work, edits, verdict, chosen, order)
+    work.tried.update(candidates.names)
+    done = len(chosen) > 0 and apply(work, edits, verdict, chosen, order)
+    # What only a look at all rows can judge is tried by itself.
+    for alone in order[verdict.wide[order]][:MOST_WIDE]:
+        if done:
+            break
+        fits = within(edits, np.array([alone]), order, work.cells_left())
+        done = len(fits) > 0 and apply(work, edits, verdict, fits, order)
     if done:
         work.tried.clear()
     return done
@@ -131,12 +153,48 @@ def apply(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, order: Ids) -
         fresh = [a & ~b for a, b in zip(after.masks, before.masks, strict=True)]
         if not any(m.any() for m in fresh) and after.total() < before.total():
             work.broken = after
-            _note(work, edits, verdict, chosen)
+            work.written += 1
+            fewer = [
+                law.name
+                for law, a, b in zip(work.laws, after.masks, before.masks, strict=True)
+                if a.sum() < b.sum()
+            ]
+            _note(work, edits, verdict, chosen, fewer)
             return True
         write(work.sheets, back)
         blamed = _blamed(work, edits, verdict, chosen, rank, fresh)
         chosen = np.setdiff1d(chosen, blamed if len(blamed) else chosen)
     return False
+
+
+def put_back(work: Work) -> None:
+    """Undo changes that turned out not to be needed: cells whose old value breaks nothing now.
+
+    What one round writes is needed all of it; only later rounds may make it needless.
+    """
+    if work.written < 2:
+        return
+    edits = []
+    for k, (codes, nulls) in enumerate(work.first):
+        differ = (codes != work.sheets.codes[k]) | (nulls != work.sheets.nulls[k])
+        for row, at in np.argwhere(differ).tolist():
+            edits.append([(k, row, at, int(codes[row, at]), bool(nulls[row, at]))])
+    if not edits:
+        return
+    candidates = o.listed(edits)
+    verdict = judge(work.sheets, work.laws, work.broken, candidates)
+    needless = np.flatnonzero((verdict.added == 0) & ~verdict.wide)
+    for chosen in needless[:MOST_PUT_BACK].tolist():
+        before = work.broken
+        one = candidates.of(np.array([chosen]))
+        back = write(work.sheets, one)
+        after = again(work, before, one)
+        # One by one: two cells may each be put back, but not both.
+        if any((a & ~b).any() for a, b in zip(after.masks, before.masks, strict=True)):
+            write(work.sheets, back)
+            work.broken = again(work, before, one)
+        else:
+            work.broken = after
 
 
 def again(work: Work, before: Broken, written: Edits) -> Broken:
@@ -189,8 +247,8 @@ def _blamed(
     return np.array(sorted(blamed), np.int64)
 
 
-def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids) -> None:
-    """Remember which rules each written cell was changed for."""
+def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, fewer: Sequence[str]) -> None:
+    """Remember which rules each written cell was changed for: of wide ones, those now kept."""
     wanted = np.zeros(edits.count, bool)
     wanted[chosen] = True
     rules: dict[int, set[str]] = {}
@@ -198,17 +256,15 @@ def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids) -> None:
         rules.setdefault(int(verdict.by[at]), set()).add(work.laws[int(verdict.law[at])].name)
     for at in np.flatnonzero(wanted[edits.candidate]).tolist():
         cell = (int(edits.table[at]), int(edits.row[at]), int(edits.column[at]))
-        found = rules.get(int(edits.candidate[at]), set())
+        found = rules.get(int(edits.candidate[at])) or set(fewer)
         work.causes.setdefault(cell, set()).update(found)
 
 
 # Candidates from offers.
 
 
-def _candidates(
-    work: Work, scene: Scene, most: int
-) -> tuple[Edits, NDArray[np.float64], Mask, list[tuple[int, ...]]]:
-    """Return the most promising candidates for each violation, and what speaks against each."""
+def _candidates(work: Work, scene: Scene, most: int, thorough: bool) -> Candidates:
+    """Return the most promising candidates for each violation."""
     cells = scene.offers.single()
     names, place, first = _named(cells)
     pairs = np.unique(np.stack([place, cells.owner], axis=1), axis=0)
@@ -219,17 +275,21 @@ def _candidates(
     doubt = hint + work.columns.strangeness(o.single_edits(one))
     doubt -= VOTE * np.minimum(votes - 1, 2)
     new = np.array([tuple(n) not in work.tried for n in names.tolist()], dtype=bool)
-    rank = np.lexsort([doubt])
+    # An edge looks unlike the data, but it mends where the values drawn beyond it may not.
+    rank = np.lexsort([np.where(hint == o.EDGE, doubt - 1.0, doubt)])
     score = np.empty(len(first), np.int64)
     score[rank] = np.arange(len(first))
-    kept = _best(pairs[new[pairs[:, 0]]] if len(pairs) else pairs, score, most)
+    cell = np.unique(names[:, :3], axis=0, return_inverse=True)[1].ravel()
+    kept = _best(pairs[new[pairs[:, 0]]] if len(pairs) else pairs, score, cell, most)
     sets: list[list[tuple[int, int, int, int, bool]]] = []
     several_doubt: list[float] = []
     half: list[bool] = []
     several_names: list[tuple[int, ...]] = []
     for _, edits, why in scene.offers.several:
         name = tuple(v for edit in edits for v in edit)
-        if name not in work.tried and name not in several_names[-64:]:
+        # To write many cells at once is a last resort: renumbering a group hides what is wrong.
+        patient = len(edits) <= SOON or thorough
+        if patient and name not in work.tried and name not in several_names[-64:]:
             sets.append(edits)
             several_names.append(name)
             several_doubt.append(why)
@@ -240,10 +300,11 @@ def _candidates(
         several = np.array(several_doubt) + strange
     else:
         several = np.empty(0)
-    return (
+    return Candidates(
         o.joined(o.single_edits(one.take(kept)), listed),
         np.concatenate([doubt[kept], several]),
         np.concatenate([np.zeros(len(kept), bool), np.array(half, bool)]),
+        np.concatenate([hint[kept] <= o.CERTAIN, np.zeros(len(half), bool)]),
         [tuple(n) for n in names[kept].tolist()] + several_names,
     )
 
@@ -257,13 +318,28 @@ def _named(cells: Cells) -> tuple[Ids, Ids, Ids]:
     return names, place.ravel(), first
 
 
-def _best(pairs: Ids, score: Ids, most: int) -> Ids:
-    """Return the changes that are among the ``most`` best for one who asked."""
+def _best(pairs: Ids, score: Ids, cell: Ids, most: int) -> Ids:
+    """Return the changes that are among the ``most`` best for one who asked.
+
+    The first two of each cell come before the third of any.
+    """
     if not len(pairs):
         return np.empty(0, np.int64)
-    order = np.lexsort([score[pairs[:, 0]], pairs[:, 1]])
-    ordered = pairs[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:, 1] != ordered[:-1, 1]]))
-    sizes = np.diff([*starts, len(ordered)])
-    inside = np.arange(len(ordered)) - np.repeat(starts, sizes) < most
-    return np.unique(ordered[inside, 0])
+    change, owner = pairs[:, 0], pairs[:, 1]
+    order = np.lexsort([score[change], cell[change], owner])
+    change, owner = change[order], owner[order]
+    later = _within(owner, cell[change]) // 2
+    order = np.lexsort([score[change], later, owner])
+    change, owner = change[order], owner[order]
+    return np.unique(change[_within(owner) < most])
+
+
+def _within(*sorted_by: Ids) -> Ids:
+    """Return each row's number, from 0, among those that agree on columns it is sorted by."""
+    count = len(sorted_by[0])
+    fresh = np.zeros(count, bool)
+    fresh[:1] = True
+    for column in sorted_by:
+        fresh[1:] |= column[1:] != column[:-1]
+    starts = np.flatnonzero(fresh)
+    return np.asarray(np.arange(count) - np.repeat(starts, np.diff([*starts, count])))

@@ -13,6 +13,8 @@ from synthtab.schema import DecimalType
 from synthtab.solver.mending import offers as o
 from synthtab.solver.mending.scene import Case, Scene
 
+MOST_STRAYS = 8
+
 
 def offer_numberings(scene: Scene) -> None:
     """Offer numbers for groups whose rule asks for a numbering without a gap."""
@@ -44,6 +46,7 @@ def _offer(scene: Scene, case: Case, node: nodes.GapFree, name: str) -> None:
         values = codes[by_number]
         again = np.zeros(len(rows), bool)
         again[1:] = values[1:] == values[:-1]
+        _strays(scene, case, node, owner, group, at, rows, missing)
         surplus = by_number[again | ~np.isin(values, expected)]
         others = by_number[np.concatenate([again[1:], [False]])] if len(rows) else surplus
         pairs = [(surplus, missing)]
@@ -58,6 +61,42 @@ def _offer(scene: Scene, case: Case, node: nodes.GapFree, name: str) -> None:
                 _give(scene, owner, table, at, odd, missing, o.DETERMINED)
         wrong = values != expected
         _give(scene, owner, table, at, by_number[wrong], expected[wrong], o.LIKELY)
+
+
+def _strays(
+    scene: Scene,
+    case: Case,
+    node: nodes.GapFree,
+    owner: int,
+    group: int,
+    at: int,
+    rows: Ids,
+    missing: Ids,
+) -> None:
+    """Offer to bring in rows with a missing number that break something where they are now."""
+    table = case.law.table
+    if not len(rows) or not len(missing) or not node.per:
+        return
+    codes = scene.sheets.codes[table]
+    ids = scene.context.groups(scene.sheets.tables[table].name, node.per).ids
+    last = codes[rows, at].max()
+    # A row that left took its number along: the group's own count of rows is one too low.
+    wanted = np.setdiff1d(np.arange(codes[rows, at].min(), last), codes[rows, at])
+    wanted = np.union1d(wanted, missing)
+    suspects = np.flatnonzero(scene.suspects[table])
+    suspects = suspects[(ids[suspects] != group) & np.isin(codes[suspects, at], wanted)]
+    names = scene.sheets.tables[table].column_names
+    for row in suspects[:MOST_STRAYS].tolist():
+        edits = [
+            (table, row, names.index(c), int(codes[rows[0], names.index(c)]), False)
+            for c in node.per
+            if codes[row, names.index(c)] != codes[rows[0], names.index(c)]
+        ]
+        if len(edits) == 1:
+            _, _, column, code, _ = edits[0]
+            scene.offers.cell(owner, table, row, column, code, o.NAMED)
+        elif edits:
+            scene.offers.many(owner, edits, o.NAMED)
 
 
 def _groups(ids: Ids, case: Case) -> list[tuple[int, int]]:

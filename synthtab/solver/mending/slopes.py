@@ -26,6 +26,7 @@ from synthtab.ir.lowered import Lowered
 from synthtab.ir.normalise import lower, lower_term
 from synthtab.ir.references import follow, link
 from synthtab.ir.strings import StringTerm
+from synthtab.schema import INT64_MAX
 
 MOST_MEMBERS = 400
 """Of a figure over more rows than this, only those that break something are looked at."""
@@ -80,7 +81,7 @@ class Differ:
             seen.add((node.left, node.right))
             left, no_left = evaluator.value(node.left)
             right, no_right = evaluator.value(node.right)
-            difference = np.broadcast_to(np.asarray(left - right), rows.shape)
+            difference = np.broadcast_to(_minus(left, right), rows.shape)
             null: Mask = np.zeros(len(rows), bool)
             for some in (no_left, no_right):
                 if some is not None:
@@ -144,7 +145,10 @@ class Differ:
                 there, name = rows, table
                 for step in follow(path, self.context.tables[table], self.context.tables)[0]:
                     at = self.context.referred(name, step)
-                    there = np.where(there >= 0, at[there], -1) if len(at) else there * 0 - 1
+                    led = np.flatnonzero(there >= 0)
+                    found = np.full(len(there), -1, np.int64)
+                    found[led] = at[there[led]]
+                    there = found
                     name = step.parent
                 keep = there >= 0
                 return [Slopes(owner[keep], name, there[keep], column, factor[keep])]
@@ -201,7 +205,7 @@ class Differ:
         first = np.where(known_, starts[ids], 0)
         sizes = np.where(known_, starts[ids + 1] - first, 0)
         if (sizes > MOST_MEMBERS).any():
-            return home, *self._suspects(home, own, order, starts, rows)
+            return home, *self._suspects(home, what, own, order, starts, rows)
         at = np.repeat(np.arange(len(rows)), sizes)
         ends = np.cumsum(sizes)
         flat = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(
@@ -209,16 +213,23 @@ class Differ:
         )
         return home, at, order[flat]
 
-    def _suspects(self, home: str, own: Ids, order: Ids, starts: Ids, rows: Ids) -> tuple[Ids, Ids]:
-        """Return members as :meth:`members`, in large groups only rows that break something."""
+    def _suspects(
+        self, home: str, what: nodes.Aggregate, own: Ids, order: Ids, starts: Ids, rows: Ids
+    ) -> tuple[Ids, Ids]:
+        """Return members as :meth:`members`, in large groups the strangest that break something."""
         at, members = [], []
         wrong = self.suspect[home]
+        far = np.zeros(len(wrong))
+        if what.operand is not None and len(order):
+            values = self.context.value(home, what.operand).codes.astype(float)
+            far = -np.abs(values - np.median(values[order]))
         for k, group in enumerate(own[rows].tolist()):
             if group < 0:
                 continue
             mine = order[starts[group] : starts[group + 1]]
             if len(mine) > MOST_MEMBERS:
-                mine = mine[wrong[mine]][:MOST_MEMBERS]
+                mine = mine[wrong[mine]]
+                mine = mine[np.argsort(far[mine], kind="stable")][:MOST_MEMBERS]
             at.append(np.full(len(mine), k))
             members.append(mine)
             if sum(map(len, members)) > 100 * MOST_MEMBERS:
@@ -256,6 +267,19 @@ class Differ:
                 codes, nulls = own[rows], absent[rows]
             env[name] = codes, nulls if nulls.any() else None
         return env
+
+
+def _minus(left: Any, right: Any) -> NDArray[Any]:
+    """Return the difference of codes: in Python's own integers where 64 bits might be too few."""
+    sides = [np.asarray(side) for side in (left, right)]
+    room = sum(
+        max((abs(int(end)) for end in (side.min(), side.max())), default=0)
+        for side in sides
+        if side.size
+    )
+    if room > INT64_MAX:
+        sides = [side.astype(object) for side in sides]
+    return np.asarray(sides[0] - sides[1])
 
 
 def _merged(found: list[Slopes]) -> tuple[Slopes, ...]:
