@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import adult, checks, inference, plans, repairs, support, validation
+from bench import adult, checks, inference, plans, relational, repairs, support, validation
 from bench.report import Section, markdown
 
 HEADER = """# Results
@@ -23,28 +24,40 @@ of speed are those of one machine on one day.
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ["adult", "check", "infer", "plans", "repair", "validate", "all", "support"]
+    names = ["adult", "check", "infer", "plans", "relational", "repair", "validate"]
+    names += ["all", "support"]
     parser.add_argument("what", choices=names)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures to this file as well")
+    across = parser.add_argument_group("relational")
+    across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
+    across.add_argument("--only", choices=relational.PARTS, action="append", default=[])
+    across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
+    across.add_argument(
+        "--work", type=Path, help="keep figures of parts here, and go on from there"
+    )
     given = parser.parse_args()
     if given.what == "support":
         support.write()
         return
-    runs = {
-        "adult": lambda: adult.run(given.rows, given.seed),
-        "check": lambda: checks.run(given.seed),
-        "plans": plans.run,
-        "repair": lambda: repairs.run(given.seed),
-        "validate": lambda: validation.run(given.seed),
-        "infer": inference.run,
+    runs: dict[str, Callable[[], Iterable[Section]]] = {
+        "adult": lambda: [adult.run(given.rows, given.seed)],
+        "check": lambda: [checks.run(given.seed)],
+        "plans": lambda: [plans.run()],
+        "repair": lambda: [repairs.run(given.seed)],
+        "validate": lambda: [validation.run(given.seed)],
+        "infer": lambda: [inference.run()],
+        "relational": lambda: relational.run(
+            given.seed, given.symbols, given.only, given.peer_python, given.work
+        ),
     }
     sections: list[Section] = []
     for name, run in runs.items():
         if given.what in (name, "all"):
-            sections.append(run())
-            print(markdown(sections[-1]), flush=True)
+            for section in run():
+                sections.append(section)
+                print(markdown(section), flush=True)
     if given.output is not None:
         text = HEADER + "\n".join(markdown(section) for section in sections)
         given.output.write_text(text.rstrip() + "\n", encoding="utf-8")

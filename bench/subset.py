@@ -18,7 +18,7 @@ def subset(
     """Keep ``rows`` random rows of the table ``root``, and drop what is lost with the others.
 
     A row goes when one that it refers to goes, and when rows referred to it and all of them have
-    gone (the rows of ``root`` that were kept stay nonetheless). Rows keep their order.
+    gone (rows of ``root`` do not, for that). Rows keep their order.
     """
     context = Context(tables, batches)
     kept = {name: np.ones(len(batch), dtype=bool) for name, batch in batches.items()}
