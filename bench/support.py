@@ -8,6 +8,8 @@ from typing import get_args
 from synthtab.backends import grammar
 from synthtab.backends.smt import SmtBackend
 from synthtab.backends.sql import SqlBackend
+from synthtab.backends.sqlpostgres import PostgreSql
+from synthtab.backends.sqlsqlite import Sqlite
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.support import NODE_CLASSES, Exact, Relaxed, Support, Supports
 from synthtab.backends.tables import TablesBackend
@@ -19,7 +21,9 @@ BACKENDS: dict[str, tuple[Supports, str]] = {
     "rows": (VectorBackend.supports, "NumPy, row by row, streaming (`backends/vector.py`)"),
     "tables": (TablesBackend.supports, "NumPy, whole tables (`backends/tables.py`)"),
     "queries": (SqlTables.supports, "DuckDB's queries (`backends/sqltables.py`)"),
-    "constraints": (SqlBackend.supports, "a database's constraints (`backends/sql.py`)"),
+    "duckdb": (SqlBackend.supports, "DuckDB's constraints (`backends/sqldialect.py`)"),
+    "postgresql": (PostgreSql.supports, "PostgreSQL's constraints (`backends/sqlpostgres.py`)"),
+    "sqlite": (Sqlite.supports, "SQLite's constraints (`backends/sqlsqlite.py`)"),
     "solver": (SmtBackend.supports, "Z3, for proving and decoding (`backends/smt.py`)"),
     "grammar": (grammar.SUPPORTS, "regular expressions, JSON schema (`backends/grammar.py`)"),
 }

@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and directories that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -38,6 +39,43 @@ def atomic(path: str | Path, *, commit: bool = True) -> Generator[Path]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: str | Path) -> Generator[Path]:
+    """Give a temporary directory beside ``path`` that takes its place when all went well.
+
+    What was there is gone then, so look at it first; otherwise it is left as it was. Raises
+    UsageError where the directory cannot be made.
+    """
+    target = Path(path).absolute()
+    try:
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
+    try:
+        folder = work / "new"
+        folder.mkdir()
+        yield folder
+        if target.exists():
+            os.replace(target, work / "old")
+        os.replace(folder, target)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        if (work / "old").exists() and not target.exists():
+            os.replace(work / "old", target)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def check_parent(path: str | Path) -> Path:
+    """Return the absolute path of a directory that may be made. Raises UsageError if it may not."""
+    target = Path(path).absolute()
+    if not target.parent.is_dir():
+        raise UsageError(f"cannot write {target}: there is no directory {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise UsageError(f"cannot write {target}: no permission to write in {target.parent}")
+    return target
 
 
 def _umask() -> int:

@@ -84,3 +84,30 @@ def concat(batches: Sequence[Batch], text: Collection[str] = ()) -> Batch:
             filled = ~nulls[rows, at]
             codes[rows, at][filled] = numbers[codes[rows, at][filled]]
     return Batch(first.columns, codes, nulls, np.array(list(place), dtype=object))
+
+
+def beside(batches: Sequence[Batch], text: Collection[str] = ()) -> Batch:
+    """Put batches of the same rows and different columns side by side, at least one.
+
+    ``text`` names the text columns, which a batch does not know of itself: pools are merged, and
+    the codes of these columns renumbered. Raises ValueError when the numbers of rows differ.
+    """
+    if len({len(b) for b in batches}) != 1:
+        raise ValueError(f"numbers of rows differ: {', '.join(str(len(b)) for b in batches)}")
+    place: dict[str, int] = {}
+    parts = []
+    for batch in batches:
+        numbers = [place.setdefault(s, len(place)) for s in batch.pool]
+        codes = batch.codes.copy()
+        for at in (k for k, name in enumerate(batch.columns) if name in text):
+            filled = ~batch.nulls[:, at]
+            codes[filled, at] = np.array(numbers, dtype=np.int64)[codes[filled, at]]
+        parts.append(codes)
+    pool = np.empty(len(place), dtype=object)
+    pool[:] = list(place)
+    return Batch(
+        tuple(name for b in batches for name in b.columns),
+        np.concatenate(parts, axis=1),
+        np.concatenate([b.nulls for b in batches], axis=1),
+        pool,
+    )

@@ -6,17 +6,17 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask, concat
 from synthtab.errors import InfeasibleError, UsageError
-from synthtab.generate.generator import Drawn, RowGenerator
-from synthtab.generate.guide import Level
+from synthtab.generate.drawn import Drawn
+from synthtab.generate.guide import Guide, Level
 from synthtab.ir import nodes
-from synthtab.schema import TextType
+from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.repair import repair
 
@@ -32,6 +32,19 @@ PATIENCE = 10_000
 ROUND = 200_000
 # Drawing stops when fewer than this share of all rows drawn could be used.
 LEAST_YIELD = 1e-4
+
+
+class RowSource(Protocol):
+    """What draws rows: a fitted generator, or one that knows the rules alone."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the rows drawn."""
+
+    def draw(
+        self, rows: int, *, level: Level = ..., guide: Guide | None = None, seed: int = 0
+    ) -> Drawn:
+        """Draw rows, obeying as ``level`` says; the same seed gives the same rows."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ class Counts:
 
 def draw_rows(
     table: nodes.Table,
-    generator: RowGenerator,
+    generator: RowSource,
     plan: Plan,
     n: int,
     *,
@@ -118,7 +131,7 @@ class _Loop:
     def __init__(
         self,
         table: nodes.Table,
-        generator: RowGenerator,
+        generator: RowSource,
         plan: Plan,
         method: Method,
         n: int,
@@ -192,13 +205,14 @@ class _Loop:
         probability proportional to their weight follow P(row | rules). The bound is 1, the largest
         weight there can be, where that is affordable; else the largest weight of the first round.
         """
-        weight = np.exp(drawn.log_weight)
+        # In logarithms: the weights of rows of many columns may all be too small for a float.
+        weight = drawn.log_weight
         if self._bound is None:
             own = weight[usable]
-            affordable = len(own) == 0 or own.mean() >= 0.25
-            self._bound = 1.0 if affordable else float(own.max())
+            affordable = len(own) == 0 or np.exp(own).mean() >= 0.25
+            self._bound = 0.0 if affordable else float(own.max())
         self._clipped += int((weight[usable] > self._bound).sum())
-        return self._rng.random(len(weight)) * self._bound < weight
+        return self._rng.random(len(weight)) < np.exp(np.minimum(weight - self._bound, 0.0))
 
     def _lawful(self, batch: Batch) -> Batch:
         violated = self._backend.violated(batch)

@@ -132,11 +132,7 @@ def write_frame(
     Raises UsageError for an unknown suffix or a place that cannot be written.
     """
     suffix = _suffix(Path(path))
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    for column in columns or ():
-        if isinstance(column.type, DateType) and column.name in table.column_names:
-            at = table.column_names.index(column.name)
-            table = table.set_column(at, column.name, table[column.name].cast(pa.date32()))
+    table = to_table(frame, columns)
     with atomic(path) as temporary:
         if suffix == ".parquet":
             pq.write_table(table, temporary)
@@ -146,6 +142,16 @@ def write_frame(
         else:
             with temporary.open("wb") as stream:
                 write_csv(stream, table)
+
+
+def to_table(frame: pd.DataFrame, columns: Sequence[Column] | None = None) -> pa.Table:
+    """Return a frame as an Arrow table; columns declared as dates hold dates without a time."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    for column in columns or ():
+        if isinstance(column.type, DateType) and column.name in table.column_names:
+            at = table.column_names.index(column.name)
+            table = table.set_column(at, column.name, table[column.name].cast(pa.date32()))
+    return table
 
 
 def check_writable(path: str | Path) -> None:

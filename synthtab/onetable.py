@@ -12,21 +12,32 @@ import numpy as np
 import pandas as pd
 
 from synthtab.assess.compliance import Compliance, compliance, valid_rows
-from synthtab.batch import Batch
-from synthtab.draw import Counts, Mode, RowProgress, draw_rows
-from synthtab.errors import DataError, RuleViolationError, SavedModelError, UsageError
-from synthtab.files import read_batch
-from synthtab.frames import decode_frame, encode_frame
+from synthtab.batch import Batch, beside
+from synthtab.draw import Counts, Mode, RowProgress, RowSource, draw_rows
+from synthtab.errors import (
+    DataError,
+    InfeasibleError,
+    RuleViolationError,
+    SavedModelError,
+    UsageError,
+)
+from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook, Trained
+from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
-from synthtab.keys import Sequence, surrogate_keys
+from synthtab.keyed import keyed
+from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
-from synthtab.schema import BooleanType, EnumType, TextType, domain
+from synthtab.schema import BooleanType, Column, EnumType, TextType, domain
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 from synthtab.solver.repair import repair
+from synthtab.sources import Rows, read_rows
 from synthtab.store import read_manifest, save_directory
+
+# Seconds to try for a Plan, per group of rules, in which soft rules are kept by all rows as well.
+_SOFT_S = 2.0
 
 Violations = Literal["error", "drop", "repair"]
 
@@ -63,7 +74,10 @@ class Sample:
 
 
 class OneTable:
-    """Learns one table and writes rows like it that satisfy its rules."""
+    """Learns one table and writes rows like it that satisfy its rules.
+
+    Without data, :meth:`rules_only` takes the place of :meth:`fit`.
+    """
 
     def __init__(
         self,
@@ -77,22 +91,25 @@ class OneTable:
         self._hard_table = _enforced(self.table)
         self._config = config or GeneratorConfig()
         self._budget = solver_budget_s
-        self._generator: RowGenerator | None = None
+        self._generator: RowSource | None = None
         self._plan: Plan | None = None
         self._sequences: tuple[Sequence, ...] = ()
+        self._draws: tuple[Draws, ...] = ()
+        # The rules that rows are made to keep.
+        self._kept = self._hard_table
         self.report: FitReport | None = None
 
     # Fitting.
 
     def fit(
         self,
-        data: pd.DataFrame | str | Path,
+        data: Rows,
         *,
         violations: Violations = "error",
         seed: int = 0,
         progress: ProgressHook | None = None,
     ) -> OneTable:
-        """Learn from a DataFrame, or a CSV or Parquet file; return self.
+        """Learn from a DataFrame, a CSV or Parquet file, or a database's URL; return self.
 
         Real rows that break rules are an error, are dropped, or are repaired first, as
         ``violations`` says; :attr:`report` counts them by rule. ``progress`` is told how far
@@ -105,11 +122,7 @@ class OneTable:
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
         columns = self.table.columns
-        whole = (
-            encode_frame(columns, data)
-            if isinstance(data, pd.DataFrame)
-            else read_batch(data, columns)
-        )
+        whole = read_rows(self.table.name, columns, data)
         if len(whole) == 0:
             raise DataError(f"there are no rows to learn table {self.table.name!r} from")
         batch, broken, cells = self._lawful(whole, violations, seed)
@@ -128,9 +141,31 @@ class OneTable:
             progress=progress,
         )
         self._generator, self._plan, self._sequences = generator, plan, sequences
+        self._draws, self._kept = (), self._hard_table
         self.report = FitReport(
             len(whole), len(batch), broken, violations, cells, seed, generator.trained
         )
+        return self
+
+    def rules_only(self) -> OneTable:
+        """Make rows of the rules and hints alone, without data; return self.
+
+        Keys that nothing else speaks of are numbered, or drawn without a repeat. Soft rules about
+        single rows are kept by every row where a Plan is exact about all of them. Raises
+        InfeasibleError where the hard rules contradict each other.
+        """
+        table, plan = _soft_as_hard(self.table, self._hard_table, self._budget)
+        sequences, draws = free_keys(table)
+        apart = {s.column for s in sequences} | {c.name for d in draws for c in d.columns}
+        columns = tuple(c for c in table.columns if c.name not in apart)
+        rules = [r for r in table.unique_rules if not apart & set(r.columns)]
+        self._generator = UniformGenerator(
+            replace(table, columns=columns, rules=(*table.row_rules, *rules)),
+            plan.domains,
+            tuple(c for c in plan.order if c not in apart),
+        )
+        self._plan, self._sequences, self._draws, self._kept = plan, sequences, draws, table
+        self.report = None
         return self
 
     def _lawful(
@@ -182,13 +217,14 @@ class OneTable:
         progress: RowProgress | None = None,
     ) -> Sample:
         """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
-        generator, plan = self._fitted()
         chosen = secrets.randbits(32) if seed is None else seed
-        numbered = {s.column: s.codes(n) for s in self._sequences} if n > 0 else {}
+        keys = self._keys(n, chosen) if n > 0 else []
+        generator, plan = self._source(n, chosen)
         batch, counts = draw_rows(
-            self._hard_table, generator, plan, n, mode=mode, seed=chosen, progress=progress
+            self._kept, generator, plan, n, mode=mode, seed=chosen, progress=progress
         )
-        whole = _with_columns(self.table, batch, numbered)
+        texts = [c.name for c in self.table.columns if isinstance(c.type, TextType)]
+        whole = beside([batch, *keys], texts).select(self.table.column_names)
         return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
@@ -206,10 +242,28 @@ class OneTable:
         assert self.report is not None
         return max(1, round(self.report.rows_used * scale))
 
+    def _source(self, n: int, seed: int) -> tuple[RowSource, Plan]:
+        """Return what draws ``n`` rows, and the Plan it is to keep to."""
+        generator, plan = self._fitted()
+        if not isinstance(generator, UniformGenerator):
+            return generator, plan
+        random = _random(seed, 1)
+        dense = keyed(self._kept, generator, n, random, budget_s=self._budget)
+        return (generator, plan) if dense is None else dense
+
+    def _keys(self, n: int, seed: int) -> list[Batch]:
+        """Return the columns that are not the generator's, in batches of ``n`` rows."""
+        random = _random(seed, 0)
+        return [
+            *(s.batch(n) for s in self._sequences),
+            *(d.batch(n, random) for d in self._draws),
+        ]
+
     @property
     def unenforced(self) -> tuple[str, ...]:
         """The soft rules by name: learned like everything else, not enforced."""
-        return tuple(r.name for r in self.table.table_rules)
+        kept = {r.name for r in self._kept.rules}
+        return tuple(r.name for r in self.table.table_rules if r.name not in kept)
 
     @property
     def plan(self) -> Plan:
@@ -220,12 +274,14 @@ class OneTable:
         """Return a copy that decodes under other rules over the same columns: no new training."""
         generator, plan = self._fitted()
         table = model.table()
-        if table.columns != self.table.columns:
+        if _without_hints(table) != _without_hints(self.table):
             raise UsageError(
                 "the columns of the new rules differ from those the model was trained on; "
                 "rules may change after training, columns may not"
             )
         copy = OneTable(model, config=self._config, solver_budget_s=self._budget)
+        if isinstance(generator, UniformGenerator):
+            return copy.rules_only()
         copy._generator, copy.report = generator, self.report
         copy._sequences = self._sequences
         copy._plan = compile_plan(
@@ -238,6 +294,11 @@ class OneTable:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
+        if not isinstance(generator, RowGenerator):
+            raise UsageError(
+                "rows made of rules alone need no saved model: keep the rules file "
+                "(Model.to_text) and call rules_only() again"
+            )
         assert self.report is not None  # made together with the generator
 
         def write(folder: Path) -> None:
@@ -271,9 +332,12 @@ class OneTable:
         loaded._generator = RowGenerator.load(folder)
         return loaded
 
-    def _fitted(self) -> tuple[RowGenerator, Plan]:
+    def _fitted(self) -> tuple[RowSource, Plan]:
         if self._generator is None or self._plan is None:
-            raise UsageError("this Synthesizer has learned nothing yet: call fit() or load()")
+            raise UsageError(
+                "this Synthesizer has learned nothing yet: call fit() or load(), or rules_only() "
+                "for rows without data"
+            )
         return self._generator, self._plan
 
 
@@ -289,6 +353,32 @@ def _enforced(table: nodes.Table) -> nodes.Table:
             "across rows and tables can be left to 'rulecheck validate' in a file of their own"
         )
     return replace(table, rules=(*table.row_rules, *table.unique_rules))
+
+
+def _soft_as_hard(
+    table: nodes.Table, hard: nodes.Table, budget_s: float
+) -> tuple[nodes.Table, Plan]:
+    """Return the hard rules and their Plan, with the soft ones about single rows if that is exact.
+
+    Where the Plan of both is not, soft rules are let be: none has to be kept by a row, and hard
+    ones are kept with less trouble without them.
+    """
+    soft = [
+        replace(r, share=None)
+        for r in table.table_rules
+        if isinstance(r, nodes.RowRule) and nodes.is_pure(r.condition)
+    ]
+    plan = compile_plan(hard, budget_s=budget_s)
+    # More rules make no Plan exact, and hard ones that are hard to solve take the time for both.
+    if soft and plan.exact:
+        whole = replace(hard, rules=(*hard.rules, *soft))
+        try:
+            both = compile_plan(whole, budget_s=min(budget_s, _SOFT_S))
+        except InfeasibleError:
+            return hard, plan  # no row can keep all of them
+        if both.exact:
+            return whole, both
+    return hard, plan
 
 
 def _complain(table: nodes.Table, found: Compliance) -> str:
@@ -321,12 +411,10 @@ def _seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]],
     return domains, sizes
 
 
-def _with_columns(table: nodes.Table, batch: Batch, numbered: Mapping[str, np.ndarray]) -> Batch:
-    codes = np.zeros((len(batch), len(table.columns)), dtype=np.int64)
-    nulls = np.zeros(codes.shape, dtype=bool)
-    for at, name in enumerate(table.column_names):
-        if name in numbered:
-            codes[:, at] = numbered[name]
-        else:
-            codes[:, at], nulls[:, at] = batch.column(name)
-    return Batch(table.column_names, codes, nulls, batch.pool)
+def _random(seed: int, purpose: int) -> np.random.Generator:
+    """Return random numbers of their own for a purpose, apart from those that draw rows."""
+    return np.random.default_rng(np.random.SeedSequence([seed, purpose]))
+
+
+def _without_hints(table: nodes.Table) -> tuple[Column, ...]:
+    return tuple(replace(c, hint=None) for c in table.columns)

@@ -29,6 +29,8 @@ class Synthesizer:
 
     synthesizer = Synthesizer(Model.load("shop.rules")).fit({"customer": df, "order": df2})
     tables = synthesizer.sample(scale=2.0)
+
+    Without data, :meth:`rules_only` takes the place of :meth:`fit`.
     """
 
     def __init__(
@@ -82,10 +84,10 @@ class Synthesizer:
     ) -> Synthesizer:
         """Learn from real rows; return self.
 
-        ``data`` is a DataFrame or a file for one table; a mapping of tables to these, or a
-        directory with a file named after each table, for several. Real rows that break hard rules
-        are an error, are dropped, or are repaired first, as ``violations`` says; :attr:`report`
-        counts them by rule. ``progress`` is told how far training is: a
+        ``data`` is a DataFrame or a file for one table; for several a mapping of tables to these,
+        a directory with a file named after each table, or a database's URL. Real rows that break
+        hard rules are an error, are dropped, or are repaired first, as ``violations`` says;
+        :attr:`report` counts them by rule. ``progress`` is told how far training is: a
         :class:`~synthtab.generate.train.Progress`, and for several tables before it the table's
         name, its number, and how many there are.
 
@@ -106,6 +108,14 @@ class Synthesizer:
                 )
             data = {self.model.tables[0].name: data}
         self._engine.fit(data, violations=violations, seed=seed, progress=progress)
+        return self
+
+    def rules_only(self) -> Synthesizer:
+        """Get ready to draw rows from the rules and hints alone, without any data; return self.
+
+        Raises InfeasibleError where the rules contradict each other.
+        """
+        self._engine.rules_only()
         return self
 
     @overload

@@ -18,6 +18,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from synthtab.diagnostics import Span
+from synthtab.hints import Hint
 
 Value = int | Decimal | date | datetime | bool | str
 
@@ -78,7 +79,10 @@ ColumnType = IntegerType | DecimalType | DateType | DatetimeType | BooleanType |
 
 @dataclass(frozen=True)
 class Column:
-    """A named, typed column; ``lo`` and ``hi`` are the declared range as codes, both inclusive."""
+    """A named, typed column; ``lo`` and ``hi`` are the declared range as codes, both inclusive.
+
+    ``hint`` says what its values look like where no data do. It is no rule.
+    """
 
     name: str
     type: ColumnType
@@ -86,6 +90,7 @@ class Column:
     lo: int | None = None
     hi: int | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
+    hint: Hint | None = None
 
 
 def type_domain(kind: ColumnType) -> tuple[int, int]:

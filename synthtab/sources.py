@@ -1,4 +1,7 @@
-"""Where rows come from: a file, or a table of a database. Who reads them need not know which."""
+"""Where rows come from: a file, or a table of a database. Who reads them need not know which.
+
+Several tables come from a directory with a file named after each, or from a database.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +20,8 @@ from synthtab.batch import Batch, concat
 from synthtab.codec import encode_arrays
 from synthtab.databases.address import Address, is_url, parse_address
 from synthtab.errors import DataError, UsageError
-from synthtab.files import Progress
+from synthtab.files import SUFFIXES, Progress
+from synthtab.frames import encode_frame
 from synthtab.schema import Column, TextType
 
 if TYPE_CHECKING:
@@ -56,6 +60,10 @@ class Source(Protocol):
 
     def frame(self, progress: Progress | None = None) -> pd.DataFrame:
         """Read all of it without knowing its columns. Raises DataError."""
+
+
+Rows: TypeAlias = pd.DataFrame | str | Path | Source
+"""Rows of a table: a DataFrame, a file's path, a database's URL, or what reads one of these."""
 
 
 @dataclass(frozen=True)
@@ -176,12 +184,13 @@ class Sources:
     def one(self, argument: str, table: str) -> Source:
         """Return the source that an argument names for a table.
 
-        A database's URL without a table's name stands for the table of the same name there.
-        Raises UsageError and DataError where the argument or the database is wrong, or the
-        database has no such table.
+        A database's URL without a table's name stands for the table of the same name there, a
+        directory for the file of that name. Raises UsageError and DataError where the argument or
+        the database is wrong, or there is no such table in it.
         """
         if not is_url(argument):
-            return FileSource(Path(argument))
+            path = Path(argument)
+            return FileSource(path) if not path.is_dir() else self.some(argument, [table])[table]
         address = parse_address(argument)
         address = address if address.table is not None else address.at(table)
         database = self._database(address)
@@ -190,10 +199,12 @@ class Sources:
         return TableSource(database, address)
 
     def some(self, argument: str, tables: Sequence[str]) -> dict[str, Source]:
-        """Return sources for those of ``tables`` that a database has under the same names.
+        """Return sources for those of ``tables`` that a database or directory has by their names.
 
-        Raises UsageError where the URL names one table, DataError where the database has none.
+        Raises UsageError where the URL names one table, DataError where there is none of them.
         """
+        if not is_url(argument):
+            return _files(Path(argument), tables)
         address = self._whole(argument)
         database = self._database(address)
         places = {name: address.at(name) for name in tables}
@@ -232,3 +243,46 @@ class Sources:
                 ) from error
             self._open[address.url] = self._stack.enter_context(opened(address))
         return self._open[address.url]
+
+
+def is_collection(argument: str) -> bool:
+    """Say whether an argument stands for several tables: a directory, or a database's URL."""
+    return is_url(argument) or Path(argument).is_dir()
+
+
+def read_rows(
+    name: str, columns: Sequence[Column], rows: Rows, progress: Progress | None = None
+) -> Batch:
+    """Read all rows of a table from wherever they are; a ``str`` may be a URL.
+
+    Raises DataError where they do not fit the columns, UsageError for a URL or name that is none.
+    """
+    if isinstance(rows, pd.DataFrame):
+        return encode_frame(columns, rows, name=f"the DataFrame of table `{name}`")
+    if isinstance(rows, str | Path):
+        with Sources() as sources:
+            return sources.one(str(rows), name).whole(columns, progress)
+    return rows.whole(columns, progress)
+
+
+def _files(folder: Path, tables: Sequence[str]) -> dict[str, Source]:
+    """Return the files of a directory that are named after tables."""
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder} is no directory; several tables are a directory with a file each"
+        )
+    found: dict[str, Source] = {}
+    for table in tables:
+        paths = [p for s in SUFFIXES if (p := folder / f"{table}{s}").is_file()]
+        if len(paths) > 1:
+            names = " and ".join(p.name for p in paths)
+            raise UsageError(f"{folder} has {names}: which of them is table `{table}`?")
+        if paths:
+            found[table] = FileSource(paths[0])
+    if not found:
+        names = ", ".join(f"{t}.csv" for t in tables[:5]) + ", ..." * (len(tables) > 5)
+        raise DataError(
+            f"{folder} has no file named after a table, such as {names} "
+            f"(or {', '.join(SUFFIXES[1:])})"
+        )
+    return found

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from synthtab.atomic import atomic_directory, check_parent
 from synthtab.errors import SavedModelError, UsageError
 
 FORMAT = "synthtab-model"
@@ -29,36 +27,16 @@ def save_directory(path: str | Path, facts: dict[str, Any], write: Callable[[Pat
     was there is replaced. Raises UsageError where ``path`` holds something that is no saved model,
     or cannot be written.
     """
-    target = check_target(path)
-    try:
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
-    try:
-        folder = work / "new"
-        folder.mkdir()
+    with atomic_directory(check_target(path)) as folder:
         write(folder)
         files = {str(f.relative_to(folder)): _digest(f) for f in _files(folder)}
         manifest = {"format": FORMAT, "version": VERSION, **facts, "files": files}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        if target.exists():
-            os.replace(target, work / "old")
-        os.replace(folder, target)
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        if (work / "old").exists() and not target.exists():
-            os.replace(work / "old", target)
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def check_target(path: str | Path) -> Path:
     """Return the absolute path of a save that may go there; raise UsageError if it may not."""
-    target = Path(path).absolute()
-    if not target.parent.is_dir():
-        raise UsageError(f"cannot write {target}: there is no directory {target.parent}")
-    if not os.access(target.parent, os.W_OK):
-        raise UsageError(f"cannot write {target}: no permission to write in {target.parent}")
+    target = check_parent(path)
     if target.is_file():
         raise UsageError(f"cannot save a model at {target}: a file of that name is there")
     if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():

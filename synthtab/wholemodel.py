@@ -14,10 +14,10 @@ import pandas as pd
 from synthtab.backends.tables import TablesBackend
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
+from synthtab.databases.address import hidden
 from synthtab.draw import METHODS, MODES, Mode
 from synthtab.errors import DataError, InfeasibleError, RuleViolationError, UsageError
-from synthtab.files import read_batch
-from synthtab.frames import decode_frame, encode_frame
+from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
@@ -29,13 +29,14 @@ from synthtab.relational.database import (
     rows_asked,
     write_database,
 )
+from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
 from synthtab.solver.mend import mend
+from synthtab.sources import Rows, Sources, is_collection, read_rows
 from synthtab.store import read_manifest, save_directory
 
-Data = Mapping[str, "pd.DataFrame | str | Path"] | str | Path
+Data = Mapping[str, Rows] | str | Path
 Violations = str
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -118,16 +119,17 @@ class WholeModel:
         seed: int = 0,
         progress: FitProgress | None = None,
     ) -> WholeModel:
-        """Learn from a DataFrame or file per table, or a directory of files named after tables.
+        """Learn from rows per table, a directory of files named after tables, or a database's URL.
 
-        Real rows that break hard rules are an error, are dropped (with the rows that refer to
-        them), or are repaired first, as ``violations`` says; :attr:`report` counts them. Raises
-        DataError where data are missing or do not fit the columns, RuleViolationError as above,
-        InfeasibleError where rules contradict each other.
+        Rows are a DataFrame, a file or URL, or a :class:`~synthtab.sources.Source`. Real rows that
+        break hard rules are an error, are dropped (with the rows that refer to them), or are
+        repaired first, as ``violations`` says; :attr:`report` counts them. Raises DataError where
+        data are missing or do not fit the columns, RuleViolationError as above, InfeasibleError
+        where rules contradict each other.
         """
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
-        read = {t.name: _batch(t, source) for t, source in _sources(self.model, data)}
+        read = _read(self.model, data)
         used, broken, cells = self._lawful(read, violations, seed)
         self._database = fit_database(
             self.model.tables,
@@ -147,6 +149,15 @@ class WholeModel:
             for rule in model.view.left
         )
         self.report = WholeReport(tables, violations, cells, seed, later)
+        return self
+
+    def rules_only(self) -> WholeModel:
+        """Make rows of the rules and hints alone, without data; return self.
+
+        Raises InfeasibleError where hard rules contradict each other.
+        """
+        self._database = rules_database(self.model.tables, budget_s=self._budget)
+        self.report = None
         return self
 
     def _lawful(
@@ -248,7 +259,11 @@ class WholeModel:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         database = self._fitted()
-        assert self.report is not None  # made together with the database
+        if self.report is None:
+            raise UsageError(
+                "there is nothing learned to save: the rules say it all; save them "
+                "(Model.to_text) and call rules_only() again"
+            )
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
@@ -280,45 +295,38 @@ def _mending(progress: SampleProgress | None) -> Callable[[str, float], None] | 
     return lambda what, share: progress("mending", round(share * 1000), 1000)
 
 
-def _sources(model: Model, data: Data) -> list[tuple[nodes.Table, pd.DataFrame | str | Path]]:
-    """Return where each table's rows are. Raises DataError naming the tables without any."""
-    if isinstance(data, str | Path):
-        folder = Path(data)
-        if not folder.is_dir():
-            if len(model.tables) == 1:
-                return [(model.tables[0], folder)]
+def _read(model: Model, data: Data) -> dict[str, Batch]:
+    """Read each table's rows. Raises DataError naming the tables without any."""
+    names = [t.name for t in model.tables]
+    with Sources() as sources:
+        given: Mapping[str, Rows]
+        if isinstance(data, Mapping):
+            given = data
+        elif is_collection(str(data)):
+            given = sources.some(str(data), names)
+        elif len(names) == 1:
+            given = {names[0]: data}
+        else:
             raise DataError(
-                f"{folder} is no directory; several tables are learned from a directory with a "
-                "file named after each, or from a mapping of tables to files or DataFrames"
+                f"{data} is no directory and no database; several tables are learned from a "
+                "directory with a file named after each, a database's URL, or a mapping of tables "
+                "to files or DataFrames"
             )
-        paths = {
-            t.name: next((p for s in SUFFIXES if (p := folder / f"{t.name}{s}").is_file()), None)
-            for t in model.tables
-        }
-        given: Mapping[str, pd.DataFrame | str | Path] = {
-            n: p for n, p in paths.items() if p is not None
-        }
-    else:
-        given = data
-        unknown = [n for n in given if n not in {t.name for t in model.tables}]
+        unknown = [n for n in given if n not in names]
         if unknown:
             raise DataError(
                 f"the rules declare no table `{unknown[0]}`; they declare "
-                + ", ".join(f"`{t.name}`" for t in model.tables)
+                + ", ".join(f"`{n}`" for n in names)
             )
-    missing = [t.name for t in model.tables if t.name not in given]
-    if missing:
-        raise DataError(
-            f"there are no data for table{'s' * (len(missing) > 1)} "
-            + ", ".join(f"`{n}`" for n in missing)
-        )
-    return [(t, given[t.name]) for t in model.tables]
-
-
-def _batch(table: nodes.Table, source: pd.DataFrame | str | Path) -> Batch:
-    if isinstance(source, pd.DataFrame):
-        return encode_frame(table.columns, source)
-    return read_batch(source, table.columns)
+        missing = [n for n in names if n not in given]
+        if missing:
+            place = f" in {hidden(str(data))}" if isinstance(data, str | Path) else ""
+            raise DataError(
+                f"there are no data for table{'s' * (len(missing) > 1)} "
+                + ", ".join(f"`{n}`" for n in missing)
+                + place
+            )
+        return {t.name: read_rows(t.name, t.columns, given[t.name]) for t in model.tables}
 
 
 def _broken(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeGuard
 
 import duckdb
 import numpy as np
@@ -11,22 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synthtab.backends import sqltext
-from synthtab.backends.sqldata import attach, sql_type
+from synthtab.backends.sqlcreate import Names, create
+from synthtab.backends.sqldata import attach
+from synthtab.backends.sqldialect import Dialect
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import TooWideError
-from synthtab.backends.support import Exact, Relaxed, Supports, answers, beyond_a_row
+from synthtab.backends.support import Supports
 from synthtab.batch import Mask
 from synthtab.errors import DataError, UsageError
 from synthtab.ir import nodes
-from synthtab.schema import (
-    BooleanType,
-    Column,
-    ColumnType,
-    DatetimeType,
-    EnumType,
-    TextType,
-    decode_value,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,14 +33,7 @@ class SqlBackend:
     with is refused (:class:`TooWideError`), never rounded.
     """
 
-    supports: ClassVar[Supports] = answers(
-        Exact(),
-        {
-            **beyond_a_row("no constraint looks at other rows: a query finds those that break it"),
-            nodes.ReferenceRule: Exact(),
-            nodes.UniqueRule: Relaxed("one with a condition is left to a query"),
-        },
-    )
+    supports: ClassVar[Supports] = Dialect.supports
 
     def __init__(self, table: nodes.Table, dialect: Literal["duckdb"] = "duckdb") -> None:
         if dialect != "duckdb":
@@ -77,33 +64,16 @@ class SqlBackend:
     def create_table(self) -> str:
         """Return a CREATE TABLE statement with a named constraint for each range, rule and key.
 
-        Rules that no constraint can enforce are left out (:meth:`enforced`); backends/sqltables.py
+        Rules that no constraint can enforce are left out (:meth:`enforced`); backends/sqlscript.py
         has queries for them.
         """
-        names = _Names()
-        lines = [self._declaration(c) for c in self.table.columns]
-        for column in self.table.columns:
-            for what, text in _range_checks(column, self._names[column.name]):
-                lines.append(names.constraint(f"{column.name} {what}", f"CHECK ({text})"))
-        for rule in self.table.rules:
-            if not self.enforced(rule):
-                continue
-            if isinstance(rule, nodes.RowRule):
-                lines.append(names.constraint(rule.name, f"CHECK ({self.check_expression(rule)})"))
-            elif isinstance(rule, nodes.UniqueRule):
-                columns = ", ".join(self._names[c] for c in rule.columns)
-                kind = "PRIMARY KEY" if rule.primary else "UNIQUE"
-                lines.append(names.constraint(rule.name, f"{kind} ({columns})"))
-            elif isinstance(rule, nodes.ReferenceRule):
-                lines.append(names.constraint(rule.name, self._foreign_key(rule)))
-        body = ",\n    ".join(lines)
-        return f"CREATE TABLE {sqltext.identifier(self.table.name)} (\n    {body}\n);\n"
-
-    def _foreign_key(self, rule: nodes.ReferenceRule) -> str:
-        own = ", ".join(self._names[c] for c in rule.columns)
-        theirs = ", ".join(map(sqltext.identifier, rule.parent_columns))
-        parent = sqltext.identifier(rule.parent)
-        return f"FOREIGN KEY ({own}) REFERENCES {parent} ({theirs})"
+        for rule in self.table.row_rules:
+            self.check_expression(rule)
+        dialect = Dialect()
+        parents = [_parent(self.table, r) for r in self.table.rules if _leads_out(r, self.table)]
+        known = [self.table, *parents]
+        made = create(self.table, dialect, Names(dialect), [t.name for t in known], known)
+        return f"{made.statements[0]};\n"
 
     def violated(self, source: pd.DataFrame | str | Path) -> Mask:
         """Return which row breaks which row rule, (rows, rules) bool, as DuckDB sees it.
@@ -141,54 +111,16 @@ class SqlBackend:
         except TooWideError:
             return Translator(self.table, names, declared=True).condition(rule.condition).text
 
-    def _declaration(self, column: Column) -> str:
-        null = "" if column.optional else " NOT NULL"
-        return f"{self._names[column.name]} {sql_type(column.type)}{null}"
+
+def _leads_out(rule: nodes.Rule, table: nodes.Table) -> TypeGuard[nodes.ReferenceRule]:
+    return isinstance(rule, nodes.ReferenceRule) and rule.parent != table.name
 
 
-def _range_checks(column: Column, name: str) -> list[tuple[str, str]]:
-    """Return (what, condition) for each restriction that the column's type does not express."""
-    checks = []
-    match column.type:
-        case EnumType(values):
-            checks.append(("value", f"{name} IN ({', '.join(map(sqltext.string, values))})"))
-        case TextType(length, pattern):
-            checks.append(("length", f"length({name}) <= {length}"))
-            if pattern is not None:
-                checks.append(("pattern", f"regexp_full_match({name}, {sqltext.string(pattern)})"))
-        case DatetimeType(resolution):
-            checks.append(("resolution", f"epoch_us({name}) % {resolution * 1_000_000} = 0"))
-    ends = [None if e is None else _sql_value(column.type, e) for e in (column.lo, column.hi)]
-    if ends[0] is not None and ends[1] is not None:
-        checks.append(("range", f"{name} BETWEEN {ends[0]} AND {ends[1]}"))
-    elif ends[0] is not None:
-        checks.append(("range", f"{name} >= {ends[0]}"))
-    elif ends[1] is not None:
-        checks.append(("range", f"{name} <= {ends[1]}"))
-    return checks
-
-
-def _sql_value(kind: ColumnType, code: int) -> str | None:
-    """Return the constant of a declared bound; enums and booleans have none worth writing."""
-    if isinstance(kind, EnumType | BooleanType | TextType):
-        return None
-    value = decode_value(kind, code)
-    return sqltext.literal(value).text
-
-
-class _Names:
-    """Gives every constraint a name of its own."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def constraint(self, name: str, definition: str) -> str:
-        """Return ``CONSTRAINT name definition``, the name changed if it was used before."""
-        free, count = name, 2
-        while free.lower() in self._taken:
-            free, count = f"{name} {count}", count + 1
-        self._taken.add(free.lower())
-        return f"CONSTRAINT {sqltext.identifier(free)} {definition}"
+def _parent(table: nodes.Table, rule: nodes.ReferenceRule) -> nodes.Table:
+    """Return as much of the table referred to as the reference tells."""
+    pairs = zip(rule.columns, rule.parent_columns, strict=True)
+    columns = (replace(table.column(own), name=other) for own, other in pairs)
+    return nodes.Table(rule.parent, tuple(columns))
 
 
 def _as_mask(column: pa.ChunkedArray, wanted: bool) -> Mask:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from synthtab.backends import sqltext
+from synthtab.backends.sqldialect import Dialect
 from synthtab.backends.sqlrules import Translator
-from synthtab.backends.sqltext import ATOM, SUM, Number, Sql
+from synthtab.backends.sqltext import ATOM, SUM, NotSaidError, Number, Sql
 from synthtab.ir import nodes
 from synthtab.ir.context import Definition, Position, separate, simplified
 from synthtab.ir.references import Tables, follow, link
@@ -43,8 +44,14 @@ class SqlContext:
     """
 
     def __init__(
-        self, tables: Tables, relations: Mapping[str, Relation], *, declared: bool
+        self,
+        tables: Tables,
+        relations: Mapping[str, Relation],
+        *,
+        declared: bool,
+        dialect: Dialect | None = None,
     ) -> None:
+        self.dialect = dialect or Dialect()
         self.tables = tables
         self.relations = relations
         self.declared = declared
@@ -79,7 +86,9 @@ class SqlContext:
         for name, what in parts.definitions.items():
             found = source.hidden[what]
             known[name] = replace(found, text=f"{alias}.{found.text}")
-        translator = Translator(parts.table, names, declared=self.declared, known=known)
+        translator = Translator(
+            parts.table, names, declared=self.declared, known=known, dialect=self.dialect
+        )
         return translator.node(parts.node)
 
 
@@ -125,7 +134,9 @@ class _Columns:
             case nodes.ParentRef(path, column):
                 return self._of_parent(path, column)
             case nodes.Aggregate() if what.of is None:
-                call = _call(what, self._term)
+                if what.distinct and not self.context.dialect.counts_distinct_in_windows:
+                    raise NotSaidError("its windows cannot leave repeated values out")
+                call = _call(what, self._term, self.context.dialect)
                 return _like(call, self._window(call.text, what.per))
             case nodes.Aggregate():
                 return self._of_children(what, what.of or "")
@@ -136,7 +147,7 @@ class _Columns:
                 return self._gap_free(operand, start, what.per)
             case Position():
                 text = self._window("row_number()", what.per, what.order)
-                return sqltext.integer(text, 1, MOST_ROWS)
+                return self.context.dialect.integer(text, 1, MOST_ROWS)
         raise TypeError(f"{type(what).__name__} is said by other constructs")
 
     def _term(self, node: nodes.Node) -> Sql:
@@ -150,13 +161,17 @@ class _Columns:
         term = nodes.ParentRef(rest, column) if rest else nodes.ColumnRef(column)
         source = self.context.source(step.parent, [term])
         value = self.context.translated(source, step.parent, "p", term)
-        first = f"first({value.text} ORDER BY p.{source.relation.row})"
+        first = self.context.dialect.first(value.text, f"p.{source.relation.row}")
         return _like(value, self._joined(source, step.parent_columns, step.columns, first))
 
     def _of_children(self, what: nodes.Aggregate, home: str) -> Sql:
         rule = link(self.context.tables[home], self.table, what.via)
         source = self.context.source(home, _parts(what))
-        call = _call(what, lambda node: self.context.translated(source, home, "p", node))
+        call = _call(
+            what,
+            lambda node: self.context.translated(source, home, "p", node),
+            self.context.dialect,
+        )
         text = self._joined(source, rule.columns, rule.parent_columns, call.text)
         return _like(call, f"coalesce({text}, 0)" if what.function == "count" else text)
 
@@ -189,7 +204,7 @@ class _Columns:
                 whens = " ".join(f"WHEN {sqltext.string(v)} THEN {k}" for k, v in enumerate(values))
                 return f"CASE {self.names[name]} {whens} END"
             case TextType():
-                return f"encode({self.names[name]})"
+                return self.context.dialect.text_order(self.names[name])
         return self.names[name]
 
     def _gap_free(self, operand: nodes.Term, start: int, per: Sequence[str]) -> Sql:
@@ -214,18 +229,18 @@ def _unless_null(columns: Sequence[str], text: str) -> str:
     return f"CASE WHEN {' OR '.join(f'{c} IS NULL' for c in columns)} THEN NULL ELSE {text} END"
 
 
-def _call(what: nodes.Aggregate, term: Callable[[nodes.Node], Sql]) -> Sql:
+def _call(what: nodes.Aggregate, term: Callable[[nodes.Node], Sql], dialect: Dialect) -> Sql:
     """Return the call of an aggregate function, with what is known of its result."""
     only = "" if what.where is None else f" FILTER (WHERE {term(what.where).text})"
     if what.operand is None:
-        return sqltext.integer(f"count(*){only}", 0, MOST_ROWS)
+        return dialect.integer(f"count(*){only}", 0, MOST_ROWS)
     operand = term(what.operand)
     if what.function == "sum" and isinstance(operand, Number):
         operand = sqltext.summand(operand)
     distinct = "DISTINCT " if what.distinct else ""
     text = f"{what.function}({distinct}{operand.text}){only}"
     if what.function == "count":
-        return sqltext.integer(text, 0, MOST_ROWS)
+        return dialect.integer(text, 0, MOST_ROWS)
     if what.function == "sum" and isinstance(operand, Number):
         return sqltext.total(operand, text, MOST_ROWS)
     return _like(operand, text)
@@ -235,4 +250,4 @@ def _like(what: Sql, text: str) -> Sql:
     """Return an expression whose values are those of another one."""
     if isinstance(what, Number):
         return replace(what, text=text, level=ATOM, literal=False)
-    return Sql(text)
+    return Sql(text, beyond=what.beyond)

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from synthtab.backends import sqltext
+from synthtab.backends.sqldialect import Dialect
 from synthtab.errors import DataError
 from synthtab.schema import (
     BooleanType,
@@ -57,19 +58,7 @@ def attach(
 
 def sql_type(kind: ColumnType) -> str:
     """Return the DuckDB type of a column."""
-    match kind:
-        case IntegerType():
-            return "BIGINT"
-        case DecimalType(precision, scale):
-            return f"DECIMAL({precision}, {scale})"
-        case DateType():
-            return "DATE"
-        case DatetimeType():
-            return "TIMESTAMP"
-        case BooleanType():
-            return "BOOLEAN"
-        case EnumType() | TextType():
-            return "VARCHAR"
+    return Dialect().column_type(kind)
 
 
 def _scan(path: Path, columns: Sequence[Column]) -> tuple[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Rules as SQL conditions of DuckDB, in natural values, three-valued like the rules themselves."""
+"""Rules as SQL conditions, in natural values, three-valued like the rules themselves."""
 
 from __future__ import annotations
 
@@ -9,35 +9,27 @@ from fractions import Fraction
 from typing import get_args
 
 from synthtab.backends import sqltext
-from synthtab.backends.sqltext import AND, ATOM, COMPARE, NOT, OR, SUM, Number, Sql
-from synthtab.ir import nodes
+from synthtab.backends.sqldialect import Dialect
+from synthtab.backends.sqltext import (
+    AND,
+    ATOM,
+    COMPARE,
+    NOT,
+    OR,
+    SUM,
+    NotSaidError,
+    Number,
+    Sql,
+)
+from synthtab.ir import lowered, nodes
+from synthtab.ir.bounds import bounds
+from synthtab.ir.calendar import civil_from_days
 from synthtab.ir.enums import enum_order
-from synthtab.ir.normalise import constant_number
+from synthtab.ir.normalise import constant_number, lower_term
 from synthtab.ir.typing import DateT, DatetimeT, type_of
-from synthtab.schema import DAY_SECONDS, Column, DecimalType, IntegerType, domain, type_domain
+from synthtab.schema import DAY_SECONDS, Column, domain, type_domain
 
 _SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
-_PARTS = {
-    # function, least and greatest result; years as far as a TIMESTAMP goes
-    "year": ("year", -300_000, 300_000),
-    "quarter": ("quarter", 1, 4),
-    "month": ("month", 1, 12),
-    "day": ("day", 1, 31),
-    "weekday": ("isodow", 1, 7),
-    "hour": ("hour", 0, 23),
-    "minute": ("minute", 0, 59),
-    "second": ("second", 0, 59),
-}
-_MAX_DAYS = 10**10
-_INTERVAL_UNITS = {
-    "days": "DAY",
-    "weeks": "DAY",
-    "months": "MONTH",
-    "years": "YEAR",
-    "hours": "HOUR",
-    "minutes": "MINUTE",
-    "seconds": "SECOND",
-}
 
 
 class Translator:
@@ -45,7 +37,8 @@ class Translator:
 
     ``names`` gives the SQL text of each column, or ``known`` the whole expression where its type is
     not what says how wide it may be. With ``declared`` the columns' declared ranges are trusted
-    when deciding where a number may overflow; without it only their types are.
+    when deciding where a number may overflow; without it only their types are. What the
+    ``dialect`` has no words for raises NotSaidError.
     """
 
     def __init__(
@@ -55,8 +48,10 @@ class Translator:
         *,
         declared: bool,
         known: Mapping[str, Sql] | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
         self.known = known or {}
+        self.dialect = dialect or Dialect()
         self.table = table
         self.names = names
         self.columns = {c.name: c for c in table.columns}
@@ -92,11 +87,9 @@ class Translator:
             case nodes.IsNull(operand):
                 return Sql(f"{self.term(operand).at(SUM)} IS NULL", COMPARE)
             case nodes.Like(operand, pattern):
-                text = self.term(operand).at(SUM)
-                return Sql(f"{text} LIKE {sqltext.string(pattern)}", COMPARE)
+                return self.dialect.like(self.term(operand).at(SUM), pattern)
             case nodes.Matches(operand, pattern):
-                text = self.term(operand).text
-                return Sql(f"regexp_full_match({text}, {sqltext.string(pattern)})")
+                return self.dialect.matches(self.term(operand).at(SUM), pattern)
             case nodes.Compare(op, left, right):
                 return self._compare(op, left, right)
             case nodes.Between(operand, lo, hi):
@@ -112,6 +105,8 @@ class Translator:
         first, second = self.term(left), self.term(right)
         if isinstance(first, Number) and isinstance(second, Number):
             first, second = sqltext.comparable([first, second])
+        if first.beyond and second.beyond:
+            raise self._two_beyond()
         sign = "<>" if op == "!=" else op
         return Sql(f"{first.at(SUM)} {sign} {second.at(SUM)}", COMPARE)
 
@@ -137,11 +132,16 @@ class Translator:
 
     def _between(self, operand: nodes.Term, lo: nodes.Term, hi: nodes.Term) -> Sql:
         inner, low, high = self.term(operand), self.term(lo), self.term(hi)
-        if enum_order(self.table, operand, lo, hi) or (
-            isinstance(inner, Number)
-            and isinstance(low, Number)
-            and isinstance(high, Number)
-            and not inner.denominator == low.denominator == high.denominator
+        beyond = any(t.beyond for t in (inner, low, high))
+        if (
+            enum_order(self.table, operand, lo, hi)
+            or beyond
+            or (
+                isinstance(inner, Number)
+                and isinstance(low, Number)
+                and isinstance(high, Number)
+                and not inner.denominator == low.denominator == high.denominator
+            )
         ):
             ends = self._compare(">=", operand, lo), self._compare("<=", operand, hi)
             return Sql(" AND ".join(e.at(AND) for e in ends), AND)
@@ -157,8 +157,10 @@ class Translator:
             return Sql(f"{inner.at(SUM)} IN ({shown})", COMPARE)
         chosen = []
         for option in options:
-            value = sqltext.constant(Fraction(_plain(option)) * inner.denominator)
-            if value.scale <= inner.scale:  # else no value of the operand equals it
+            wanted = Fraction(_plain(option)) * inner.denominator
+            value = sqltext.constant(wanted, self.dialect.arithmetic)
+            # Else no value of the operand equals it.
+            if value.scale <= inner.scale and value.denominator == 1:
                 chosen.append(value)
         if not chosen:
             return Sql(f"{inner.at(SUM)} <> {inner.at(SUM)}", COMPARE)
@@ -174,7 +176,7 @@ class Translator:
             return value
         match node:
             case nodes.Literal(value_):
-                return sqltext.literal(value_)
+                return self.dialect.literal(value_)
             case nodes.ColumnRef(name) if name in self.known:
                 return self.known[name]
             case nodes.ColumnRef(name):
@@ -188,14 +190,14 @@ class Translator:
             case nodes.Divide(left, right):
                 divisor = constant_number(right, self.table)
                 if not divisor:
-                    return sqltext.null_number()
+                    return sqltext.null_number(self.dialect.arithmetic)
                 return sqltext.over(self.number(left), divisor)
             case nodes.Subtract(left, right):
                 return self._subtract(left, right)
             case nodes.Minimum(args):
-                return self._extreme("least", args)
+                return self._extreme(args, greatest=False)
             case nodes.Maximum(args):
-                return self._extreme("greatest", args)
+                return self._extreme(args, greatest=True)
             case nodes.Absolute(operand):
                 return self._absolute(self.number(operand))
             case nodes.Coalesce(args):
@@ -203,14 +205,13 @@ class Translator:
             case nodes.Case(branches, otherwise):
                 return self._case(branches, otherwise)
             case nodes.Shift(base, amount, unit):
-                return self._shift(base, amount, unit)
+                return self._shift(base, amount, unit, beyond=self._leaves_calendar(node))
             case nodes.DatePart("date", operand):
-                return Sql(f"CAST({self.term(operand).text} AS DATE)")
+                return self.dialect.as_date(self._inside(operand))
             case nodes.DatePart(part, operand):
-                function, lo, hi = _PARTS[part]
-                return sqltext.integer(f"{function}({self.term(operand).text})", lo, hi)
+                return self._part(part, operand)
             case nodes.Length(operand):
-                return sqltext.integer(f"length({self.term(operand).text})", 0, 2**31)
+                return self.dialect.length(self.term(operand).text)
             case nodes.Quantity():
                 raise TypeError("a quantity is a constant")
         raise TypeError(f"{type(node).__name__} is a condition, not a term")
@@ -235,32 +236,20 @@ class Translator:
         ):
             return None
         value = constant_number(node, self.table)
-        return None if value is None else sqltext.constant(value)
+        return None if value is None else sqltext.constant(value, self.dialect.arithmetic)
 
     def _column(self, column: Column) -> Sql:
-        text = self.names[column.name]
-        lo, hi = domain(column) if self.declared else type_domain(column.type)
-        match column.type:
-            case IntegerType():
-                return sqltext.integer(text, lo, hi)
-            case DecimalType(_, scale):
-                unit = 10**scale
-                return sqltext.decimal(text, scale, Fraction(lo, unit), Fraction(hi, unit))
-        return Sql(text)
+        lo, hi = domain(column) if self.declared else _type_domain(column)
+        return self.dialect.leaf(column.type, self.names[column.name], lo, hi)
 
     def _subtract(self, left: nodes.Term, right: nodes.Term) -> Number:
         match type_of(left, self.table):
             case DateT():
-                text = f"{self.term(left).at(SUM)} - {self.term(right).at(ATOM)}"
-                return sqltext.integer(text, -_MAX_DAYS, _MAX_DAYS, SUM)
+                return self.dialect.days_between(self._inside(left), self._inside(right))
             case DatetimeT():
-                ends = self.term(right).text, self.term(left).text
-                seconds = sqltext.integer(
-                    f"date_diff('second', {ends[0]}, {ends[1]})",
-                    -_MAX_DAYS * DAY_SECONDS,
-                    _MAX_DAYS * DAY_SECONDS,
-                )
-                return replace(seconds, denominator=DAY_SECONDS)
+                ends = self._inside(left), self._inside(right)
+                seconds = self.dialect.seconds_between(*ends)
+                return sqltext.over_unit(seconds, DAY_SECONDS)
         return sqltext.add(self.number(left), self.number(right), -1)
 
     def _absolute(self, number: Number) -> Number:
@@ -269,16 +258,17 @@ class Translator:
         text = f"abs({number.text})"
         return replace(number, text=text, level=ATOM, lo=low, hi=max(ends), literal=False)
 
-    def _extreme(self, function: str, args: Sequence[nodes.Term]) -> Sql:
+    def _extreme(self, args: Sequence[nodes.Term], *, greatest: bool) -> Sql:
+        if sum(self.term(a).beyond for a in args) > 1:
+            raise self._two_beyond()
+
         def build(texts: list[str]) -> str:
             nullable = [
-                f"{t} IS NULL"
+                t
                 for a, t in zip(args, texts, strict=True)
                 if not isinstance(a, nodes.Literal | nodes.Quantity)
             ]
-            call = f"{function}({', '.join(texts)})"
-            guard = " OR ".join(nullable)
-            return f"CASE WHEN {guard} THEN NULL ELSE {call} END" if guard else call
+            return self.dialect.extreme(greatest, texts, nullable)
 
         return self._choice(args, build)
 
@@ -301,30 +291,74 @@ class Translator:
         made = [self.term(t) for t in terms]
         numbers = [m for m in made if isinstance(m, Number)]
         if not numbers:
-            return Sql(build([m.at(SUM) for m in made]))
+            beyond = any(m.beyond for m in made)
+            return Sql(build([m.at(SUM) for m in made]), beyond=beyond)
         aligned = sqltext.one_type(numbers)
         return sqltext.chosen(build([n.at(SUM) for n in aligned]), aligned)
 
-    def _shift(self, base: nodes.Term, amount: nodes.Term, unit: str) -> Sql:
-        moved = self.term(base)
+    def _shift(
+        self, base: nodes.Term, amount: nodes.Term, unit: nodes.ShiftUnit, *, beyond: bool
+    ) -> Sql:
         is_date = isinstance(type_of(base, self.table), DateT)
-        factor = 7 if unit == "weeks" else 1
-        known = constant_number(amount, self.table)
-        if known is not None:
-            steps = int(known) * factor
-            sign = "-" if steps < 0 else "+"
-            step = f"INTERVAL {abs(steps)} {_INTERVAL_UNITS[unit]}"
-            if is_date and unit in ("days", "weeks"):
-                step = str(abs(steps))
-            text = f"{moved.at(SUM)} {sign} {step}"
-        else:
-            number = sqltext.times(self.number(amount), factor)
-            if number.denominator != 1:
-                raise TypeError(f"the number of {unit} is not whole")
-            text = f"{moved.at(SUM)} + {_step(number.text, unit, is_date=is_date)}"
-        if is_date and unit in ("months", "years"):
-            return Sql(f"CAST({text} AS DATE)")
-        return Sql(text, SUM)
+        steps = self.number(amount)
+        if unit == "weeks":
+            steps, unit = sqltext.times(steps, 7), "days"
+        if steps.denominator != 1:
+            raise TypeError(f"the number of {unit} is not whole")
+        start = self._inside(base)
+        return self.dialect.shift(start, steps, unit, is_date=is_date, beyond=beyond)
+
+    def _inside(self, node: nodes.Term) -> Sql:
+        """Return a date that its database can compute with."""
+        made = self.term(node)
+        if made.beyond:
+            raise NotSaidError(
+                f"{self.dialect.name} can compare dates outside its calendar, not compute with"
+                " them; declare narrower ranges for the columns"
+            )
+        return made
+
+    def _leaves_calendar(self, node: nodes.Shift) -> bool:
+        """Say whether a shift may lead out of the years a database has; refuse one too far."""
+        days = None if self.dialect.calendar is None else self._days(node)
+        if days is None or self.dialect.calendar is None:
+            return False
+        lo, hi = days
+        first, last = self.dialect.sorted_beyond or self.dialect.calendar
+        if lo < first or hi > last:
+            years = [civil_from_days(day)[0] for day in (lo, hi)]
+            raise NotSaidError(
+                f"a date moved by {node.unit} may come to the years {years[0]} to {years[1]}, which"
+                f" {self.dialect.name} does not have; declare narrower ranges for its columns"
+            )
+        return lo < self.dialect.calendar[0] or hi > self.dialect.calendar[1]
+
+    def _two_beyond(self) -> NotSaidError:
+        return NotSaidError(
+            f"{self.dialect.name} cannot compare two dates outside its calendar; declare "
+            "narrower ranges for the columns"
+        )
+
+    def _days(self, node: nodes.Term) -> tuple[int, int] | None:
+        """Return the first and last day number that a date or datetime may have."""
+        made = lower_term(node, self.table)
+        if not isinstance(made, lowered.Days | lowered.Ticks):
+            return None
+        room = domain if self.declared else _type_domain
+        lo, hi = bounds(made.term, {c.name: room(c) for c in self.table.columns})
+        per_day = made.per_day if isinstance(made, lowered.Ticks) else 1
+        return lo // per_day, hi // per_day
+
+    def _part(self, part: nodes.Part, operand: nodes.Term) -> Number:
+        first = self.dialect.first_year
+        if part == "year" and first is not None:
+            days = self._days(operand)
+            if days is not None and days[0] < first:
+                raise NotSaidError(
+                    f"{self.dialect.name} numbers the years before 1 otherwise; declare narrower "
+                    "ranges for the columns"
+                )
+        return self.dialect.part(part, self._inside(operand).text)
 
     # Enums
 
@@ -335,13 +369,8 @@ class Translator:
         return f"CASE {self.term(node).at(SUM)} {whens} END"
 
 
-def _step(number: str, unit: str, *, is_date: bool) -> str:
-    if unit in ("days", "weeks"):
-        whole = f"CAST({number} AS INTEGER)"
-        return whole if is_date else f"to_days({whole})"
-    if unit in ("months", "years"):
-        return f"to_{unit}(CAST({number} AS INTEGER))"
-    return f"to_{unit}(CAST({number} AS BIGINT))"
+def _type_domain(column: Column) -> tuple[int, int]:
+    return type_domain(column.type)
 
 
 def _plain(option: nodes.Literal) -> int | Decimal:

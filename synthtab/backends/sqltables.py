@@ -1,4 +1,4 @@
-"""Queries for DuckDB that find the rows breaking a rule, across rows and tables."""
+"""Queries that find the rows breaking a rule, across rows and tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from synthtab.backends import sqltext
 from synthtab.backends.sqlcontext import Relation, SqlContext
 from synthtab.backends.sqldata import attach
+from synthtab.backends.sqldialect import Dialect
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import AND, SUM, Sql, TooWideError
 from synthtab.backends.support import Exact, Supports, answers
@@ -29,25 +30,27 @@ class SqlTables:
 
     supports: ClassVar[Supports] = answers(Exact())
 
-    def __init__(self, tables: Sequence[nodes.Table]) -> None:
+    def __init__(self, tables: Sequence[nodes.Table], dialect: Dialect | None = None) -> None:
         self.tables = {t.name: t for t in tables}
+        self.dialect = dialect or Dialect()
 
     def query(self, table: str, rule: nodes.Rule) -> str:
         """Return a query on the database's own tables that gives the broken rows' ``rowid``.
 
-        The columns' declared ranges are trusted. Raises TooWideError where exact arithmetic may
-        need more digits than there are.
+        In PostgreSQL it is their ``ctid``. The columns' declared ranges are trusted. Raises
+        NotSaidError for what the database has no words for, as where exact arithmetic may need more
+        digits than there are.
         """
         relations = {
             name: Relation(
                 sqltext.identifier(name),
                 {c: sqltext.identifier(c) for c in declared.column_names},
-                "rowid",
+                self.dialect.row_id,
             )
             for name, declared in self.tables.items()
         }
-        context = SqlContext(self.tables, relations, declared=True)
-        return _Query(context, table).of(rule) + ";\n"
+        context = SqlContext(self.tables, relations, declared=True, dialect=self.dialect)
+        return _Query(context, table).of(rule)
 
     def violated(
         self,
@@ -134,7 +137,7 @@ class _Query:
     def _row_rule(self, rule: nodes.RowRule) -> str:
         source = self.context.source(self.table, [rule.condition])
         condition = self.context.translated(source, self.table, "x", rule.condition)
-        return f"SELECT x.{self.row} AS row FROM {source.text} AS x WHERE NOT ({condition.text})"
+        return f'SELECT x.{self.row} AS "row" FROM {source.text} AS x WHERE NOT ({condition.text})'
 
     def _unique(self, rule: nodes.UniqueRule) -> str:
         asked = [] if rule.where is None else [rule.where]
@@ -144,8 +147,8 @@ class _Query:
         where += [self.context.translated(source, self.table, "x", c).at(AND) for c in asked]
         number = f"row_number() OVER (PARTITION BY {', '.join(columns)} ORDER BY x.{self.row})"
         return (
-            f"SELECT row FROM (SELECT x.{self.row} AS row, {number} AS n "
-            f"FROM {source.text} AS x WHERE {' AND '.join(where)}) WHERE n > 1"
+            f'SELECT "row" FROM (SELECT x.{self.row} AS "row", {number} AS n '
+            f"FROM {source.text} AS x WHERE {' AND '.join(where)}) AS ranked WHERE n > 1"
         )
 
     def _determines(self, rule: nodes.DeterminesRule) -> str:
@@ -157,7 +160,7 @@ class _Query:
         keys = ", ".join(f"{c} AS k{k}" for k, c in enumerate(inner))
         on = " AND ".join(f"{c} = g.k{k}" for k, c in enumerate(own))
         return (
-            f"SELECT x.{self.row} AS row FROM {self.relation.text} AS x JOIN (SELECT {keys} "
+            f'SELECT x.{self.row} AS "row" FROM {self.relation.text} AS x JOIN (SELECT {keys} '
             f"FROM {self.relation.text} AS y GROUP BY {', '.join(inner)} HAVING {differ}) AS g "
             f"ON {on}"
         )
@@ -169,7 +172,7 @@ class _Query:
         there = " AND ".join(f"{a} = {b}" for a, b in zip(theirs, own, strict=True))
         some = " AND ".join(f"{c} IS NOT NULL" for c in own)
         return (
-            f"SELECT x.{self.row} AS row FROM {self.relation.text} AS x WHERE {some} "
+            f'SELECT x.{self.row} AS "row" FROM {self.relation.text} AS x WHERE {some} '
             f"AND NOT EXISTS (SELECT 1 FROM {parent.text} AS p WHERE {there})"
         )
 
@@ -182,8 +185,8 @@ class _Query:
         after = f"lead({start}) OVER ({order})"
         whole = " AND ".join([f"{start} < {end}", *(f"{c} IS NOT NULL" for c in per)])
         return (
-            f"SELECT row FROM (SELECT x.{self.row} AS row, {before} > {start} AS behind, "
-            f"{after} < {end} AS ahead FROM {self.relation.text} AS x WHERE {whole}) "
+            f'SELECT "row" FROM (SELECT x.{self.row} AS "row", {before} > {start} AS behind, '
+            f"{after} < {end} AS ahead FROM {self.relation.text} AS x WHERE {whole}) AS neighbours "
             "WHERE behind OR ahead"
         )
 
@@ -198,13 +201,19 @@ class _Query:
             name: self.context.translated(sources[side], self.table, "ab"[side], term)
             for name, (side, term) in parts.sides.items()
         }
-        translator = Translator(parts.table, {}, declared=self.context.declared, known=known)
+        translator = Translator(
+            parts.table,
+            {},
+            declared=self.context.declared,
+            known=known,
+            dialect=self.context.dialect,
+        )
         condition = translator.condition(parts.condition).at(SUM)
         return (
             f"WITH pairs AS (SELECT a.{self.row} AS i, b.{self.row} AS j "
             f"FROM {sources[0].text} AS a, {sources[1].text} AS b "
             f"WHERE a.{self.row} <> b.{self.row} AND {condition}) "
-            "SELECT i AS row FROM pairs UNION SELECT j AS row FROM pairs"
+            'SELECT i AS "row" FROM pairs UNION SELECT j AS "row" FROM pairs'
         )
 
     def _names(self, alias: str, columns: Sequence[str]) -> list[str]:

@@ -2,50 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from synthtab.assess.compliance import Compliance, compliance
+from synthtab.assess.compliance import Audit, Compliance
 from synthtab.assess.fidelity import Distances, compare, noise_floor
+from synthtab.batch import Batch
 from synthtab.cli import common
+from synthtab.cli.datasets import all_given
+from synthtab.errors import DataError
 from synthtab.lang.model import Model
 from synthtab.sources import Sources
 
 
 def assess(rules: Path, real: str, synth: str, seed: int, as_json: bool) -> bool:
-    """Print the comparison; return whether synthetic rows break a rule."""
-    table = Model.load(rules).table()
+    """Print the comparison, table by table; return whether synthetic rows break a rule."""
+    model = Model.load(rules)
     with Sources() as sources, common.progress(as_json) as update:
-        given = [sources.one(argument, table.name) for argument in (real, synth)]
-        one, two = (
-            s.whole(table.columns, progress=partial(update, f"reading {s.short}")) for s in given
-        )
-    kept_real, kept_synth = compliance(table, one), compliance(table, two)
-    distances = compare(table.columns, one, two)
-    floor = noise_floor(table.columns, one, seed)
-    if as_json:
-        common.print_json(
+        given = [all_given(model, [argument], sources) for argument in (real, synth)]
+        sides = [
             {
-                "real": {"file": given[0].name, "rows": len(one), "valid_share": kept_real.share},
-                "synthetic": {
-                    "file": given[1].name,
-                    "rows": len(two),
-                    "valid_share": kept_synth.share,
-                },
-                "rules": _rules(kept_real, kept_synth),
-                "unchecked": [u.name for u in kept_synth.unchecked],
-                "distances": distances.to_dict(),
-                "noise_floor": floor.to_dict(),
+                name: s.whole(
+                    model.table(name).columns, partial(update, f"reading {escape(s.short)}")
+                )
+                for name, s in side.items()
             }
-        )
-    else:
+            for side in given
+        ]
+    kept = [_audited(model, side) for side in sides]
+    reports = []
+    for table in model.tables:
+        one, two = (side[table.name] for side in sides)
+        kept_real, kept_synth = (side[table.name] for side in kept)
+        if not (len(one) and len(two)):
+            raise DataError(
+                f"table `{table.name}` has {len(one):,} real and {len(two):,} synthetic rows; "
+                "distances need some of both"
+            )
+        distances = compare(table.columns, one, two)
+        floor = noise_floor(table.columns, one, seed)
+        if as_json:
+            real_name, synth_name = (side[table.name].name for side in given)
+            reports.append(
+                {
+                    "table": table.name,
+                    "real": {"file": real_name, "rows": len(one), "valid_share": kept_real.share},
+                    "synthetic": {
+                        "file": synth_name,
+                        "rows": len(two),
+                        "valid_share": kept_synth.share,
+                    },
+                    "rules": _rules(kept_real, kept_synth),
+                    "unchecked": [u.name for u in kept_synth.unchecked],
+                    "distances": distances.to_dict(),
+                    "noise_floor": floor.to_dict(),
+                }
+            )
+            continue
         console = common.stdout()
+        if len(model.tables) > 1:
+            title = f"{table.name}: {len(one):,} real rows, {len(two):,} synthetic"
+            console.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
         print_compliance(console, kept_real, kept_synth)
         print_distances(console, distances, floor)
-    return bool(kept_synth.broken)
+    if as_json:
+        common.print_json(reports[0] if len(reports) == 1 else {"tables": reports})
+    return any(found.broken for found in kept[1].values())
+
+
+def _audited(model: Model, batches: Mapping[str, Batch]) -> Mapping[str, Compliance]:
+    audit = Audit(model.tables)
+    for name, batch in batches.items():
+        audit.add(name, batch)
+    return audit.results()
 
 
 def print_compliance(console: Console, real: Compliance, synth: Compliance) -> None:

@@ -24,10 +24,16 @@ from synthtab.solver.project import compile_plan
 from synthtab.solver.repair import repair as repair_rows
 
 
-def compiled(model: Model, name: str | None, target: str) -> str:
-    """Return rules in another form: regex, json-schema or smt2 of a table, sql of all of them."""
+def compiled(model: Model, name: str | None, target: str, dialect: str | None = None) -> str:
+    """Return rules in another form: regex, json-schema or smt2 of a table, sql of all of them.
+
+    ``dialect`` is for sql only: duckdb (without it), postgresql or sqlite.
+    """
     if target == "sql":
-        return script(model.tables, None if name is None else [model.table(name).name])
+        wanted = None if name is None else [model.table(name).name]
+        return script(model.tables, wanted, dialect or "duckdb")
+    if dialect is not None:
+        raise UsageError(f"--dialect {dialect} is for --to sql; {target} has no dialects")
     table = model.table(name)
     match target:
         case "regex":

@@ -21,6 +21,8 @@ from rich.table import Table as Grid
 from synthtab.diagnostics import Diagnostic
 from synthtab.errors import InfeasibleError, RuleViolationError, SynthTabError
 
+Update = Callable[[str, float], None]
+"""Is told a stage of the work, and the share of it that is done."""
 FINE, FINDINGS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 _COLOURS = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
@@ -102,7 +104,7 @@ def share(value: float) -> str:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+def progress(quiet: bool) -> Iterator[Update]:
     """Show bars with a forecast on a terminal; give a function that takes a stage and its share."""
     console = stderr()
     bars = Progress(

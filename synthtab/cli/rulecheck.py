@@ -56,6 +56,14 @@ class Target(StrEnum):
     sql = "sql"
 
 
+class SqlDialect(StrEnum):
+    """The databases that rules can be written for."""
+
+    duckdb = "duckdb"
+    postgresql = "postgresql"
+    sqlite = "sqlite"
+
+
 @app.command()
 def check(
     file: RulesFile,
@@ -129,6 +137,10 @@ def witness(
 def compile_(
     file: RulesFile,
     to: Annotated[Target, typer.Option("--to", help="The form wanted.")],
+    dialect: Annotated[
+        SqlDialect | None,
+        typer.Option("--dialect", help="The database that SQL is for; DuckDB without it."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write to this file instead.")
     ] = None,
@@ -140,7 +152,8 @@ def compile_(
     """
     from synthtab.cli import checks  # pandas, Arrow
 
-    text = checks.compiled(Model.load(file), table, to.value)
+    chosen = None if dialect is None else dialect.value
+    text = checks.compiled(Model.load(file), table, to.value, chosen)
     if output is None:
         common.print_text(text)
     else:
@@ -154,8 +167,9 @@ def validate(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="A .csv, .csv.gz or .parquet file, TABLE=FILE for each of several tables, or a "
-            "database: sqlite:///file.db, TABLE=postgresql://user@host/db#schema.table.",
+            help="A .csv, .csv.gz or .parquet file, TABLE=FILE for each of several tables, a "
+            "directory with a file named after each, or a database: sqlite:///file.db, "
+            "TABLE=postgresql://user@host/db#schema.table.",
         ),
     ],
     as_json: AsJson = False,
@@ -173,17 +187,17 @@ def validate(
 
     The data are streamed: only columns that rules across rows read are kept in memory. A soft rule
     is broken where more rows break it than its share allows. Rules that need a table which is not
-    there are listed as not checked. A database's URL alone stands for all tables of the rules.
+    there are listed as not checked. A directory or a database's URL alone stands for all tables.
 
     Example: [cyan]rulecheck validate rules/adult.rules adult.csv.gz[/]
     """
-    from synthtab.cli import validating  # pandas, Arrow
+    from synthtab.cli import datasets, validating  # pandas, Arrow
     from synthtab.sources import Sources  # pandas, Arrow
 
     model = Model.load(file)
     output = validating.Output(as_json, sarif, failures)
     with Sources() as sources:
-        given = validating.given(model, data, table, sources)
+        given = datasets.given(model, data, table, sources)
         broken = validating.validate(model, file, given, output, ignore_extra)
     common.finish(common.FINDINGS if broken else common.FINE)
 

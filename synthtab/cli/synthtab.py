@@ -1,7 +1,7 @@
-"""``synthtab``: learn a table, write rows like it that break none of its rules, assess them.
+"""``synthtab``: learn tables, write rows like theirs that break none of their rules, assess them.
 
 Imports little, so that ``--help`` and wrong arguments are answered at once; torch and pandas are
-imported by the commands that use them (synthtab.cli.work, synthtab.cli.demo).
+imported by the modules that do a command's work (synthtab.cli.fitting and so on).
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ app = typer.Typer(
 
 RulesFile = Annotated[Path, typer.Argument(metavar="RULES", help="A .rules file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Drop tables of the same names in the database first.")
+]
 
 
 class Violations(StrEnum):
@@ -34,6 +37,13 @@ class Violations(StrEnum):
     error = "error"
     drop = "drop"
     repair = "repair"
+
+
+class FileFormat(StrEnum):
+    """What the files of a directory are."""
+
+    csv = "csv"
+    parquet = "parquet"
 
 
 class ModeName(StrEnum):
@@ -71,7 +81,12 @@ def demo(
 def fit(
     rules: RulesFile,
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Real rows: .csv, .csv.gz or .parquet.")
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="Real rows: a .csv, .csv.gz or .parquet file; for several tables TABLE=FILE for "
+            "each, a directory with a file named after each, or a database's URL.",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The directory the model is saved in.")
@@ -86,25 +101,52 @@ def fit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn real rows under rules, and save the model.
+    """Learn the real rows of one table or several under rules, and save the model.
 
     Example: [cyan]synthtab fit rules/adult.rules adult.csv.gz -o model/ --violations drop[/]
     """
-    from synthtab.cli import work  # torch, pandas
+    from synthtab.cli import fitting  # torch, pandas
 
-    work.fit(rules, data, output, violations.value, seed, epochs, as_json)
+    fitting.fit(rules, data, output, violations.value, seed, epochs, as_json)
 
 
 @app.command()
 def sample(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved model's directory.")],
-    rows: Annotated[int, typer.Option("-n", "--rows", help="How many rows.")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="A .csv, .csv.gz or .parquet file.")
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A saved model's directory, or a .rules file.")
     ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            help="A .csv, .csv.gz or .parquet file for one table, a directory for several, or a "
+            "database's URL.",
+        ),
+    ],
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-n", "--rows", metavar="ROWS", help="How many rows: 1000, or TABLE=1000 (repeated)."
+        ),
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", help="So many times the real rows of each table (1 by default)."),
+    ] = None,
+    file_format: Annotated[
+        FileFormat | None,
+        typer.Option("--format", help="What a directory's files are (csv by default)."),
+    ] = None,
+    replace: Replace = False,
     mode: Annotated[
-        ModeName, typer.Option("--mode", help="How rows are kept valid; docs/architecture.md.")
-    ] = ModeName.solver_weighted,
+        ModeName | None,
+        typer.Option(
+            "--mode",
+            help="How rows are kept valid, docs/architecture.md: solver+weighted by default, "
+            "solver for several tables or rules across rows.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="For the same rows again.")
     ] = None,
@@ -112,19 +154,70 @@ def sample(
 ) -> None:
     """Write synthetic rows. Fewer than asked for is an error, never a shorter file.
 
+    All rules are judged again before anything is written. A .rules file instead of a model makes
+    rows of the rules and hints alone, without data.
+
     Example: [cyan]synthtab sample model/ -n 50000 --mode solver --seed 1 -o out.csv[/]
     """
-    from synthtab.cli import work  # torch, pandas
+    from synthtab.cli import sampling  # torch, pandas
 
-    valid = work.sample(model, rows, output, mode.value, seed, as_json)
-    common.finish(common.FINE if valid else common.FINDINGS)
+    request = sampling.Request(
+        rows=rows or [],
+        scale=scale,
+        output=output,
+        suffix=None if file_format is None else f".{file_format.value}",
+        replace=replace,
+        mode=None if mode is None else mode.value,
+        seed=seed,
+        as_json=as_json,
+    )
+    kept = sampling.sample(model, request)
+    common.finish(common.FINE if kept else common.FINDINGS)
+
+
+@app.command()
+def load(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="A directory with a file named after each table, or TABLE=FILE for each.",
+        ),
+    ],
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="postgresql://user@host/db, sqlite:///file.db, duckdb:///file.db."
+        ),
+    ],
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="The .rules file that the tables are to keep.")
+    ] = None,
+    replace: Replace = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make tables in a database with their constraints, and insert all rows, or none.
+
+    The database refuses rows that break a rule it can enforce; it is asked about the others.
+    Without --rules, columns and keys are inferred.
+
+    Example: [cyan]synthtab load out/ sqlite:///shop.db --rules shop.rules[/]
+    """
+    from synthtab.cli import loading  # pandas
+
+    kept = loading.load_data(data, url, rules, replace, as_json)
+    common.finish(common.FINE if kept else common.FINDINGS)
 
 
 @app.command()
 def assess(
     rules: RulesFile,
     real: Annotated[
-        str, typer.Argument(metavar="REAL", help="The real rows: a file, or a database's URL.")
+        str,
+        typer.Argument(
+            metavar="REAL",
+            help="The real rows: a file, a directory with one for each table, or a database's URL.",
+        ),
     ],
     synth: Annotated[str, typer.Argument(metavar="SYNTH", help="The synthetic rows, likewise.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which halves of the real rows.")] = 0,

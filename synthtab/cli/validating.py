@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,11 @@ from rich.markup import escape
 from synthtab.assess.compliance import Audit, Compliance, RuleCompliance, Values
 from synthtab.atomic import atomic
 from synthtab.cli import common
+from synthtab.cli.datasets import Given
 from synthtab.cli.failures import Failures
 from synthtab.cli.sarif import sarif
-from synthtab.databases.address import is_url
 from synthtab.errors import UsageError
 from synthtab.lang.model import Model
-from synthtab.sources import Source, Sources
 
 ROWS_SHOWN = 5
 
@@ -30,56 +29,6 @@ class Output:
     as_json: bool = False
     sarif: Path | None = None
     failures: Path | None = None
-
-
-@dataclass(frozen=True)
-class Given:
-    """The source of each table, and the tables that a database for all of them does not have."""
-
-    sources: Mapping[str, Source]
-    absent: tuple[str, ...] = ()
-
-
-def given(model: Model, data: Sequence[str], table: str | None, sources: Sources) -> Given:
-    """Return where the rows of each table are.
-
-    An argument is ``TABLE=source``, the one source of the one table, or a database's URL, which
-    stands for all tables (or the one named ``table``) that no other argument names.
-    Raises UsageError where it is not clear which table a source is, DataError where a database
-    does not have what it should.
-    """
-    names = {t.name for t in model.tables}
-    found: dict[str, Source] = {}
-    databases: list[str] = []
-    for argument in data:
-        name, sign, rest = argument.partition("=")
-        if sign and name in names:
-            if name in found:
-                raise UsageError(f"two files are given for table `{name}`")
-            found[name] = sources.one(rest, name)
-        elif is_url(argument):
-            databases.append(argument)
-        elif len(data) == 1:
-            chosen = model.table(table).name
-            return Given({chosen: sources.one(argument, chosen)})
-        else:
-            raise UsageError(
-                f"{argument!r}: with several files each is TABLE=path, and the tables are "
-                f"{', '.join(f'`{n}`' for n in sorted(names))}"
-            )
-    if len(databases) > 1:
-        raise UsageError("two databases are given for all tables; write TABLE=URL for those of one")
-    absent: tuple[str, ...] = ()
-    for argument in databases:
-        asked = [t.name for t in model.tables] if table is None else [model.table(table).name]
-        asked = [name for name in asked if name not in found]
-        if len(asked) == 1:
-            found[asked[0]] = sources.one(argument, asked[0])
-        elif asked:
-            there = sources.some(argument, asked)
-            absent = tuple(name for name in asked if name not in there)
-            found.update(there)
-    return Given(found, absent)
 
 
 def validate(
@@ -119,7 +68,7 @@ def validate(
             print_compliance(f"{name}: {titles[name]}" if len(results) > 1 else titles[name], found)
             print_rows(found)
         for name in data.absent:
-            common.stdout().print(escape(f"not read: the database has no table `{name}`"))
+            common.stdout().print(escape(f"not read: there is no table `{name}`"))
     return any(found.broken for found in results.values())
 
 

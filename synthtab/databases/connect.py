@@ -25,7 +25,7 @@ def connected(address: Address) -> Generator[sa.Connection]:
     Raises UsageError for a URL that is none, a kind of database that is not known and a driver
     that is not installed, and DataError where the database does not answer or refuses.
     """
-    engine = _engine(address)
+    engine = engine_of(address)
     if engine.dialect.name == "sqlite":
         _check_file(address, engine.url.database or "")
     try:
@@ -56,7 +56,8 @@ def speaking(address: Address) -> Generator[None]:
         raise DataError(f"{hidden(address.url)}: {address.scrubbed(text)}") from error
 
 
-def _engine(address: Address) -> sa.Engine:
+def engine_of(address: Address) -> sa.Engine:
+    """Return an engine that connects anew each time. Raises UsageError as :func:`connected`."""
     shown = hidden(address.url)
     try:
         url = sa.make_url(address.url)

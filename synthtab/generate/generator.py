@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers import LlamaForCausalLM
 
-from synthtab.batch import Batch, Mask
+from synthtab.batch import Batch
 from synthtab.errors import DataError, UsageError
 from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
+from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import LEVELS, Given, Guide, Level
 from synthtab.generate.model import ModelConfig, new_network
 from synthtab.generate.step import Stepper
@@ -41,23 +41,6 @@ class GeneratorConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Generated rows, and what is to be known about each (rows,).
-
-    ``log_weight``: logarithm of the share of probability that masks left, over all steps: with it
-    as an importance weight, rows follow what the network would write if it were asked again until
-    it obeyed. ``malformed``: a cell is no value of its type (30 February), or a mask left nothing
-    to write. ``dead``: the latter alone. ``copied``: a text is one of the training texts.
-    """
-
-    batch: Batch
-    log_weight: NDArray[np.float64]
-    malformed: Mask
-    dead: Mask
-    copied: Mask
 
 
 @dataclass(frozen=True)

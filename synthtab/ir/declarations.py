@@ -9,6 +9,7 @@ from typing import Literal
 
 from synthtab.diagnostics import Diagnostic, Source, Span
 from synthtab.ir import nodes
+from synthtab.ir.hints import hint_problems
 from synthtab.ir.patterns import PatternError, check_pattern
 from synthtab.schema import (
     INT64_MAX,
@@ -138,6 +139,8 @@ def _column(found: _Findings, column: Column) -> None:
             _text(found, name, length, pattern, span)
     if len(found.items) == before:
         _range(found, column)
+        for code, message, help_ in hint_problems(column):
+            found.add(code, message, span, help_)
 
 
 def _enum(found: _Findings, name: str, values: tuple[str, ...], span: Span | None) -> None:

@@ -21,6 +21,7 @@ from decimal import Decimal
 
 from synthtab.diagnostics import Diagnostic, Span
 from synthtab.errors import ModelError, UsageError
+from synthtab.hints import Shape
 from synthtab.ir import nodes
 from synthtab.lang.across import (
     as_share,
@@ -43,6 +44,16 @@ from synthtab.lang.across import (
 from synthtab.lang.expr import Expr, Premise, as_condition, as_literal, as_term, refuse_float
 from synthtab.lang.measure import Measure, Scope, resolve_rule
 from synthtab.lang.ruletree import default_rule_name
+from synthtab.lang.shapes import (
+    exponential,
+    hint_of,
+    like,
+    lognormal,
+    normal,
+    poisson,
+    uniform,
+    weights,
+)
 from synthtab.schema import Column, ColumnType, Value, encode_value, type_name
 
 __all__ = [
@@ -55,6 +66,7 @@ __all__ = [
     "count",
     "days",
     "determines",
+    "exponential",
     "forbid_pair",
     "gap_free",
     "greatest",
@@ -62,13 +74,17 @@ __all__ = [
     "increasing",
     "key",
     "least",
+    "like",
     "lit",
+    "lognormal",
     "maximum",
     "minimum",
     "minutes",
     "months",
     "no_overlap",
     "non_decreasing",
+    "normal",
+    "poisson",
     "previous",
     "reach",
     "references",
@@ -76,8 +92,10 @@ __all__ = [
     "seconds",
     "table",
     "total",
+    "uniform",
     "unique",
     "weeks",
+    "weights",
     "when",
     "years",
 ]
@@ -172,10 +190,13 @@ def column(
     key: bool = False,
     unique: bool = False,
     to: tuple[str, str] | None = None,
+    hint: Shape | None = None,
+    nulls: Decimal | int | None = None,
 ) -> Declaration:
     """Declare a column; ``lo`` and ``hi`` are values of its type, both included.
 
-    ``to`` is the table and column that it refers to.
+    ``to`` is the table and column that it refers to; ``hint`` what its values look like where no
+    data do (``normal(...)``, ``like("email")`` ...), ``nulls`` the share of its cells without one.
 
     Raises UsageError where an end of the range is not a value of the type.
     """
@@ -198,7 +219,8 @@ def column(
     ]
     if to is not None:
         rules.append(references(name, *to))
-    return Declaration(Column(name, kind, optional, ends[0], ends[1]), tuple(rules))
+    whole = Column(name, kind, optional, ends[0], ends[1], hint=hint_of(hint, nulls))
+    return Declaration(whole, tuple(rules))
 
 
 def rule(

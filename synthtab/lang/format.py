@@ -14,6 +14,7 @@ from synthtab.diagnostics import Span
 from synthtab.ir import nodes
 from synthtab.ir.relations import percent
 from synthtab.ir.walk import descendants
+from synthtab.lang.hints import write_hint
 from synthtab.lang.layout import broken
 from synthtab.lang.quoting import (
     write_description,
@@ -113,7 +114,8 @@ def _table(table: nodes.Table, closing: int | None) -> Iterator[Chunk]:
     name_width = min(24, max(map(len, names), default=0))
     type_width = max((len(t) for t in types if len(t) <= 24), default=0)
     for column, name, kind in zip(table.columns, names, types, strict=True):
-        extra = " ".join([*_modifiers(column), *attached.get(column.name, ())])
+        words = [*_modifiers(column), *attached.get(column.name, ()), *write_hint(column.hint)]
+        extra = " ".join(words)
         head = f"{_INDENT}{name:<{name_width}} "
         if len(head) + len(kind) + len(extra) + 1 > WIDTH and isinstance(column.type, EnumType):
             kind = _wrapped_enum(column.type.values, len(head))

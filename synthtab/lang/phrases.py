@@ -38,6 +38,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("E101", "a reference names a column too", "write `-> table.column`",
             "e integer -> other\n  f integer", before=r"^(?!rule).*(->\s*\w+)\s*",
             expects=frozenset({"DOT"})),
+    Mistake("E101", "a kind of text is one word", "write `~ like_name`", "e text(9) ~ like name",
+            here=r"like\s+\w+", before=r"^(?!rule).*~\s*"),
     Mistake("E114", "a reference is written with an arrow", "write `-> other.id`",
             "e integer references other (id)", item=r"^(?!rule).*\b(references|foreign)\b"),
     Mistake("E101", "a share goes before the `:`, and after the name of the rule",

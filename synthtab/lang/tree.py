@@ -14,7 +14,9 @@ from lark import Token, v_args
 from lark.tree import Meta
 
 from synthtab.diagnostics import Span
+from synthtab.hints import Hint, Shape
 from synthtab.ir import nodes
+from synthtab.lang.hints import HintError, read_shape
 from synthtab.lang.measure import Measure, Scope, resolve_rule
 from synthtab.lang.quoting import read_pattern, read_quoted
 from synthtab.lang.ruletree import (
@@ -38,6 +40,8 @@ from synthtab.schema import (
     type_name,
 )
 
+# Modifiers as they are written, where that is not what the grammar calls them.
+_SHOWN = {"range": "in", "pattern": "matching", "reference": "->", "shape": "~", "null": "~ null"}
 _RESOLUTIONS = {"second": 1, "minute": 60, "hour": 3600}
 
 
@@ -57,6 +61,8 @@ class _Modifiers:
     pattern: str | None = None
     lo: nodes.Literal | None = None
     hi: nodes.Literal | None = None
+    shape: Shape | None = None
+    nulls: Decimal | None = None
     rules: list[nodes.Rule] = field(default_factory=list)
 
 
@@ -125,13 +131,15 @@ class ToNodes(RuleNodes):
                 "leave `in ...` out, or say it with a rule",
             )
         lo, hi = (self._code(name, kind, end) for end in (modifiers.lo, modifiers.hi))
-        column = Column(name, kind, modifiers.optional, lo, hi, span)
+        hinted = modifiers.shape is not None or modifiers.nulls is not None
+        hint = Hint(modifiers.shape, modifiers.nulls) if hinted else None
+        column = Column(name, kind, modifiers.optional, lo, hi, span, hint)
         return _Declared(column, tuple(modifiers.rules))
 
     def _modify(self, modifiers: _Modifiers, tree: Any, name: str, seen: set[str]) -> None:
         word, span = tree.data.split("_")[0], span_of(tree.meta)
         if word in seen:
-            shown = {"range": "in", "pattern": "matching", "reference": "->"}.get(word, word)
+            shown = _SHOWN.get(word, word)
             self._report("E114", f"`{name}` says `{shown}` twice", span, "say it once")
         seen.add(word)
         match tree.data:
@@ -147,6 +155,10 @@ class ToNodes(RuleNodes):
                 modifiers.rules.append(
                     nodes.ReferenceRule(default, (name,), parent, (column,), span=span)
                 )
+            case "null_share":
+                modifiers.nulls = Decimal(read_number(tree.children[0]))
+            case "shape":
+                modifiers.shape = self._shape(tree, span)
             case "pattern":
                 modifiers.pattern = read_pattern(tree.children[0])
             case "range_both":
@@ -155,6 +167,14 @@ class ToNodes(RuleNodes):
                 modifiers.lo = tree.children[0]
             case _:
                 modifiers.hi = tree.children[0]
+
+    def _shape(self, tree: Any, span: Span | None) -> Shape | None:
+        name, *arguments = tree.children
+        try:
+            return read_shape(read_quoted(name), [a for a in arguments if a is not None])
+        except HintError as error:
+            self._report(error.code, str(error), span, error.help)
+            return None
 
     def _code(self, name: str, kind: ColumnType, end: nodes.Literal | None) -> int | None:
         malformed = isinstance(kind, DecimalType) and not 0 <= kind.scale <= kind.precision

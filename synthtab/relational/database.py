@@ -15,13 +15,16 @@ from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress
 from synthtab.ir import nodes
 from synthtab.relational.company import Links, There
+from synthtab.relational.fitting import fit_table, seen_ranges
 from synthtab.relational.numbering import Made, made_up, numbered
 from synthtab.relational.picking import spread
 from synthtab.relational.reading import Rows
 from synthtab.relational.structure import Home, Structure, structure
-from synthtab.relational.tablemodel import TableModel, fit_table, seen_ranges
-from synthtab.relational.views import count_column, views
-from synthtab.relational.writing import Task, Written, write
+from synthtab.relational.tablemodel import TableModel
+from synthtab.relational.task import Task, Written
+from synthtab.relational.view import count_column
+from synthtab.relational.views import views
+from synthtab.relational.writing import write
 from synthtab.schema import DecimalType, IntegerType, TextType, domain
 
 ROUNDS = 20
@@ -130,7 +133,7 @@ def write_database(
             rng,
             None if progress is None else _step(progress, f"writing {name}"),
         )
-        orders[name], batches[name] = numbered(home, database.made[name], made.batch)
+        orders[name], batches[name] = numbered(home, database.made[name], made.batch, rng)
         written[name] = made
         links |= {(name, rule): rows[orders[name]] for rule, rows in made.links.items()}
     return Drawn(_late(database, batches, rng), written)
@@ -226,9 +229,11 @@ class Parents:
         parent, order = self.written[rule.parent], self.orders[rule.parent]
         model = self.database.models[rule.parent]
         drawn = parent.counts[column]
+        rows = self.database.models[name].rows
         wanted = total
+        if wanted is None and not rows:
+            return drawn[order]
         if wanted is None:
-            rows = self.database.models[name].rows
             wanted = round(rows * len(drawn) / max(1, model.rows))
         # More children than any row was ever seen to have are for those who ask for them.
         most = np.full(len(drawn), model.plan.domains[column][1] if total is None else total)

@@ -6,25 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthtab.batch import Batch
+from synthtab.batch import Batch, beside
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of, descendants
-from synthtab.keys import Sequence
+from synthtab.keys import Draws, Sequence
 from synthtab.relational.reading import Rows
 from synthtab.relational.structure import Home
-from synthtab.schema import IntegerType, domain
+from synthtab.schema import IntegerType, TextType, domain
 
 
 @dataclass(frozen=True)
 class Made:
-    """The columns of a table whose values are made up: integer keys, numbered from somewhere."""
+    """The columns of a table whose values are made up.
+
+    Integer keys are numbered from somewhere, others drawn without a repeat.
+    """
 
     sequences: tuple[Sequence, ...]
+    draws: tuple[Draws, ...] = ()
 
     @property
     def columns(self) -> frozenset[str]:
         """Their names."""
-        return frozenset(s.column for s in self.sequences)
+        drawn = {c.name for d in self.draws for c in d.columns}
+        return frozenset({s.column for s in self.sequences} | drawn)
 
 
 def made_up(home: Home, batch: Batch) -> Made:
@@ -50,18 +55,38 @@ def made_up(home: Home, batch: Batch) -> Made:
             found[name] = Sequence(
                 name, rule.name, start if start is not None else seen if roomy else lo, hi
             )
-    return Made(tuple(found.values()))
+    return Made(tuple(found.values()), _drawn(home, spoken))
 
 
-def numbered(home: Home, made: Made, batch: Batch) -> tuple[Rows, Batch]:
-    """Return the rows in the order of their numbers (as row numbers), and the batch with them."""
+def _drawn(home: Home, spoken: set[str]) -> tuple[Draws, ...]:
+    """Return the codes by a pattern that are unique on their own, and that no rule speaks of."""
+    found: dict[str, Draws] = {}
+    for rule in home.table.unique_rules:
+        column = home.table.column(rule.columns[0])
+        free = len(rule.columns) == 1 and column.name not in home.placed | spoken
+        if free and isinstance(column.type, TextType) and column.type.pattern is not None:
+            found.setdefault(column.name, Draws((column,), rule.name))
+    return tuple(found.values())
+
+
+def numbered(home: Home, made: Made, batch: Batch, rng: np.random.Generator) -> tuple[Rows, Batch]:
+    """Return the rows in the order of their numbers (as row numbers), and the batch with them.
+
+    Raises InfeasibleError where there are not as many different keys as rows.
+    """
     order = _in_order(home.table, made, batch)
     codes, nulls = batch.codes[order].copy(), batch.nulls[order].copy()
     for sequence in made.sequences:
         at = batch.index(sequence.column)
         codes[:, at] = sequence.codes(len(batch))
         nulls[:, at] = False
-    return order, Batch(batch.columns, codes, nulls, batch.pool)
+    whole = Batch(batch.columns, codes, nulls, batch.pool)
+    texts = [c.name for c in home.table.columns if isinstance(c.type, TextType)]
+    for draw in made.draws if len(batch) else ():
+        drawn = draw.batch(len(batch), rng)
+        rest = whole.select([c for c in whole.columns if c not in drawn.columns])
+        whole = beside([rest, drawn], texts).select(batch.columns)
+    return order, whole
 
 
 def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from synthtab.errors import SavedModelError
 from synthtab.generate.generator import RowGenerator
 from synthtab.ir import nodes
+from synthtab.keys import Draws
 from synthtab.keys import Sequence as KeySequence
 from synthtab.relational.database import Database
 from synthtab.relational.features import Feature
@@ -23,7 +24,8 @@ from synthtab.relational.numbering import Made
 from synthtab.relational.reading import Pick, Read, Relative, Steps
 from synthtab.relational.structure import Structure, structure
 from synthtab.relational.tablemodel import TableModel, compile_view
-from synthtab.relational.views import View, views
+from synthtab.relational.view import View
+from synthtab.relational.views import views
 
 FILE = "table.json"
 
@@ -34,10 +36,13 @@ def write_files(database: Database, folder: Path) -> None:
     for number, (name, model) in enumerate(database.models.items()):
         place = folder / f"table{number}"
         place.mkdir()
-        facts = _facts(model, names) | {"made": [asdict(s) for s in database.made[name].sequences]}
+        facts = _facts(model, names) | {
+            "made": [asdict(s) for s in database.made[name].sequences],
+            "drawn": [[d.rule, [c.name for c in d.columns]] for d in database.made[name].draws],
+        }
         text = json.dumps({"table": name, **facts}, indent=1, ensure_ascii=False)
         (place / FILE).write_text(text + "\n", encoding="utf-8")
-        if model.generator is not None:
+        if isinstance(model.generator, RowGenerator):
             model.generator.save(place)
 
 
@@ -56,7 +61,13 @@ def read_database(tables: Sequence[nodes.Table], folder: Path, budget_s: float) 
         read[name] = facts, file.parent
     try:
         made = {
-            name: Made(tuple(KeySequence(**s) for s in facts["made"]))
+            name: Made(
+                tuple(KeySequence(**s) for s in facts["made"]),
+                tuple(
+                    Draws(tuple(whole.homes[name].table.column(c) for c in columns), rule)
+                    for rule, columns in facts["drawn"]
+                ),
+            )
             for name, (facts, _) in read.items()
         }
         seen = views(

@@ -8,19 +8,15 @@ from functools import cached_property
 
 import numpy as np
 
-from synthtab.backends.context import Context
-from synthtab.backends.tables import Checks
-from synthtab.batch import Batch, Codes, Mask
-from synthtab.generate.generator import GeneratorConfig, RowGenerator
-from synthtab.generate.train import ProgressHook
+from synthtab.batch import Batch, Codes
+from synthtab.generate.generator import RowGenerator
+from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
-from synthtab.ir.walk import columns_of
-from synthtab.relational.company import There, company, links_of, numbers_of_children
-from synthtab.relational.features import Symbols, telling
-from synthtab.relational.hidden import Exempt
-from synthtab.relational.late import Late, late_of
-from synthtab.relational.listing import Listing, listing_of
-from synthtab.relational.mapping import Dependency, dependencies
+from synthtab.relational.company import There
+from synthtab.relational.features import Symbols
+from synthtab.relational.late import Late
+from synthtab.relational.listing import Listing
+from synthtab.relational.mapping import Dependency
 from synthtab.relational.reading import (
     NUMBERS,
     Company,
@@ -28,30 +24,14 @@ from synthtab.relational.reading import (
     Read,
     Relative,
     Rows,
-    Steps,
     cells,
     feature_cells,
-    features_of,
     pick_names,
     read_name,
-    readings,
-    relative_of,
 )
-from synthtab.relational.structure import Structure
-from synthtab.relational.views import View
-from synthtab.schema import (
-    BooleanType,
-    Column,
-    EnumType,
-    IntegerType,
-    TextType,
-    domain,
-)
+from synthtab.relational.view import View
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
-
-MOST_PICKED = 4
-"""Features by which a further parent is picked, at most."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +50,7 @@ class TableModel:
     picks: tuple[Pick, ...]
     relatives: tuple[Relative, ...]
     plan: Plan
-    generator: RowGenerator | None
+    generator: RowGenerator | UniformGenerator | None
     rows: int
     exempt: Mapping[str, float]
     listings: tuple[Listing, ...] = ()
@@ -92,156 +72,6 @@ class TableModel:
         """The columns a row begins with: what is read, and how further parents are picked."""
         reads = tuple(read_name(k) for k in range(len(self.reads)))
         return reads + tuple(n for k, pick in enumerate(self.picks) for n in pick_names(k, pick))
-
-
-def fit_table(
-    view: View,
-    whole: Structure,
-    context: Context,
-    made: frozenset[str],
-    *,
-    config: GeneratorConfig,
-    seed: int,
-    budget_s: float,
-    progress: ProgressHook | None = None,
-) -> TableModel:
-    """Learn a table from its real rows; ``made`` are the columns whose values are made up last.
-
-    ``context`` has the real rows of all tables.
-    """
-    home, name = view.home, view.home.table.name
-    real = There(context.batches, links_of(whole.homes, context))
-    order, around = company(home, context)
-    batch = real.batch(name).take(order)
-    numbered = (
-        () if home.order is None or home.order.numbered is None else (home.order.numbered[0],)
-    )
-    skipped = home.placed | made | set(numbered)
-    own = [c for c in home.table.columns if c.name not in skipped]
-    counts = {n: numbers_of_children(context, *of)[order] for n, of in view.counts.items()}
-
-    targets = [f.of(*batch.column(f.name), batch.pool) for f in features_of(batch, own)]
-    targets += [NUMBERS.of(n, np.zeros(len(n), dtype=bool)) for n in counts.values()]
-    reads = readings(targets, _candidates(view, own, batch, around, real, whole))
-    picks = tuple(_pick(rule, view, whole, around, batch, targets, real) for rule in home.others)
-
-    columns: list[Column] = []
-    parts: list[tuple[Codes, Mask]] = []
-    for k, read in enumerate(reads):
-        columns.append(read.feature.column(read_name(k)))
-        parts.append(_plain(symbols_of(read, name, batch, around, real)))
-    for k, pick in enumerate(picks):
-        for column, values in _picked(k, pick, batch, around, real):
-            columns.append(column)
-            parts.append(_plain(values))
-    ranges, sizes = _ranges(view, own, batch, counts)
-    plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
-    written = tuple(c for c in plan.order if c in ranges)
-    plain = [c for c in written if c not in counts]
-    relatives = _relatives(view, plain, batch, around, real, whole)
-    if relatives:
-        # A distance may lead anywhere, so what is counted keeps to no range that was seen.
-        ranges |= {r.column: domain(home.table.column(r.column)) for r in relatives}
-        plan = compile_view(view, ranges, set(ranges), budget_s, order=written)
-    relative = {r.column: r for r in relatives}
-    listed = {one.column: one for one in _listings(view, own, batch, relative, whole)}
-    rng = np.random.default_rng(seed)
-    for column_name in written:
-        column = view.table.column(column_name)
-        if column_name in counts:
-            part = _plain(counts[column_name])
-            column = Column(column_name, IntegerType(), lo=0, hi=ranges[column_name][1])
-        elif column_name in listed:
-            part = batch.column(column_name)
-            symbols = listed[column_name].symbols(*part, batch.pool, rng)
-            part, column = (symbols, part[1]), listed[column_name].written(column)
-        else:
-            part = batch.column(column_name)
-            if column_name in relative:
-                base = base_of(relative[column_name], name, batch, around, around.before, real)
-                if (beside := relative[column_name].own) is not None:
-                    codes_, missing = batch.column(beside)
-                    base = np.where(missing, base, codes_)
-                part = np.where(part[1], 0, part[0] - base), part[1]
-                lo, hi = int(part[0].min()), int(part[0].max())
-                column = Column(column_name, IntegerType(), column.optional, lo, hi)
-        columns.append(column)
-        parts.append(part)
-    generator = None
-    if columns and len(batch):
-        codes = np.stack([c for c, _ in parts], axis=1).astype(np.int64)
-        nulls = np.stack([n for _, n in parts], axis=1)
-        names = tuple(c.name for c in columns)
-        changed = {*relative, *listed}
-        limits = {
-            c.name: ranges[c.name] if c.name in ranges and c.name not in changed else (c.lo, c.hi)
-            for c in columns
-        }
-        generator = RowGenerator.fit(
-            columns,
-            names,
-            limits,  # type: ignore[arg-type]
-            Batch(names, codes, nulls, batch.pool),
-            config=config,
-            seed=seed,
-            progress=progress,
-        )
-    mapped = dependencies(home, batch, made)
-    late = {rule: _late(rule, view, whole, context) for rule in home.late if rule.share is None}
-    return TableModel(
-        view=view,
-        written=written,
-        reads=reads,
-        picks=picks,
-        relatives=relatives,
-        plan=plan,
-        generator=generator,
-        rows=len(batch),
-        exempt=_exempt(view, context),
-        listings=tuple(listed.values()),
-        dependencies=mapped,
-        late=late,
-    )
-
-
-def _exempt(view: View, context: Context) -> dict[str, float]:
-    """Return the share of real rows that break each soft rule that rows are written under."""
-    name = view.home.table.name
-    checks = Checks(tuple(context.tables.values()), context.batches)
-    soft = {w.rule for w in view.hidden.values() if isinstance(w, Exempt)}
-    return {
-        rule.name: float(checks.violated(name, rule).mean()) if context.rows(name) else 0.0
-        for rule in view.home.table.rules
-        if rule.name in soft
-    }
-
-
-def _listings(
-    view: View, own: list[Column], batch: Batch, relative: Collection[str], whole: Structure
-) -> list[Listing]:
-    """Return the columns that are written as places in a list."""
-    words = whole.vocabulary(view.home.table.name)
-    spoken = {c for r in view.table.row_rules for c in columns_of(r.condition)}
-    found = []
-    for column in own:
-        if column.name in words:
-            found.append(Listing(column.name, words=words[column.name]))
-            continue
-        free = isinstance(column.type, TextType) or column.name not in spoken
-        if free and column.name not in relative:
-            listing = listing_of(column, *batch.column(column.name), batch.pool)
-            found += [] if listing is None else [listing]
-    return found
-
-
-def _late(rule: nodes.ReferenceRule, view: View, whole: Structure, context: Context) -> Late:
-    name, parent = view.home.table.name, rule.parent
-    batch, parents = context.batches[name], context.batches[parent]
-    sides = []
-    for table, rows in ((view.home.table, batch), (whole.homes[parent].table, parents)):
-        columns = [c for c in table.columns if not _a_key(table, c.name)]
-        sides.append(features_of(rows, columns))
-    return late_of(rule, batch, parents, context.referred(name, rule), *sides)
 
 
 def symbols_of(read: Read, table: str, batch: Batch, around: Company, real: There) -> Symbols:
@@ -268,152 +98,6 @@ def base_of(
         codes, nulls = cells(batch, relative.column, before)
         base = np.where(nulls, base, codes)
     return base
-
-
-def _plain(values: Codes) -> tuple[Codes, Mask]:
-    return values, np.zeros(len(values), dtype=bool)
-
-
-def _relatives(
-    view: View, written: list[str], batch: Batch, around: Company, real: There, whole: Structure
-) -> tuple[Relative, ...]:
-    """Return the columns that are written as distances; ``written`` is in the order of writing."""
-    home = view.home
-    parents: list[tuple[Steps, Column, tuple[Codes, Mask]]] = []
-    for rule in home.picked:
-        if rule.share is None:
-            there = real.batch(rule.parent)
-            for column in whole.homes[rule.parent].table.columns:
-                if not isinstance(column.type, TextType | EnumType | BooleanType):
-                    values = cells(there, column.name, around.links[rule])
-                    parents.append(((rule,), column, values))
-    found = []
-    for at, name in enumerate(written):
-        column = home.table.column(name)
-        ordered = home.order is not None and (name in home.order.columns or _rises(view, name))
-        rising = ordered and not isinstance(column.type, TextType | EnumType)
-        earlier = [(home.table.column(c), batch.column(c)) for c in written[:at]]
-        made = relative_of(column, batch.column(name), rising, parents, earlier)
-        if made is not None:
-            found.append(made)
-    return tuple(found)
-
-
-def _rises(view: View, column: str) -> bool:
-    """Say whether a rule has a column rise from sibling to sibling."""
-    return any(
-        isinstance(r, nodes.RowRule)
-        and isinstance(r.condition, nodes.Increasing)
-        and r.condition.operand == nodes.ColumnRef(column)
-        for r in view.home.table.rules
-    )
-
-
-def _candidates(
-    view: View,
-    own: list[Column],
-    batch: Batch,
-    around: Company,
-    real: There,
-    whole: Structure,
-) -> list[tuple[Read, Symbols]]:
-    """Return all that might be read, with its symbols in the real rows."""
-    home, name = view.home, view.home.table.name
-    reads: list[Read] = []
-    steps: Steps = ()
-    at = home
-    while at.lead is not None and len(steps) < 3:
-        steps = (*steps, at.lead)
-        at = whole.homes[at.lead.parent]
-        rows = real.links.follow(name, around.links, steps)
-        columns = [c for c in at.table.columns if not _a_key(at.table, c.name)]
-        some = rows[rows >= 0]
-        features = features_of(real.batch(at.table.name), columns, some)
-        reads += [Read("parent", f, steps) for f in features]
-    if home.lead is not None:
-        reads.append(Read("size", NUMBERS))
-        if home.order is not None:
-            reads.append(Read("place", NUMBERS))
-            reads += [Read("before", f) for f in features_of(batch, own)]
-    return [(read, symbols_of(read, name, batch, around, real)) for read in reads]
-
-
-def _a_key(table: nodes.Table, column: str) -> bool:
-    """Say whether a column names rows, of this table or of another, rather than tell of them."""
-    return any(
-        column in rule.columns
-        for rule in table.rules
-        if isinstance(rule, nodes.ReferenceRule)
-        or (isinstance(rule, nodes.UniqueRule) and len(rule.columns) == 1)
-    )
-
-
-def _pick(
-    rule: nodes.ReferenceRule,
-    view: View,
-    whole: Structure,
-    around: Company,
-    batch: Batch,
-    targets: list[Symbols],
-    real: There,
-) -> Pick:
-    table = whole.homes[rule.parent].table
-    rows = around.links[rule]
-    flag = rule.share is not None or any(view.table.column(c).optional for c in rule.columns)
-    some = np.flatnonzero(rows >= 0)
-    columns = [c for c in table.columns if not _a_key(table, c.name)]
-    features = features_of(real.batch(rule.parent), columns)
-    symbols = [feature_cells(f, real.batch(rule.parent), rows[some]) for f in features]
-    chosen = telling(symbols, [t[some] for t in targets], MOST_PICKED)
-    return Pick(rule, flag, tuple(features[k] for k in chosen))
-
-
-def _picked(
-    number: int, pick: Pick, batch: Batch, around: Company, real: There
-) -> list[tuple[Column, Symbols]]:
-    """Return a pick's columns, with their symbols in the real rows."""
-    rows = around.links[pick.reference]
-    names = pick_names(number, pick)
-    out: list[tuple[Column, Symbols]] = []
-    if pick.flag:
-        missing = np.zeros(len(rows), dtype=bool)
-        for column in pick.reference.columns:
-            missing |= batch.column(column)[1]
-        flags = np.where(missing, 0, np.where(rows >= 0, 1, 2))
-        out.append((Column(names[0], IntegerType(), lo=0, hi=2), flags.astype(np.int64)))
-    there = real.batch(pick.reference.parent)
-    for name, feature in zip(names[int(pick.flag) :], pick.features, strict=True):
-        out.append((feature.column(name), feature_cells(feature, there, rows)))
-    return out
-
-
-def seen_ranges(table: nodes.Table, batch: Batch) -> dict[str, tuple[int, int]]:
-    """Return the range of codes that rows hold, of every column that has an order of its own."""
-    found = {}
-    for column in table.columns:
-        if not isinstance(column.type, EnumType | BooleanType | TextType):
-            codes, nulls = batch.column(column.name)
-            present = codes[~nulls]
-            lo = domain(column)[0]
-            some = (int(present.min()), int(present.max())) if len(present) else (lo, lo)
-            found[column.name] = some
-    return found
-
-
-def _ranges(
-    view: View, own: list[Column], batch: Batch, counts: Mapping[str, Rows]
-) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
-    """Return the range and the number of values seen of each column that is written."""
-    seen = seen_ranges(view.home.table, batch)
-    ranges, sizes = {}, {}
-    for column in own:
-        codes, nulls = batch.column(column.name)
-        sizes[column.name] = len(np.unique(codes[~nulls])) + bool(nulls.any())
-        ranges[column.name] = seen.get(column.name, domain(column))
-    for name, numbers in counts.items():
-        ranges[name] = (0, int(numbers.max(initial=0)))
-        sizes[name] = len(np.unique(numbers))
-    return ranges, sizes
 
 
 def compile_view(

@@ -10,72 +10,20 @@ What cannot be said this way is listed, and mended once all rows are there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from synthtab.ir import nodes
-from synthtab.ir.context import PREFIX, Position, simplified
+from synthtab.ir.context import Position, simplified
 from synthtab.ir.references import follow, link
 from synthtab.ir.walk import columns_of, descendants
-from synthtab.relational.hidden import STAGED, BeyondError, Hidden, Hiding, Parent, Rest, rewritten
+from synthtab.relational.figures import ONE, TRUE, ZERO, is_plain, of_nobody, replaced
+from synthtab.relational.hidden import BeyondError, Hiding, Parent, Rest, rewritten
 from synthtab.relational.structure import Home, Structure
+from synthtab.relational.view import Fit, View, count_column
 from synthtab.schema import Column, IntegerType, TextType
-
-_ONE = nodes.Literal(1)
-_ZERO = nodes.Literal(0)
-TRUE = nodes.Compare("=", _ONE, _ONE)
-_NULL = nodes.Case(((nodes.Compare("=", _ONE, _ZERO), _ONE),))
-
-
-@dataclass(frozen=True)
-class Fit:
-    """``condition`` says which rows of a parent table ``reference`` may lead to."""
-
-    reference: nodes.ReferenceRule
-    condition: nodes.Condition
-    rule: str
-
-
-@dataclass(frozen=True)
-class View:
-    """A table with its context.
-
-    ``table`` has the hidden columns, the table's own, and one for the number of each kind of
-    children; its rules are over one row. ``hidden`` says what the hidden columns are; ``counts``
-    which reference each number of children belongs to (by child and rule). ``fits`` restrict which
-    rows may be picked. ``left`` names the rules, of any table, that are not covered.
-    """
-
-    home: Home
-    table: nodes.Table
-    hidden: Mapping[str, Hidden]
-    counts: Mapping[str, tuple[str, nodes.ReferenceRule]]
-    fits: tuple[Fit, ...]
-    left: tuple[str, ...]
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """The hidden columns that are known when a row is written."""
-        return tuple(n for n, what in self.hidden.items() if not isinstance(what, Rest))
-
-    @property
-    def rests(self) -> tuple[str, ...]:
-        """The hidden columns that stand for what is still to come."""
-        return tuple(n for n, what in self.hidden.items() if isinstance(what, Rest))
-
-    @property
-    def staged(self) -> bool:
-        """Whether siblings have to be written one after the other."""
-        ordered = self.home.order is not None
-        return ordered or any(isinstance(w, STAGED) for w in self.hidden.values())
-
-
-def count_column(child: str, rule: nodes.ReferenceRule) -> str:
-    """Return the name of the column with the number of rows of ``child`` that refer by ``rule``."""
-    return f"{PREFIX}# {child}.{'+'.join(rule.columns)}"
-
 
 Ranges = Mapping[str, tuple[int, int]]
 """The least and greatest code of columns."""
@@ -204,7 +152,7 @@ class _Maker:
         for reference in self.home.picked:
             if set(rule.columns) == set(reference.columns):
                 name = count_column(self.home.table.name, reference)
-                condition = nodes.Compare("<=", nodes.ColumnRef(name), _ONE)
+                condition = nodes.Compare("<=", nodes.ColumnRef(name), ONE)
                 makers[reference.parent].add(rule.name, condition)
 
     def add(self, name: str, condition: nodes.Condition) -> None:
@@ -223,7 +171,7 @@ class _Maker:
     ) -> None:
         """Let rows have children by ``reference`` only where ``condition``, their own, holds."""
         number = nodes.ColumnRef(count_column(child.table.name, reference))
-        some = nodes.Compare(">=", number, _ONE)
+        some = nodes.Compare(">=", number, ONE)
         try:
             self.add(f"{child.table.name}.{rule.name}", nodes.When(some, self.said(condition)))
         except BeyondError:
@@ -345,11 +293,18 @@ class _Maker:
             if operand is not None:
                 counts = nodes.Not(nodes.IsNull(operand))
                 counts = counts if where is None else nodes.And((counts, where))
-            return nodes.Case(((counts, _ONE),), _ZERO)
+            return nodes.Case(((counts, ONE),), ZERO)
         if node.function == "sum" and operand is not None:
-            own: nodes.Term = nodes.Coalesce((operand, _ZERO))
-            return own if where is None else nodes.Case(((where, own),), _ZERO)
+            own: nodes.Term = operand
+            if self._may_be_null(operand):
+                own = nodes.Coalesce((operand, ZERO))
+            return own if where is None else nodes.Case(((where, own),), ZERO)
         raise BeyondError
+
+    def _may_be_null(self, term: nodes.Term) -> bool:
+        table = self.hiding.table
+        optional = any(table.column(c).optional for c in columns_of(term))
+        return optional or any(isinstance(n, nodes.Divide | nodes.Case) for n in descendants(term))
 
     def _rising(self, column: nodes.ColumnRef) -> bool:
         """Say whether a rule has the column rise from sibling to sibling."""
@@ -379,13 +334,13 @@ class _Maker:
         table = self.home.table
         links = {a: link(self._tables[a.of or ""], table, a.via) for a in aggregates}
         plain = all(
-            _plain(a) and count_column(a.of or "", links[a]) in self.counts for a in aggregates
+            is_plain(a) and count_column(a.of or "", links[a]) in self.counts for a in aggregates
         )
         if plain:
             self.add(
                 rule.name,
                 self.said(
-                    _replaced(
+                    replaced(
                         condition, lambda a: nodes.ColumnRef(count_column(a.of or "", links[a]))
                     )
                 ),
@@ -397,9 +352,9 @@ class _Maker:
             raise BeyondError
         child.of_parent(f"{table.name}.{rule.name}", condition, table)
         # A row without children has to keep the rule as well.
-        none = rewritten(condition, _of_nobody)
+        none = rewritten(condition, of_nobody)
         number = nodes.ColumnRef(count_column(child.home.table.name, links[aggregates[0]]))
-        without = nodes.Compare("=", number, _ZERO)
+        without = nodes.Compare("=", number, ZERO)
         self.add(rule.name, nodes.When(without, self.said(none)))
         self._within_reach(rule, condition, child, number)
 
@@ -413,15 +368,15 @@ class _Maker:
         """Have a row ask of its children only what as many of them can come to."""
 
         def change(node: nodes.Aggregate) -> nodes.Term:
-            if _plain(node):
+            if is_plain(node):
                 return number
             like = child.hiding.kind(child.share(node))
             return self.hiding.reach(Rest(node), like, number)
 
-        some = nodes.Compare(">=", number, _ONE)
+        some = nodes.Compare(">=", number, ONE)
         # A figure without such bounds is left to the children.
         with suppress(BeyondError):
-            self.add(rule.name, nodes.When(some, self.said(_replaced(condition, change))))
+            self.add(rule.name, nodes.When(some, self.said(replaced(condition, change))))
 
     def of_parent(self, name: str, condition: nodes.Condition, parent: nodes.Table) -> None:
         """Take in a rule of the parent about the figures of its children, who are this table's."""
@@ -449,26 +404,3 @@ def _narrowed(column: Column, ranges: Ranges) -> Column:
         return column
     lo, hi = ranges[column.name]
     return replace(column, lo=lo, hi=hi)
-
-
-def _plain(aggregate: nodes.Aggregate) -> bool:
-    return aggregate.function == "count" and aggregate.operand is None and aggregate.where is None
-
-
-def _replaced(condition: Any, change: Callable[[nodes.Aggregate], Any]) -> Any:
-    return rewritten(condition, lambda n: change(n) if isinstance(n, nodes.Aggregate) else None)
-
-
-def _of_nobody(node: Any) -> Any | None:
-    """Put what figures are over no rows: 0 for a count, and NULL for the others.
-
-    What is compared with NULL is unknown, whatever its type.
-    """
-    if isinstance(node, nodes.Compare | nodes.Between | nodes.In):
-        inside = list(descendants(node))
-        plain = not any(isinstance(n, nodes.Coalesce | nodes.Case) for n in inside)
-        if plain and any(isinstance(n, nodes.Aggregate) and n.function != "count" for n in inside):
-            return nodes.Compare("=", _NULL, _ONE)
-    if isinstance(node, nodes.Aggregate):
-        return _ZERO if node.function == "count" else _NULL
-    return None

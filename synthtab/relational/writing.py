@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synthtab.backends.vector import Evaluator, VectorBackend
+from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Codes, Mask
 from synthtab.draw import Method
+from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Given
-from synthtab.ir import core, nodes, strings
-from synthtab.ir.lowered import Lowered
-from synthtab.ir.normalise import lower_term
-from synthtab.ir.strings import StringTerm
+from synthtab.generate.uniform import NULLS
+from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There
 from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
+from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
 from synthtab.relational.picking import pick
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
+from synthtab.relational.task import Task, Written
 from synthtab.schema import TextType
 
 TRIES = 8
@@ -32,37 +31,7 @@ TRIES = 8
 REPICKS = 60
 """How often further parents that do not go together are picked anew."""
 
-Cells = tuple[Codes, Mask]
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be written: for each group of siblings its lead's row (-1: none) and its size.
-
-    ``slots`` says for each further reference how many rows each parent is to get (-1: none may).
-    """
-
-    parents: Rows
-    sizes: Rows
-    slots: Mapping[nodes.ReferenceRule, Rows]
-
-
-@dataclass(frozen=True)
-class Written:
-    """A table's rows, sibling by sibling; where they refer to, and how many children each has.
-
-    ``batch`` lacks what is made up last: such columns hold 0. ``tries`` counts rows drawn in all,
-    ``unlawful`` those that still break a rule of the view. ``allows`` says which rows (rows,) would
-    break no rule if a column of ``counts`` held other numbers.
-    """
-
-    batch: Batch
-    links: Mapping[nodes.ReferenceRule, Rows]
-    counts: Mapping[str, Rows]
-    tries: int
-    unlawful: int
-    allows: Callable[[str, Rows], Mask]
 
 
 def write(
@@ -85,27 +54,6 @@ def write(
     return writer.result()
 
 
-class _Pool:
-    """Strings with numbers, for text that comes in bit by bit."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._array: NDArray[np.object_] = np.empty(0, dtype=object)
-
-    def codes(self, texts: NDArray[np.object_]) -> Codes:
-        """Return the number of each string, a new one for a new string."""
-        numbers = self._numbers
-        found = [numbers.setdefault(text, len(numbers)) for text in texts]
-        return np.array(found, dtype=np.int64)
-
-    @property
-    def array(self) -> NDArray[np.object_]:
-        """The strings by number; one at least, so that any code may be looked up."""
-        if len(self._array) != max(1, len(self._numbers)):
-            self._array = np.array([*(self._numbers or [""]), None], dtype=object)[:-1]
-        return self._array
-
-
 class _Writer:
     """The rows of one table while they are written."""
 
@@ -124,11 +72,7 @@ class _Writer:
         self._starts = np.cumsum(task.sizes) - task.sizes
         self._group = np.repeat(np.arange(len(task.sizes)), task.sizes)
         self._place = np.arange(rows) - self._starts[self._group] + 1 if rows else np.zeros(0, int)
-        names = self._table.column_names
-        self._codes = np.zeros((rows, len(names)), dtype=np.int64)
-        self._nulls = np.zeros((rows, len(names)), dtype=bool)
-        self._texts = {c.name for c in self._table.columns if isinstance(c.type, TextType)}
-        self._pool = _Pool()
+        self._page = Page(self._table, rows)
         self._links = {r: np.full(rows, -1, dtype=np.int64) for r in self._home.picked}
         if self._home.lead is not None:
             self._links[self._home.lead] = task.parents[self._group]
@@ -193,7 +137,7 @@ class _Writer:
     def result(self) -> Written:
         """Return all rows."""
         return Written(
-            self._batch(), self._links, self._counts, self._tries, self._unlawful, self._allows
+            self._page.batch, self._links, self._counts, self._tries, self._unlawful, self._allows
         )
 
     def _allows(self, column: str, numbers: Rows) -> Mask:
@@ -207,30 +151,15 @@ class _Writer:
         other = Batch(whole.columns, codes, whole.nulls, whole.pool)
         return np.asarray(~self._backend.violated(other).any(axis=1))
 
-    def _batch(self) -> Batch:
-        return Batch(self._table.column_names, self._codes, self._nulls, self._pool.array)
-
     def _company(self, rows: Rows) -> Company:
         links = {rule: found[rows] for rule, found in self._links.items()}
         before = np.where(self._place[rows] > 1, rows - 1, -1)
         return Company(links, before, self._place[rows], self._task.sizes[self._group[rows]])
 
-    def _set(self, rows: Rows, column: str, values: Cells, pool: NDArray[np.object_]) -> None:
-        """Put cells of a column in place; codes of text index ``pool``."""
-        codes, nulls = values
-        if column in self._texts:
-            some = ~nulls
-            taken = np.zeros(len(codes), dtype=np.int64)
-            taken[some] = self._pool.codes(pool[codes[some]])
-            codes = taken
-        at = self._table.column_names.index(column)
-        self._codes[rows, at] = np.where(nulls, 0, codes)
-        self._nulls[rows, at] = nulls
-
     # What is known beforehand.
 
     def _read(self, rows: Rows) -> dict[str, Codes]:
-        around, batch = self._company(rows), self._batch()
+        around, batch = self._company(rows), self._page.batch
         return {
             read_name(k): symbols_of(read, self._table.name, batch, around, self._there)
             for k, read in enumerate(self._model.reads)
@@ -271,13 +200,17 @@ class _Writer:
     def _looks(self, rows: Rows, reads: dict[str, Codes]) -> dict[str, Codes]:
         """Have the network say what further parents are to look like."""
         wanted = [n for k, one in enumerate(self._model.picks) for n in pick_names(k, one)]
-        if not wanted or self._model.generator is None:
+        generator = self._model.generator
+        if not isinstance(generator, RowGenerator):
+            flags = [pick_names(k, one)[0] for k, one in enumerate(self._model.picks) if one.flag]
+            return {f: (self._rng.random(len(rows)) >= NULLS).astype(np.int64) for f in flags}
+        if not wanted:
             return {}
-        found = self._model.generator.draw(
+        found = generator.draw(
             len(rows),
             level="grammar",
             seed=self._seed(),
-            given=Given(_symbols(reads, len(rows))),
+            given=Given(symbols_batch(reads, len(rows))),
             columns=len(reads) + len(wanted),
         )
         return {name: found.batch.column(name)[0] for name in wanted}
@@ -327,20 +260,24 @@ class _Writer:
                 continue
             parent = pooled(self._there.batch(rule.parent))
             for own, other in zip(rule.columns, rule.parent_columns, strict=True):
-                self._set(rows, own, cells(parent, other, links[rule]), parent.pool)
+                self._page.set(rows, own, cells(parent, other, links[rule]), parent.pool)
         for copy in self._home.copies:
             at = self._there.links.follow(self._table.name, links, copy.steps)
             source = pooled(self._there.batch(copy.steps[-1].parent))
-            self._set(rows, copy.column, *copy.cells(*cells(source, copy.source, at), source.pool))
+            self._page.set(
+                rows, copy.column, *copy.cells(*cells(source, copy.source, at), source.pool)
+            )
         order = self._home.order
         if order is not None and order.numbered is not None:
             column, start = order.numbered
             numbers = self._place[rows] + start - 1
-            self._set(rows, column, (numbers, np.zeros(len(rows), dtype=bool)), self._pool.array)
+            self._page.set(
+                rows, column, (numbers, np.zeros(len(rows), dtype=bool)), self._page.pool.array
+            )
 
     def _known(self, rows: Rows) -> dict[str, Cells]:
         """Return the hidden columns of rows, and what relative ones are counted from."""
-        around, batch = self._company(rows), self._batch()
+        around, batch = self._company(rows), self._page.batch
         known: dict[str, Cells] = {}
         present = np.zeros(len(rows), dtype=bool)
         for name, what in self._view.hidden.items():
@@ -350,7 +287,7 @@ class _Writer:
                     source = pooled(self._there.batch(steps[-1].parent))
                     codes, nulls = cells(source, column, at)
                     if isinstance(self._view.table.column(name).type, TextType):
-                        taken = self._pool.codes(source.pool[codes])
+                        taken = self._page.pool.codes(source.pool[codes])
                         codes = np.where(nulls, 0, taken)
                     known[name] = codes, nulls
                 case Exempt(rule):
@@ -367,7 +304,7 @@ class _Writer:
                     group = self._group[rows]
                     known[name] = codes[group], nulls[group]
         for name in self._home.settled:
-            known[name] = _copied(batch, name, rows)
+            known[name] = copied(batch, name, rows)
         for relative in self._model.relatives:
             base = base_of(relative, self._table.name, batch, around, around.before, self._there)
             known[base_name(relative.column)] = base, present
@@ -376,7 +313,9 @@ class _Writer:
     # Drawing.
 
     def _draw(self, rows: Rows, reads: dict[str, Codes], known: dict[str, Cells]) -> None:
-        given = Given(_symbols(reads, len(rows)), known, self._known_texts(known), self._pool.array)
+        given = Given(
+            symbols_batch(reads, len(rows)), known, self._known_texts(known), self._page.pool.array
+        )
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
         for attempt in range(TRIES):
@@ -414,7 +353,7 @@ class _Writer:
             if name in self._model.listed:
                 listing = self._model.listed[name]
                 codes, strings_ = listing.values(codes), listing.strings
-            self._set(mine, name, (codes, nulls), strings_)
+            self._page.set(mine, name, (codes, nulls), strings_)
         if self._method.broken == "keep":
             return ~drawn.malformed
         self._map(mine)
@@ -426,9 +365,9 @@ class _Writer:
     def _map(self, rows: Rows) -> None:
         """Give dependents the values that go with their determinants."""
         for memory in self._memories:
-            settled = memory.settle(self._batch().take(rows))
+            settled = memory.settle(self._page.batch.take(rows))
             for column, (codes, nulls, strings_) in settled.items():
-                self._set(rows, column, (codes, nulls), strings_)
+                self._page.set(rows, column, (codes, nulls), strings_)
 
     def _known_texts(self, known: Mapping[str, Cells]) -> tuple[str, ...]:
         kinds = {c.name: c.type for c in self._view.table.columns}
@@ -436,7 +375,7 @@ class _Writer:
 
     def _whole(self, rows: Rows, known: Mapping[str, Cells]) -> Batch:
         """Return rows as the view has them: with what is known and the numbers of children."""
-        batch = self._batch()
+        batch = self._page.batch
         hidden = [n for n in self._view.known if n in known]
         numbers = [self._counts[n][rows] for n in self._counts]
         present = np.zeros(len(rows), dtype=bool)
@@ -454,7 +393,7 @@ class _Writer:
         for name, (codes, nulls) in self._state.items():
             what = self._view.hidden[name]
             assert isinstance(what, Before | SoFar)
-            new, missing = _value(what.term, self._view.table, whole)
+            new, missing = value_of(what.term, self._view.table, whole)
             if isinstance(what, Before):
                 codes[group], nulls[group] = new, missing
             elif what.function == "sum":
@@ -467,36 +406,3 @@ class _Writer:
 
     def _seed(self) -> int:
         return int(self._rng.integers(0, 2**63))
-
-
-def pooled(batch: Batch) -> Batch:
-    """Return the batch with a pool of one string at least, so that any code may be looked up."""
-    if len(batch.pool):
-        return batch
-    return Batch(batch.columns, batch.codes, batch.nulls, np.array([""], dtype=object))
-
-
-def _symbols(columns: Mapping[str, Codes], rows: int) -> Batch:
-    codes = np.stack(list(columns.values()), axis=1) if columns else np.zeros((rows, 0), np.int64)
-    return Batch(tuple(columns), codes, np.zeros(codes.shape, bool), np.empty(0, dtype=object))
-
-
-def _copied(batch: Batch, column: str, rows: Rows) -> Cells:
-    codes, nulls = batch.column(column)
-    return codes[rows], nulls[rows]
-
-
-def _value(term: nodes.Term, table: nodes.Table, batch: Batch) -> Cells:
-    """Return a term's value in each row, in the unit its hidden column has."""
-    lowered: Lowered = lower_term(term, table)
-    if isinstance(lowered, StringTerm):
-        what = lowered.cases[0][1]
-        assert not isinstance(what, strings.Constant)
-        inner: core.Term = what.var
-    else:
-        inner = lowered.term
-    env = {name: batch.column(name) for name in batch.columns}
-    codes, nulls = Evaluator(env, batch.pool).value(inner)
-    shape = (len(batch),)
-    missing = np.zeros(shape, bool) if nulls is None else np.broadcast_to(nulls, shape)
-    return np.broadcast_to(np.asarray(codes, dtype=np.int64), shape), missing

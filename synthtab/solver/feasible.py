@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthtab.batch import Codes, Mask
 
@@ -64,14 +65,26 @@ class Feasible:
         """Return the sets of the rows picked by index (with repetition)."""
         return Feasible(self.null[rows], self.lo[rows], self.hi[rows], self.stride)
 
+    def within(self, lo: int, hi: int) -> Feasible:
+        """Return the codes of each set from ``lo`` to ``hi``, both included; NULLs stay."""
+        # Not subtracted where it could overflow: an end is only moved inwards.
+        first, last = np.maximum(self.lo, lo), np.minimum(self.hi, hi)
+        if self.stride > 1:
+            first = first + (self.lo - first) % self.stride
+            last = np.where(first <= last, last - (last - first) % self.stride, last)
+        return Feasible(self.null, first, last, self.stride)
+
+    def sizes(self) -> NDArray[np.float64]:
+        """Return how many codes each piece (R, m) has: it may be more than an int64 counts."""
+        span = self.hi.astype(float) - self.lo
+        return np.where(self.lo <= self.hi, span // self.stride + 1.0, 0.0)
+
     def uniform(self, rng: np.random.Generator) -> tuple[Codes, Mask]:
         """Draw one cell per row, (R,) codes and nulls, uniformly over the codes of its set.
 
         NULL is drawn only where nothing else is feasible. A row whose set is empty gets code 0.
         """
-        # Counted in floats: a range may hold more codes than an int64 can count.
-        span = self.hi.astype(float) - self.lo
-        sizes = np.where(self.lo <= self.hi, span // self.stride + 1.0, 0.0)
+        sizes = self.sizes()
         total = sizes.sum(axis=1)
         rows = np.arange(len(self))
         target = rng.random(len(self)) * total

@@ -244,13 +244,7 @@ def _judge(
 
 def _clipped(allowed: Feasible, lo: int, hi: int) -> Feasible:
     """Return the part of each set between ``lo`` and ``hi``; the whole set where that is empty."""
-    step = allowed.stride
-    # Not subtracted where it could overflow: an end is only moved inwards.
-    first, last = np.maximum(allowed.lo, lo), np.minimum(allowed.hi, hi)
-    if step > 1:
-        first = first + (allowed.lo - first) % step
-        last = np.where(first <= last, last - (last - first) % step, last)
-    some = np.asarray((first <= last).any(axis=1))[:, None]
-    return Feasible(
-        allowed.null, np.where(some, first, allowed.lo), np.where(some, last, allowed.hi), step
-    )
+    inside = allowed.within(lo, hi)
+    some = np.asarray((inside.lo <= inside.hi).any(axis=1))[:, None]
+    ends = np.where(some, inside.lo, allowed.lo), np.where(some, inside.hi, allowed.hi)
+    return Feasible(allowed.null, *ends, allowed.stride)

@@ -11,6 +11,8 @@ from bench import support
 from synthtab.backends import grammar
 from synthtab.backends.smt import SmtBackend
 from synthtab.backends.sql import SqlBackend
+from synthtab.backends.sqlpostgres import PostgreSql
+from synthtab.backends.sqlsqlite import Sqlite
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.support import NODE_CLASSES, Exact, Relaxed, Supports, Unsupported
 from synthtab.backends.tables import TablesBackend
@@ -24,6 +26,8 @@ ALL: dict[str, Supports] = {
     "smt": SmtBackend.supports,
     "tables": TablesBackend.supports,
     "queries": SqlTables.supports,
+    "postgresql": PostgreSql.supports,
+    "sqlite": Sqlite.supports,
 }
 
 

@@ -114,7 +114,7 @@ def test_tables_that_are_not_there_are_listed(call: Call, shop: Path, url: str) 
     assert unchecked["sums"] == "it needs table line, which is not given"
     text = call(rulecheck.main, "validate", rules, url).out
     assert "not checked: sums" in text
-    assert "not read: the database has no table `line`" in text
+    assert "not read: there is no table `line`" in text
     run_in(url, "drop table customer", "drop table orders")
     ran = call(rulecheck.main, "validate", rules, url)
     assert ran.code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,15 @@ def test_compile_makes_every_form(call: Call, rules: Path, tmp_path: Path) -> No
     out = tmp_path / "row.regex"
     assert call(rulecheck.main, "compile", rules, "--to", "regex", "-o", out).out == ""
     assert "junior" in out.read_text()
+    lite = call(rulecheck.main, "compile", rules, "--to", "sql", "--dialect", "sqlite").out
+    assert lite.startswith("PRAGMA foreign_keys = ON;\n\nCREATE TABLE")
+    sqlite3.connect(":memory:").executescript(lite)
+    post = call(rulecheck.main, "compile", rules, "--to", "sql", "--dialect", "postgresql").out
+    assert "NUMERIC" in post or "BIGINT" in post
+    ran = call(rulecheck.main, "compile", rules, "--to", "regex", "--dialect", "sqlite")
+    assert ran.code == 2
+    assert "--dialect sqlite is for --to sql; regex has no dialects" in ran.err
+    assert call(rulecheck.main, "compile", rules, "--to", "sql", "--dialect", "db2").code == 2
     ran = call(rulecheck.main, "compile", rules, "--to", "sql", "-o", tmp_path / "no" / "x.sql")
     assert ran.code == 2
     assert "no directory" in ran.err

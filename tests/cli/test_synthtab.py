@@ -108,6 +108,40 @@ def test_free_rows_that_break_rules_are_told_and_exit_with_1(
     assert len(pd.read_csv(out)) == 500
 
 
+@pytest.mark.parametrize("rows", ["200", "visits=200", "visits = 2_00"])
+def test_a_rules_file_is_a_model_too(
+    call: Call, workplace: Path, tmp_path: Path, rows: str
+) -> None:
+    out = tmp_path / "out.csv"
+    ran = call(synthtab.main, "sample", workplace / "visits.rules", "--rows", rows, "-o", out)
+    assert ran.code == 0
+    assert "200 rows asked for, 200 returned" in ran.out
+    assert len(pd.read_csv(out)) == 200
+    assert call(rulecheck.main, "validate", workplace / "visits.rules", out).code == 0
+
+
+def test_one_table_of_several_without_data(call: Call, tmp_path: Path) -> None:
+    rules = tmp_path / "two.rules"
+    rules.write_text(
+        "table a { id integer key name text(40) ~ like_city }\n"
+        "table b { id integer key rule r: count() <= 3 }\n"
+    )
+    out = tmp_path / "a.csv"
+    assert call(synthtab.main, "sample", rules, "-n", "a=9", "-o", out, "--seed", 0).code == 0
+    assert list(pd.read_csv(out)["id"]) == list(range(1, 10))
+    for rows, words in [
+        ("9", "name one of `a`, `b`"),
+        ("c=9", "no table `c`"),
+        ("b=9", "checked, not generated yet: `r`"),
+        ("a=many", "'many' is no number of rows"),
+        ("a=0", "at least 1"),
+    ]:
+        ran = call(synthtab.main, "sample", rules, "-n", rows, "-o", tmp_path / "x.csv")
+        assert ran.code == 2
+        assert words in " ".join(ran.err.split())
+    assert not (tmp_path / "x.csv").exists()
+
+
 def test_assess_puts_measures_beside_their_floor(
     call: Call, workplace: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +194,8 @@ def test_real_rows_that_break_rules_are_an_error_unless_told_otherwise(
         (("sample", "{model}", "-n", 5, "-o", "{tmp}/x.txt"), "must end in one of"),
         (("sample", "{model}", "-n", 5, "-o", "{tmp}/x.csv", "--mode", "magic"), "solver+weighted"),
         (("sample", "{tmp}", "-n", 5, "-o", "{tmp}/x.csv"), "no saved model"),
+        (("sample", "{tmp}/none.rules", "-n", 5, "-o", "{tmp}/x.csv"), "none.rules"),
+        (("sample", "{model}", "-n", "other=5", "-o", "{tmp}/x.csv"), "no table `other`"),
         (("fit", "{rules}", "{tmp}/none.csv", "-o", "{tmp}/m"), "no such file"),
         (("fit", "{rules}", "{real}", "-o", "{tmp}/no/m"), "no directory"),
         (("fit", "{tmp}/none.rules", "{real}", "-o", "{tmp}/m"), "none.rules"),

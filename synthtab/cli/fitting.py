@@ -1,0 +1,130 @@
+"""The work behind ``synthtab fit``: real tables to a saved model, and what was met on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.markup import escape
+
+from synthtab.cli import common
+from synthtab.cli.datasets import all_given
+from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.train import Progress, TrainConfig
+from synthtab.lang.model import Model
+from synthtab.pipeline import FitReport, Synthesizer, Violations, WholeReport, needs_whole
+from synthtab.sources import Sources
+from synthtab.store import check_target
+
+
+def fit(
+    rules: Path,
+    data: Sequence[str],
+    output: Path,
+    violations: Violations,
+    seed: int,
+    epochs: int | None,
+    as_json: bool,
+) -> None:
+    """Learn real rows under a rules file, save the model, print what was met."""
+    check_target(output)
+    training = TrainConfig() if epochs is None else TrainConfig(max_epochs=epochs)
+    model = Model.load(rules)
+    synthesizer = Synthesizer(model, config=GeneratorConfig(train=training))
+    started = time.perf_counter()
+    with Sources() as sources, common.progress(as_json) as update:
+        bars = _Bars(update)
+        synthesizer.fit(
+            all_given(model, data, sources),
+            violations=violations,
+            seed=seed,
+            progress=bars.table if needs_whole(model) else bars.rows,
+        )
+    seconds = time.perf_counter() - started
+    synthesizer.save(output)
+    report = synthesizer.report
+    assert report is not None
+    if as_json:
+        facts = {**asdict(report), "seconds": seconds, "model": str(output)}
+        if isinstance(report, FitReport):
+            facts["unenforced"] = list(synthesizer.unenforced)
+        common.print_json(facts)
+    elif isinstance(report, WholeReport):
+        _print_tables(model, report, seconds)
+    else:
+        _print_table(report, synthesizer.unenforced, seconds)
+    if not as_json:
+        common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
+
+
+class _Bars:
+    """One bar for each table that is learned; those before it are full."""
+
+    def __init__(self, update: common.Update) -> None:
+        self._update = update
+        self._last: str | None = None
+
+    def rows(self, state: Progress) -> None:
+        self._update("learning", state.step / state.total)
+
+    def table(self, name: str, number: int, tables: int, state: Progress) -> None:
+        stage = f"learning {number + 1} of {tables}: {escape(name)}"
+        if self._last not in (None, stage):
+            self._update(str(self._last), 1.0)  # training may end early
+        self._last = stage
+        self._update(stage, state.step / state.total)
+
+
+def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -> None:
+    console = common.stdout()
+    console.print(f"learned {report.rows_used:,} of {report.rows_read:,} rows in {seconds:.0f} s")
+    if report.violated:
+        console.print(f"real rows that broke rules were {_done(report)}:")
+        for name, count in report.violated.items():
+            console.print(f"  {name}: {count:,}", markup=False)
+    if unenforced:
+        names = ", ".join(unenforced)
+        console.print(f"soft rules are learned, not enforced: {names}", markup=False)
+
+
+def _print_tables(model: Model, report: WholeReport, seconds: float) -> None:
+    console = common.stdout()
+    read = sum(t.rows_read for t in report.tables.values())
+    used = sum(t.rows_used for t in report.tables.values())
+    grid = common.grid("table", "rows read", "used", "rules kept", "mended after", right=[1, 2, 3])
+    later = set(report.later)
+    for table in model.tables:
+        met = report.tables[table.name]
+        hard = [r.name for r in table.rules if r.share is None]
+        after = [name for name in hard if f"{table.name}.{name}" in later]
+        grid.add_row(
+            escape(table.name),
+            f"{met.rows_read:,}",
+            f"{met.rows_used:,}",
+            f"{len(hard) - len(after):,}",
+            escape(", ".join(after)),
+        )
+    title = f"learned {len(report.tables)} tables, {used:,} of {read:,} rows, in {seconds:.0f} s"
+    common.print_grid(console, title, grid)
+    console.print(
+        "\nRules are kept while rows are written, or mended when all are there (mended after)."
+    )
+    broken = {name: t.violated for name, t in report.tables.items() if t.violated}
+    if broken:
+        rules = common.grid("table", "rule", "rows", right=[2])
+        for name, violated in broken.items():
+            for rule, count in violated.items():
+                rules.add_row(escape(name), escape(rule), f"{count:,}")
+        common.print_grid(console, f"Real rows that broke rules were {_done(report)}", rules)
+    soft = [f"{t.name}.{r.name}" for t in model.tables for r in t.rules if r.share is not None]
+    if soft:
+        names = ", ".join(soft)
+        console.print(f"soft rules are learned, not enforced: {names}", markup=False)
+
+
+def _done(report: FitReport | WholeReport) -> str:
+    if report.violations == "drop":
+        return "left out"
+    return f"mended in {report.cells_repaired:,} cells"

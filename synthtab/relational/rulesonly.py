@@ -1,0 +1,104 @@
+"""A whole model with no data: rows drawn from the rules, and from the hints of the rules file.
+
+The tables hang together as they do where they are learned; in the network's place stands a
+generator that draws evenly from what the Plan leaves. What data would tell is made up: how many
+children a row has, and whom rows refer to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from synthtab.batch import Batch
+from synthtab.errors import InfeasibleError
+from synthtab.generate.uniform import NULLS, UniformGenerator
+from synthtab.ir import nodes
+from synthtab.keys import free_keys
+from synthtab.relational.database import Database
+from synthtab.relational.hidden import Exempt
+from synthtab.relational.late import Late
+from synthtab.relational.mapping import dependencies
+from synthtab.relational.numbering import Made, made_up
+from synthtab.relational.reading import Pick
+from synthtab.relational.structure import Home, structure
+from synthtab.relational.tablemodel import TableModel, compile_view
+from synthtab.relational.view import View
+from synthtab.relational.views import views
+from synthtab.schema import domain
+
+ROWS = 100
+"""Rows of a table that comes by no other, where none are asked for."""
+CHILDREN = (6, 60, 10**6)
+"""Children a row may have at most: the first of these that the rules can do with."""
+
+
+def rules_database(tables: Sequence[nodes.Table], *, budget_s: float = 10.0) -> Database:
+    """Return a database that knows the rules alone. Raises InfeasibleError where they conflict."""
+    whole = structure(tables)
+    made = {name: _made(home) for name, home in whole.homes.items()}
+    seen = views(whole, {name: m.columns for name, m in made.items()}, {})
+    models = {name: _model(view, made[name], budget_s) for name, view in seen.items()}
+    return Database(whole, models, made)
+
+
+def _made(home: Home) -> Made:
+    """Return what is made up in a table: keys that nothing else speaks of."""
+    free = [r for r in home.table.rules if _is_free(home, r)]
+    table = nodes.Table(home.table.name, home.table.columns, tuple(free))
+    sequences = made_up(home, _empty(home.table)).sequences
+    numbered = {s.column for s in sequences}
+    draws = tuple(d for d in free_keys(table)[1] if not numbered & {c.name for c in d.columns})
+    return Made(sequences, draws)
+
+
+def _is_free(home: Home, rule: nodes.Rule) -> bool:
+    if isinstance(rule, nodes.UniqueRule):
+        return not home.placed & set(rule.columns)
+    return isinstance(rule, nodes.RowRule) and nodes.is_pure(rule.condition)
+
+
+def _empty(table: nodes.Table) -> Batch:
+    shape = (0, len(table.columns))
+    codes, nulls = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
+    return Batch(table.column_names, codes, nulls, np.empty(0, dtype=object))
+
+
+def _model(view: View, made: Made, budget_s: float) -> TableModel:
+    home = view.home
+    own = [c for c in home.table.columns if c.name not in home.placed | made.columns]
+    ranges = {c.name: domain(c) for c in own}
+    names = {*ranges, *view.counts}
+    for most in CHILDREN:
+        spans = ranges | dict.fromkeys(view.counts, (0, most))
+        try:
+            plan = compile_view(view, spans, names, budget_s)
+            break
+        except InfeasibleError:
+            if most == CHILDREN[-1]:
+                raise
+    written = tuple(c for c in plan.order if c in names)
+    picks = tuple(Pick(r, r.share is not None or _optional(home, r), ()) for r in home.others)
+    return TableModel(
+        view=view,
+        written=written,
+        reads=(),
+        picks=picks,
+        relatives=(),
+        plan=plan,
+        generator=UniformGenerator(view.table, plan.domains, written) if written else None,
+        rows=0 if home.lead is not None else ROWS,
+        exempt={w.rule: 0.0 for w in view.hidden.values() if isinstance(w, Exempt)},
+        dependencies=dependencies(home, _empty(home.table), made.columns),
+        late={r: _late(home, r) for r in home.late if r.share is None},
+    )
+
+
+def _optional(home: Home, rule: nodes.ReferenceRule) -> bool:
+    return any(home.table.column(c).optional for c in rule.columns)
+
+
+def _late(home: Home, rule: nodes.ReferenceRule) -> Late:
+    nobody = round(100 * NULLS) if _optional(home, rule) else 0
+    return Late(rule, None, None, np.array([[100 - nobody, nobody]], dtype=np.int64))

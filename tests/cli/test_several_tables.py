@@ -1,0 +1,361 @@
+"""synthtab's commands on several tables: fit, sample, assess, load, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Call
+from shop import QUICK, RULES, shop, write_shop
+from stored import in_postgres, in_sqlite
+from strategies import to_records
+
+from synthtab.cli import rulecheck, synthtab
+from synthtab.files import read_batch
+from synthtab.lang.model import Model
+from synthtab.pipeline import Synthesizer
+
+TABLES = ("customer", "orders", "line")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with rules, real rows and a model of them."""
+    folder = write_shop(tmp_path_factory.mktemp("shop"))
+    synthesizer = Synthesizer(Model.parse(RULES), config=QUICK)
+    synthesizer.fit(str(folder / "real"), seed=1).save(folder / "model")
+    return folder
+
+
+def words(text: str) -> str:
+    return " ".join(text.replace("│", " ").split())
+
+
+def test_a_directory_is_learned_and_told_of_table_by_table(
+    call: Call, place: Path, tmp_path: Path
+) -> None:
+    args = ("fit", place / "shop.rules", place / "real", "-o", tmp_path / "m", "--epochs", 1)
+    ran = call(synthtab.main, *args)
+    assert ran.code == 0
+    for said in ("learned 3 tables", "rules kept", "mended after", "mostly_paid", "saved:"):
+        assert said in ran.out
+    report = json.loads(call(synthtab.main, *args, "--json").out)
+    real = shop()
+    for name in TABLES:
+        met = report["tables"][name]
+        assert met == {"rows_read": len(real[name]), "rows_used": len(real[name]), "violated": {}}
+    assert isinstance(report["later"], list)
+    assert Synthesizer.load(tmp_path / "m").report is not None
+
+
+def test_files_may_be_given_one_by_one(call: Call, place: Path, tmp_path: Path) -> None:
+    files = [f"{name}={place / 'real' / name}.csv" for name in TABLES]
+    args = ("fit", place / "shop.rules", *files, "-o", tmp_path / "m", "--epochs", 1, "--json")
+    assert set(json.loads(call(synthtab.main, *args).out)["tables"]) == set(TABLES)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_database_is_learned(
+    call: Call, place: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    model, url = Model.load(place / "shop.rules"), ""
+    for table in model.tables:
+        records = to_records(
+            table.columns, read_batch(place / "real" / f"{table.name}.csv", table.columns)
+        )
+        if kind == "sqlite":
+            url = in_sqlite(tmp_path / "s.db", table.name, table.columns, records)
+        else:
+            server = request.getfixturevalue("postgres_url")
+            url = in_postgres(server, table.name, table.columns, records)
+    args = ("fit", place / "shop.rules", url, "-o", tmp_path / "m", "--epochs", 1, "--json")
+    report = json.loads(call(synthtab.main, *args).out)
+    assert report["tables"]["line"]["rows_used"] == len(shop()["line"])
+    fitted = Synthesizer(model, config=QUICK).fit(url, seed=1)
+    assert fitted.report is not None
+
+
+def orphan(tables: dict[str, pd.DataFrame]) -> None:
+    tables["orders"].loc[3, "customer_id"] = 999
+
+
+def duplicate(tables: dict[str, pd.DataFrame]) -> None:
+    tables["customer"].loc[4, "id"] = tables["customer"].loc[3, "id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"), [(orphan, "orders.customer_id"), (duplicate, "customer.id")]
+)
+def test_real_rows_that_break_rules_are_treated_as_asked(
+    call: Call, tmp_path: Path, change: Callable[[dict[str, pd.DataFrame]], None], rule: str
+) -> None:
+    tables = shop(20)
+    change(tables)
+    folder = write_shop(tmp_path, tables)
+    args = ("fit", folder / "shop.rules", folder / "real", "-o", folder / "m", "--epochs", 1)
+    ran = call(synthtab.main, *args)
+    assert ran.code == 1
+    assert "real rows break the rules" in ran.err
+    assert rule in ran.err
+    assert not (folder / "m").exists()
+    ran = call(synthtab.main, *args, "--violations", "drop")
+    assert ran.code == 0
+    assert "Real rows that broke rules were left out" in ran.out
+    ran = call(synthtab.main, *args, "--violations", "repair", "--json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["cells_repaired"] > 0
+
+
+def test_sampled_tables_are_a_directory_that_keeps_every_rule(
+    call: Call, place: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    args = ("sample", place / "model", "--scale", 1.5, "--seed", 3, "-o")
+    ran = call(synthtab.main, *args, out)
+    assert ran.code == 0
+    for said in ("cells mended", "hard rules kept", "3 of 3", "orders.mostly_paid", "60.000%"):
+        assert said in ran.out
+    assert sorted(p.name for p in out.iterdir()) == ["customer.csv", "line.csv", "orders.csv"]
+    assert len(pd.read_csv(out / "customer.csv")) == 60
+    assert call(rulecheck.main, "validate", place / "shop.rules", out).code == 0
+    report = json.loads(call(synthtab.main, *args, tmp_path / "again", "--json").out)
+    assert (tmp_path / "again" / "line.csv").read_text() == (out / "line.csv").read_text()
+    assert report["tables"]["orders"]["broken"] == {}
+    assert report["tables"]["orders"]["soft"]["mostly_paid"]["required"] == 0.6
+    assert report["tables"]["customer"]["returned"] == 60
+    # A directory of these files is replaced; one that holds something else is not.
+    (out / "notes.txt").write_text("mine")
+    ran = call(synthtab.main, *args, out)
+    assert ran.code == 2
+    assert "holds something else (notes.txt)" in ran.err
+    (out / "notes.txt").unlink()
+    assert call(synthtab.main, *args, out, "--format", "parquet").code == 0
+    names = ["customer.parquet", "line.parquet", "orders.parquet"]
+    assert sorted(p.name for p in out.iterdir()) == names
+
+
+def test_numbers_of_rows_are_by_table(call: Call, place: Path, tmp_path: Path) -> None:
+    args = ("--rows", "customer=25", "-n", "orders=30", "-o", tmp_path / "out", "--json")
+    report = json.loads(call(synthtab.main, "sample", place / "model", *args).out)
+    assert report["tables"]["customer"]["returned"] == 25
+    assert report["tables"]["orders"]["returned"] == 30
+
+
+def test_one_table_with_rules_across_rows_is_a_file(call: Call, tmp_path: Path) -> None:
+    rules = "table entry { number integer key\n held integer in 0 .. 99\n"
+    rules += (
+        " rule numbers: gap_free(number)\n rule rising: non_decreasing(held) ordered by number }"
+    )
+    (tmp_path / "entry.rules").write_text(rules)
+    rows = pd.DataFrame({"number": range(1, 41), "held": sorted(k * 7 % 90 for k in range(40))})
+    rows.to_parquet(tmp_path / "real.parquet")
+    Synthesizer(Model.parse(rules), config=QUICK).fit(rows).save(tmp_path / "m")
+    args = ("sample", tmp_path / "m", "-n", 30, "--seed", 1, "-o", tmp_path / "out.csv")
+    report = json.loads(call(synthtab.main, *args, "--json").out)
+    assert report["tables"]["entry"]["returned"] == 30
+    assert report["mode"] == "solver"
+    assert list(pd.read_csv(tmp_path / "out.csv")["number"]) == list(range(1, 31))
+    assert call(synthtab.main, *args, "--format", "parquet").code == 2
+    files = (tmp_path / "entry.rules", tmp_path / "real.parquet")
+    assert call(synthtab.main, "fit", *files, "-o", tmp_path / "n", "--epochs", 1).code == 0
+    assert call(synthtab.main, "assess", *files, tmp_path / "out.csv").code == 0
+
+
+def test_a_parent_without_rows_has_no_children(call: Call, place: Path, tmp_path: Path) -> None:
+    args = ("sample", place / "model", "--rows", "customer=0", "-o", tmp_path / "out")
+    ran = call(synthtab.main, *args, "--json")
+    assert ran.code == 0
+    assert [t["returned"] for t in json.loads(ran.out)["tables"].values()] == [0, 0, 0]
+    ran = call(synthtab.main, *args, "--rows", "orders=5")
+    assert ran.code == 2
+    assert "`orders` cannot have 5 rows" in ran.err
+
+
+def test_free_rows_that_break_rules_are_told_and_exit_with_1(
+    call: Call, place: Path, tmp_path: Path
+) -> None:
+    args = ("sample", place / "model", "--mode", "free", "--seed", 1, "-o", tmp_path / "out")
+    ran = call(synthtab.main, *args)
+    assert ran.code == 1
+    assert "broken by" in ran.out
+    assert (tmp_path / "out" / "line.csv").exists()
+
+
+def test_assess_compares_each_table_and_rules_over_all(
+    call: Call, place: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert call(synthtab.main, "sample", place / "model", "--seed", 1, "-o", out).code == 0
+    args = ("assess", place / "shop.rules", place / "real", out)
+    ran = call(synthtab.main, *args)
+    assert ran.code == 0
+    for said in ("orders: ", "few_orders", "numbered", "shape error", "noise floor"):
+        assert said in ran.out
+    report = json.loads(call(synthtab.main, *args, "--json").out)
+    assert [t["table"] for t in report["tables"]] == list(TABLES)
+    assert all(t["unchecked"] == [] for t in report["tables"])
+    frame = pd.read_csv(out / "orders.csv")
+    frame.loc[0, "total"] += 1
+    frame.to_csv(out / "orders.csv", index=False)
+    assert call(synthtab.main, *args).code == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("sample", "{model}", "--scale", "0", "-o", "{tmp}/x"), "a scale is above 0"),
+        (("sample", "{model}", "--scale", "-1", "-o", "{tmp}/x"), "a scale is above 0"),
+        (("sample", "{model}", "--scale", "nan", "-o", "{tmp}/x"), "a scale is above 0"),
+        (("sample", "{model}", "--scale", "inf", "-o", "{tmp}/x"), "a scale is above 0"),
+        (("sample", "{model}", "--scale", "2", "-n", "line=3", "-o", "{tmp}/x"), "not both"),
+        (("sample", "{model}", "-n", "customer=-4", "-o", "{tmp}/x"), "cannot have -4 rows"),
+        (
+            ("sample", "{model}", "-n", "nix=4", "-o", "{tmp}/x"),
+            "no table `nix`; it has `customer`",
+        ),
+        (("sample", "{model}", "-n", "customer=many", "-o", "{tmp}/x"), "'many' is no number"),
+        (("sample", "{model}", "-n", "5", "-o", "{tmp}/x"), "has 3 tables; name one of"),
+        (("sample", "{model}", "-n", "line=5", "-n", "line=6", "-o", "{tmp}/x"), "given twice"),
+        (("sample", "{model}", "-o", "{tmp}/x.csv"), "go to a directory"),
+        (("sample", "{model}", "-o", "{tmp}/no/x"), "no directory"),
+        (("sample", "{model}", "-o", "{tmp}/x", "--replace"), "--replace is for tables"),
+        (("sample", "{model}", "-o", "sqlite:///{tmp}/no/x.db"), "no directory"),
+        (("sample", "{model}", "-o", "sqlite:///{tmp}/x.db#line"), "names one table"),
+        (("sample", "{model}", "-o", "mysql://h/d"), "mysql is none"),
+        (
+            ("sample", "{model}", "--mode", "solver+weighted", "-o", "{tmp}/x"),
+            "'solver' is the one",
+        ),
+        (
+            ("fit", "{rules}", "{real}/line.csv", "-o", "{tmp}/m"),
+            "is one file, and the model has 3 tables",
+        ),
+        (("fit", "{rules}", "line={real}/line.csv", "-o", "{tmp}/m"), "`customer`, `orders`"),
+        (("fit", "{rules}", "{tmp}", "-o", "{tmp}/m"), "no file named after a table"),
+        (("fit", "{rules}", "{real}", "{tmp}", "-o", "{tmp}/m"), "two places"),
+        (("assess", "{rules}", "{real}", "{tmp}"), "no file named after a table"),
+        (("load", "{real}", "sqlite:///{tmp}/x.db", "--rules", "{tmp}/n.rules"), "n.rules"),
+        (("load", "{tmp}", "sqlite:///{tmp}/x.db"), "has no file that ends in"),
+        (("load", "{real}", "{tmp}/x.db", "--rules", "{rules}"), "is no database URL"),
+    ],
+)
+def test_wrong_use_exits_with_2_and_leaves_nothing(
+    call: Call, place: Path, tmp_path: Path, args: tuple[str, ...], said: str
+) -> None:
+    names = {
+        "model": place / "model",
+        "rules": place / "shop.rules",
+        "real": place / "real",
+        "tmp": tmp_path,
+    }
+    ran = call(synthtab.main, *(a.format(**names) for a in args))
+    assert ran.code == 2, ran.err
+    assert said in words(ran.err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reference_to_a_table_that_is_not_declared_is_a_finding(
+    call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "a.rules").write_text("table a { id integer key\n b_id integer -> b.id }")
+    ran = call(synthtab.main, "fit", tmp_path / "a.rules", tmp_path, "-o", tmp_path / "m")
+    assert ran.code == 2
+    assert "error[E" in ran.err
+    assert "`b`" in ran.err
+
+
+def test_a_scale_that_a_key_cannot_hold_is_an_error_that_names_it(
+    call: Call, tmp_path: Path
+) -> None:
+    rules = "table a { id integer in 1 .. 50 key\n size integer in 0 .. 9 }\n"
+    rules += "table b { a_id integer -> a.id\n n integer in 1 .. 3\n key (a_id, n) }"
+    (tmp_path / "ab.rules").write_text(rules)
+    data = tmp_path / "data"
+    data.mkdir()
+    pd.DataFrame({"id": range(1, 31), "size": [3] * 30}).to_csv(data / "a.csv", index=False)
+    rows = [(at, n) for at in range(1, 31) for n in (1, 2)]
+    pd.DataFrame(rows, columns=["a_id", "n"]).to_csv(data / "b.csv", index=False)
+    Synthesizer(Model.parse(rules), config=QUICK).fit(data).save(tmp_path / "m")
+    args = ("sample", tmp_path / "m", "-o", tmp_path / "out")
+    ran = call(synthtab.main, *args, "--scale", 2)
+    assert ran.code == 2
+    assert "only 50 different values" in words(ran.err)
+    ran = call(synthtab.main, *args, "--rows", "a=5", "--rows", "b=40")
+    assert ran.code == 2
+    assert "table `b` cannot have 40 rows" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_in_a_circle_that_nothing_can_start_are_an_error(call: Call, tmp_path: Path) -> None:
+    rules = "table a { id integer key\n b_id integer -> b.id }\n"
+    rules += "table b { id integer key\n a_id integer -> a.id }"
+    (tmp_path / "ab.rules").write_text(rules)
+    data = tmp_path / "data"
+    data.mkdir()
+    pd.DataFrame({"id": [1, 2], "b_id": [7, 8]}).to_csv(data / "a.csv", index=False)
+    pd.DataFrame({"id": [5, 6], "a_id": [1, 2]}).to_csv(data / "b.csv", index=False)
+    args = ("fit", tmp_path / "ab.rules", data, "-o", tmp_path / "m", "--violations", "drop")
+    ran = call(synthtab.main, *args)
+    assert ran.code == 1
+    assert "no row of table `a` is left" in ran.err
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_database_takes_the_sampled_tables_under_its_own_constraints(
+    call: Call, place: Path, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/shop.db"
+    args = ("sample", place / "model", "--seed", 1, "-o", url)
+    ran = call(synthtab.main, *args)
+    assert ran.code == 0
+    assert "rules enforced" in ran.out
+    assert "no constraint looks at other rows" in ran.out
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        assert database.execute("select count(*) from customer").fetchone() == (40,)
+        assert database.execute("pragma foreign_key_check").fetchall() == []
+    ran = call(synthtab.main, *args)
+    assert ran.code == 2
+    assert "--replace" in ran.err
+    assert call(synthtab.main, *args, "--replace").code == 0
+    assert call(rulecheck.main, "validate", place / "shop.rules", url).code == 0
+
+
+def test_load_puts_files_into_a_database(call: Call, place: Path, tmp_path: Path) -> None:
+    url = f"duckdb:///{tmp_path}/shop.duckdb"
+    args = ("load", place / "real", url, "--rules", place / "shop.rules")
+    report = json.loads(call(synthtab.main, *args, "--json").out)
+    assert report["rows"] == {name: len(frame) for name, frame in shop().items()}
+    left = {f"{u['table']}.{u['rule']}": u["broken"] for u in report["unenforced"]}
+    assert left["orders.total"] == 0
+    assert left["orders.mostly_paid"] > 0
+    # Without rules, the tables are as the files look.
+    ran = call(synthtab.main, "load", place / "real", f"sqlite:///{tmp_path}/plain.db")
+    assert ran.code == 0
+    assert "loaded:" in ran.out
+
+
+def test_load_tells_of_rules_that_only_queries_see(call: Call, place: Path, tmp_path: Path) -> None:
+    tables = shop()
+    tables["orders"].loc[0, "total"] += 1
+    folder = write_shop(tmp_path, tables)
+    args = (folder / "real", f"sqlite:///{tmp_path}/x.db", "--rules", folder / "shop.rules")
+    ran = call(synthtab.main, "load", *args)
+    assert ran.code == 1
+    assert "NO" in ran.out
+    assert (tmp_path / "x.db").exists()
+
+
+def test_load_of_rows_that_break_a_constraint_leaves_nothing(call: Call, tmp_path: Path) -> None:
+    tables = shop()
+    orphan(tables)
+    folder = write_shop(tmp_path, tables)
+    args = (folder / "real", f"sqlite:///{tmp_path}/x.db", "--rules", folder / "shop.rules")
+    ran = call(synthtab.main, "load", *args)
+    assert ran.code == 1
+    assert "FOREIGN KEY" in ran.err
+    assert not (tmp_path / "x.db").exists()
