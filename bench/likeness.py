@@ -20,7 +20,7 @@ Batches = Mapping[str, Batch]
 class Likeness:
     """Means of the distances within tables and across them; None where there is nothing to mean.
 
-    ``children`` is in children, the others are shares or differences of correlations.
+    ``children`` counts in mean numbers of children, the others are shares or differences of correlations.
     """
 
     shape: float | None
@@ -35,7 +35,7 @@ class Likeness:
         return {
             "shape error of columns": _shown(self.shape, percent),
             "pair error within tables": _shown(self.pair, percent),
-            "children per parent, W1": _shown(self.children, _plain),
+            "children per parent, W1 in means": _shown(self.children, _plain),
             "pair error of child and parent": _shown(self.across, percent),
             "pair error of a value and the next": _shown(self.variation, percent),
             "difference of lag-1 correlations": _shown(self.correlation, _plain),

@@ -30,7 +30,7 @@ def main(folder: Path) -> None:
     synthesizer = HMASynthesizer(metadata, verbose=False)
     synthesizer.fit(data)
     fitted = time.perf_counter()
-    sampled = synthesizer.sample(scale=1.0)
+    sampled = synthesizer.sample_scale(1.0)
     done = time.perf_counter()
     (folder / "synthetic").mkdir(exist_ok=True)
     for name, frame in sampled.items():

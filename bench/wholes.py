@@ -231,7 +231,11 @@ def _beside_peer(
 
 
 def _listed(broken: Sequence[str]) -> str:
-    return f"{len(broken)}: " + ", ".join(broken) if broken else "0"
+    """Return rules in full; of columns that leave their declared range, how many there are."""
+    rules = [what for what in broken if ": declaration" not in what]
+    columns = len(broken) - len(rules)
+    more = [f"declared ranges of {columns} columns"] if columns else []
+    return f"{len(rules)}: " + ", ".join([*rules, *more]) if broken else "0"
 
 
 def _first_line(error: Exception) -> str:

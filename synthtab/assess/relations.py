@@ -2,7 +2,8 @@
 
 Of each reference, all 0 for equal tables:
 
-children     the Wasserstein-1 distance of the numbers of children that parents have, in children
+children     the Wasserstein-1 distance of the numbers of children that parents have, a real
+             parent's mean number being 1
 pairs        per column of the child and column of the parent, the total variation of the
              contingency tables over the children, as fidelity.py has it for two columns of a table
 
@@ -243,7 +244,8 @@ def _reference(
         for a, first in own.items()
         for b, second in above.items()
     )
-    children = float(wasserstein_distance(real.counts(), other.counts()))
+    counts = real.counts()
+    children = float(wasserstein_distance(counts, other.counts()) / (counts.mean() or 1.0))
     return ReferenceDistance(child.name, rule.columns, parent.name, children, pairs)
 
 
