@@ -20,7 +20,8 @@ Batches = Mapping[str, Batch]
 class Likeness:
     """Means of the distances within tables and across them; None where there is nothing to mean.
 
-    ``children`` counts in mean numbers of children, the others are shares or differences of correlations.
+    ``children`` counts in mean numbers of children; the others are shares, and differences of
+    correlations.
     """
 
     shape: float | None
