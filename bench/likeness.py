@@ -44,7 +44,11 @@ class Likeness:
 
 
 def likeness(tables: Sequence[nodes.Table], real: Batches, other: Batches) -> Likeness:
-    """Return how far other tables are from the real ones; empty ones are left out."""
+    """Return how far other tables are from the real ones; empty ones are left out.
+
+    Rows of more tables than ``tables`` may be given.
+    """
+    real, other = _only(tables, real), _only(tables, other)
     within = [
         compare(t.columns, real[t.name], other[t.name])
         for t in tables
@@ -55,8 +59,13 @@ def likeness(tables: Sequence[nodes.Table], real: Batches, other: Batches) -> Li
 
 def floor(tables: Sequence[nodes.Table], real: Batches, seed: int) -> Likeness:
     """Return how far random halves of the real tables are from each other: chance alone."""
+    real = _only(tables, real)
     within = [noise_floor(t.columns, real[t.name], seed) for t in tables if len(real[t.name]) > 1]
     return _likeness(within, relations_floor(tables, real, seed))
+
+
+def _only(tables: Sequence[nodes.Table], batches: Batches) -> Batches:
+    return {t.name: batches[t.name] for t in tables}
 
 
 def _likeness(within: Sequence[Distances], across: Relations) -> Likeness:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -49,7 +50,12 @@ def run(
         command = f"python -m bench relational --only {name}"
         if symbols is not None:
             command += f" --symbols {symbols}"
-        return Section(title, command, seed, kept(work, name, how, make), note)
+        try:
+            figures = kept(work, name, how, make)
+        except Exception as error:  # whatever it is, the other parts are worth measuring
+            traceback.print_exc()
+            figures = [Figure("measurement", f"failed: {error!r}"[:200], "figures", met=False)]
+        return Section(title, command, seed, figures, note)
 
     for data in wholes.SETS:
         if not only or data.name in only:

@@ -145,9 +145,10 @@ def test_figures_are_kept_for_the_same_measurement_only(tmp_path: Path) -> None:
 def test_equal_tables_are_alike_and_a_floor_is_not_nought() -> None:
     model = Model.parse(scaling.MODEL)
     real = batches(model, scaling.real(0, 60))
-    same = likeness(model.tables, real, real).figures()
+    more = real | {"another": real["entry"]}
+    same = likeness(model.tables, more, real).figures()
     assert set(same.values()) == {"0.00%", "0.000"}
-    chance = floor(model.tables, real, 0)
+    chance = floor(model.tables, more, 0)
     assert chance.pair is not None
     assert chance.pair > 0
 
