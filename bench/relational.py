@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench import pairs, scaling, wholes
@@ -20,7 +21,8 @@ WHOLES_NOTE = (
     "real rows learned from: means over the columns, over the pairs of columns of a table, over "
     "references, over the pairs of a child's column and its parent's, over the columns of rows in "
     "a declared order. Chance is the distance of two random halves of the real rows (parents, "
-    "groups). The peer takes five tables at most, none both parent and child; it gets the same "
+    "groups). The peer (SDV, in an environment of its own: `python -m venv peer`, `peer/bin/pip "
+    "install sdv`, and `--peer-python peer/bin/python` here) takes five tables at most, none both parent and child; it gets the same "
     "rows of the tables named, and is judged by the rules that speak of these alone."
 )
 
@@ -45,30 +47,27 @@ def run(
     def tell(what: str) -> None:
         print(f"[{time.perf_counter() - started:6.0f} s] {what}", file=sys.stderr, flush=True)
 
-    def part(name: str, title: str, make: Callable[[], list[Figure]], note: str) -> Section:
+    parts: dict[str, tuple[str, Callable[[], list[Figure]], str]] = {}
+    for data in wholes.SETS:
+        some = f", {data.rows:,} rows of `{data.root}`" if data.root else ""
+        measured = partial(wholes.measure, data, config, seed, peer_python, tell)
+        parts[data.name] = f"Tables of {data.name}{some}", measured, WHOLES_NOTE
+    parts["scaling"] = "Growing tables", partial(scaling.measure, config, seed, tell), scaling.NOTE
+    parts["pairs"] = "Forbidden pairs", partial(pairs.measure, config, seed, tell), pairs.NOTE
+    for name, (title, make, note) in parts.items():
+        if only and name not in only:
+            continue
         tell(name)
         command = f"python -m bench relational --only {name}"
         if symbols is not None:
             command += f" --symbols {symbols}"
-        try:
-            figures = kept(work, name, how, make)
-        except Exception as error:  # whatever it is, the other parts are worth measuring
-            traceback.print_exc()
-            figures = [Figure("measurement", f"failed: {error!r}"[:200], "figures", met=False)]
-        return Section(title, command, seed, figures, note)
+        yield Section(title, command, seed, _tried(partial(kept, work, name, how, make)), note)
 
-    for data in wholes.SETS:
-        if not only or data.name in only:
-            some = f", {data.rows:,} rows of `{data.root}`" if data.root else ""
-            yield part(
-                data.name,
-                f"Tables of {data.name}{some}",
-                lambda data=data: wholes.measure(data, config, seed, peer_python, tell),
-                WHOLES_NOTE,
-            )
-    if not only or "scaling" in only:
-        make = lambda: scaling.measure(config, seed, tell)  # noqa: E731
-        yield part("scaling", "Growing tables", make, scaling.NOTE)
-    if not only or "pairs" in only:
-        make = lambda: pairs.measure(config, seed, tell)  # noqa: E731
-        yield part("pairs", "Forbidden pairs", make, pairs.NOTE)
+
+def _tried(make: Callable[[], list[Figure]]) -> list[Figure]:
+    """Return the figures, or that there are none: the other parts are worth measuring anyway."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        return [Figure("measurement", f"failed: {error!r}"[:200], "figures", met=False)]
