@@ -21,9 +21,10 @@ WHOLES_NOTE = (
     "real rows learned from: means over the columns, over the pairs of columns of a table, over "
     "references, over the pairs of a child's column and its parent's, over the columns of rows in "
     "a declared order. Chance is the distance of two random halves of the real rows (parents, "
-    "groups). The peer (SDV, in an environment of its own: `python -m venv peer`, `peer/bin/pip "
-    "install sdv`, and `--peer-python peer/bin/python` here) takes five tables at most, none both parent and child; it gets the same "
-    "rows of the tables named, and is judged by the rules that speak of these alone."
+    "groups). The peer is in an environment of its own: `python -m venv peer`, then "
+    "`peer/bin/pip install sdv`, and `--peer-python peer/bin/python` here. It takes five tables at "
+    "most, none both parent and child; it gets the same rows of the tables named, and is judged by "
+    "the rules that speak of these alone."
 )
 
 
