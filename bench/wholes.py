@@ -17,15 +17,16 @@ from synthtab.assess.compliance import Audit
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.sqltext import TooWideError
 from synthtab.batch import Batch
-from synthtab.errors import SynthTabError
+from synthtab.errors import InfeasibleError, SynthTabError
 from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.ir import nodes
 from synthtab.ir.reads import reads
 from synthtab.lang.model import Model
-from synthtab.pipeline import Synthesizer
+from synthtab.pipeline import Synthesizer, WholeSample
 
+TRIES = 3
 Tell = Callable[[str], None]
 Batches = Mapping[str, Batch]
 
@@ -80,20 +81,17 @@ def measure(
     rows = sum(len(b) for b in real.values())
     what = f"{len(model.tables)} tables, {rows:,} rows"
     started = time.perf_counter()
-    try:
-        synthesizer.fit(frames, violations="drop", seed=seed, progress=_fitting(data.name, tell))
-        fitted = time.perf_counter() - started
-        sample = synthesizer.sample_report(seed=seed + 1, progress=_steps(data.name, tell))
-    except SynthTabError as error:
-        ours: Batches = {}
-        figures = [Figure(f"{what}: fit and sample", _first_line(error), "rows", met=False)]
-    else:
+    synthesizer.fit(frames, violations="drop", seed=seed, progress=_fitting(data.name, tell))
+    figures = [Figure(f"{what}: fit", seconds(time.perf_counter() - started))]
+    sample, failed = _sampled(synthesizer, data.name, seed, tell)
+    figures += [Figure("sample at scale 1", why, "rows", met=False) for why in failed]
+    ours: Batches = {}
+    if sample is not None:
         ours = {t.name: encode_frame(t.columns, sample.frames[t.name]) for t in model.tables}
         made = sum(len(b) for b in ours.values())
         mended = sum(c.mended for c in sample.counts.values())
         drawn = sum(c.drawn for c in sample.counts.values())
-        figures = [
-            Figure(f"{what}: fit", seconds(fitted)),
+        figures += [
             Figure(
                 f"sample at scale 1: {made:,} rows",
                 f"{seconds(sample.seconds)}, {number(made / sample.seconds)} rows/s",
@@ -106,6 +104,21 @@ def measure(
     all_tables = _distances("all tables", model.tables, real, {"ours": ours}, seed)
     beside = _beside_peer(data, model, frames, real, ours, seed, peer_python, tell)
     return [*figures, *all_tables, *beside]
+
+
+def _sampled(
+    synthesizer: Synthesizer, name: str, seed: int, tell: Tell
+) -> tuple[WholeSample | None, list[str]]:
+    """Return tables of the first of TRIES seeds that gives some, and why those before do not."""
+    failed: list[str] = []
+    for at in range(TRIES):
+        try:
+            progress = _steps(name, tell)
+            return synthesizer.sample_report(seed=seed + 1 + at, progress=progress), failed
+        except InfeasibleError as error:
+            failed.append(f"seed {seed + 1 + at}: {_first_line(error)}")
+            tell(f"{name}: {failed[-1]}")
+    return None, failed
 
 
 def only(tables: Sequence[nodes.Table], names: Sequence[str]) -> tuple[nodes.Table, ...]:
