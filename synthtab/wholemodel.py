@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from synthtab.relational.database import (
 )
 from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
+from synthtab.schema import TextType, domain
 from synthtab.solver.mend import mend
 from synthtab.sources import Rows, Sources, is_collection, read_rows
 from synthtab.store import read_manifest, save_directory
@@ -231,6 +233,7 @@ class WholeModel:
             )
         chosen = secrets.randbits(32) if seed is None else seed
         sizes = rows_asked(database, scale)
+        _check_room(self.model.tables, sizes)
         started = time.perf_counter()
         rng = np.random.default_rng(chosen)
         drawn = write_database(database, sizes, method, rng, progress)
@@ -287,6 +290,21 @@ class WholeModel:
         if self._database is None:
             raise UsageError("this model has learned nothing yet: call fit() or load()")
         return self._database
+
+
+def _check_room(tables: tuple[nodes.Table, ...], sizes: Mapping[str, int]) -> None:
+    """Raise InfeasibleError where a key has fewer values than the rows its table is to have."""
+    for table in tables:
+        for rule in table.unique_rules:
+            columns = [table.column(c) for c in rule.columns]
+            if any(c.optional or isinstance(c.type, TextType) for c in columns):
+                continue
+            most = prod(hi - lo + 1 for lo, hi in map(domain, columns))
+            if most < sizes.get(table.name, 0):
+                raise InfeasibleError(
+                    f"table `{table.name}` cannot have {sizes[table.name]:,} rows: `{rule.name}` "
+                    f"has only {most:,} different values; ask for fewer rows"
+                )
 
 
 def _mending(progress: SampleProgress | None) -> Callable[[str, float], None] | None:

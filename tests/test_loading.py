@@ -248,6 +248,30 @@ def test_what_others_depend_on_is_not_dropped(postgres_url: str) -> None:
         loaded(SHOP, shop(), postgres_url, replace=True)
 
 
+def test_no_password_is_told(postgres_url: str) -> None:
+    url = postgres_url.replace("tester@", "tester:g3heim@")  # the server trusts any
+    frames = shop()
+    orphan(frames)
+    with pytest.raises(RuleViolationError) as refused:
+        loaded(SHOP, frames, url)
+    loaded(SHOP, shop(), url)
+    with pytest.raises(UsageError) as there:
+        loaded(SHOP, shop(), url)
+    for caught in (refused, there):
+        assert "g3heim" not in str(caught.value)
+        assert "tester:***@" in str(caught.value)
+
+
+def test_an_interrupt_leaves_nothing(url: str) -> None:
+    def stop(stage: str, share: float) -> None:
+        if stage == "loading line":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(SHOP.tables, shop(), parse_address(url), progress=stop)
+    assert tables_of(url) == []
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
 def test_files_that_are_no_database_stay_as_they_are(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"

@@ -356,3 +356,13 @@ def test_tables_of_every_shape_keep_their_rules(name: str, tmp_path: Path) -> No
     assert_lawful(model, whole.sample(seed=1))
     whole.save(tmp_path / "m")
     assert_lawful(model, WholeModel.load(tmp_path / "m").sample(1.5, seed=3))
+
+
+def test_more_rows_than_a_key_has_values_are_refused_before_any_is_written() -> None:
+    shape = SHAPES["composite keys"]
+    whole = WholeModel(Model.parse(shape.rules), config=QUICK)
+    whole.fit(shape.rows(np.random.default_rng(3)), seed=1)
+    told: list[object] = []
+    with pytest.raises(InfeasibleError, match=r"`room` cannot have 64 rows: .* only 40 different"):
+        whole.sample(4.0, progress=lambda *at: told.append(at))
+    assert told == []

@@ -83,7 +83,7 @@ def sizes(model: Model, rows: Sequence[str], scale: float | None) -> Sizes:
                 f"--rows {text}: {number!r} is no number of rows; write --rows 1000 for one table, "
                 "--rows TABLE=1000 for one of several"
             )
-        table = model.table(name if sign else None).name
+        table = model.table(name.strip() if sign else None).name
         if table in asked:
             raise UsageError(f"--rows is given twice for table `{table}`")
         asked[table] = int(digits)

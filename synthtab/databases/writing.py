@@ -65,7 +65,7 @@ class Writable:
 
     def execute(self, statement: str) -> None:
         """Run a statement. Raises RuleViolationError where rows break a constraint, DataError."""
-        with _refusing(self.address, None):
+        with _refusing(self.connection, self.address):
             self._run(statement)
 
     def insert(
@@ -76,7 +76,7 @@ class Writable:
         Raises RuleViolationError with the database's words where one breaks a constraint.
         """
         names = ", ".join(map(_quoted, rows.column_names))
-        with _refusing(self.address, table):
+        with _refusing(self.connection, self.address, f" rows of table `{table}`"):
             if self.dialect == "postgresql":
                 self._copy(f"COPY {_quoted(table)} ({names}) FROM STDIN", rows, progress)
                 return
@@ -156,7 +156,7 @@ def writing(address: Address) -> Generator[Writable]:
             with speaking(address):
                 _begin(connection, address)
             yield Writable(connection, address)
-            with _refusing(address, None):
+            with _refusing(connection, address):
                 connection.commit()
         whole = True
     finally:
@@ -197,31 +197,23 @@ def _new_file(address: Address, name: str) -> Path | None:
 
 
 @contextmanager
-def _refusing(address: Address, table: str | None) -> Generator[None]:
+def _refusing(connection: sa.Connection, address: Address, into: str = "") -> Generator[None]:
     """Turn a broken constraint into a RuleViolationError, and the rest into a DataError."""
-    into = "" if table is None else f" rows of table `{table}`"
+    driver: Any = connection.dialect.loaded_dbapi
     try:
         with speaking(address):
             yield
     except DataError as error:
         cause = error.__cause__
         if isinstance(cause, IntegrityError):
-            raise RuleViolationError(
-                f"{hidden(address.url)} refuses{into}: {_said(address, cause.orig or cause)}"
-            ) from error
+            said = _said(address, cause.orig or cause)
+            raise RuleViolationError(f"{hidden(address.url)} refuses{into}: {said}") from error
         raise
-    except sa.exc.DBAPIError:
-        raise
-    except Exception as error:
-        # psycopg's own, from COPY, which does not go through SQLAlchemy.
-        kinds = {k.__name__ for k in type(error).__mro__}
-        if "IntegrityError" in kinds:
-            raise RuleViolationError(
-                f"{hidden(address.url)} refuses{into}: {_said(address, error)}"
-            ) from error
-        if "DatabaseError" in kinds or "InterfaceError" in kinds:
-            raise DataError(f"{hidden(address.url)}: {_said(address, error)}") from error
-        raise
+    except driver.IntegrityError as error:  # from COPY, which does not go through SQLAlchemy
+        said = _said(address, error)
+        raise RuleViolationError(f"{hidden(address.url)} refuses{into}: {said}") from error
+    except driver.Error as error:
+        raise DataError(f"{hidden(address.url)}: {_said(address, error)}") from error
 
 
 def _said(address: Address, error: BaseException) -> str:

@@ -193,7 +193,21 @@ class Parents:
             rule: np.where(self._eligible(home, rule), self._children(name, rule, total, rng), -1)
             for rule in home.others
         }
-        return Task(parents, each, slots)
+        allows = None
+        if home.lead is not None and asked is None:
+            allows = self._sizes_allowed(name, home.lead)
+        return Task(parents, each, slots, allows)
+
+    def _sizes_allowed(self, name: str, lead: nodes.ReferenceRule) -> Callable[[Rows], Mask]:
+        """Return what says for which parents another number of children breaks no rule."""
+        parent, order = self.written[lead.parent], self.orders[lead.parent]
+
+        def allows(sizes: Rows) -> Mask:
+            unordered = np.empty_like(sizes)
+            unordered[order] = sizes
+            return parent.allows(count_column(name, lead), unordered)[order]
+
+        return allows
 
     def _eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
         """Say which rows of a parent may be referred to at all.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from synthtab.batch import Mask
 from synthtab.relational.features import Symbols
 from synthtab.relational.reading import Rows
 
@@ -115,3 +116,21 @@ def spread(slots: Rows, total: int, most: Rows, rng: np.random.Generator) -> Row
         chosen = rng.permutation(movable)[: abs(missing)]
         made[chosen] += 1 if missing > 0 else -1
     return made
+
+
+def repeated(rows: Rows, place: Rows, links: Sequence[Rows], staged: bool) -> Mask:
+    """Say which of ``rows`` have the same ``links`` as an earlier sibling, (rows,) bool.
+
+    ``place`` and ``links`` are of all rows, sibling after sibling. Where siblings are written at
+    once (not ``staged``), the earlier ones are among ``rows``.
+    """
+    before = [rows]
+    for back in range(1, int(place[rows].max(initial=1)) if staged else 1):
+        before.append(rows[place[rows] > back] - back)
+    every = np.concatenate(before[::-1])
+    keys = np.stack([found[every] for found in links], axis=1)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    again = np.ones(len(every), dtype=bool)
+    again[first] = False
+    again &= (keys >= 0).all(axis=1)
+    return again[-len(rows) :]

@@ -15,11 +15,14 @@ class Task:
     """What is to be written: for each group of siblings its lead's row (-1: none) and its size.
 
     ``slots`` says for each further reference how many rows each parent is to get (-1: none may).
+    ``allows`` says which groups may have other sizes (None: none may): a group ends before a row
+    that no attempt makes lawful.
     """
 
     parents: Rows
     sizes: Rows
     slots: Mapping[nodes.ReferenceRule, Rows]
+    allows: Callable[[Rows], Mask] | None = None
 
 
 @dataclass(frozen=True)

@@ -90,19 +90,22 @@ class _Maker:
         home = self.home
         if home.order is None or home.lead is None:
             return
-        if home.order.numbered is not None and home.order.columns[0] == home.order.numbered[0]:
-            return
-        column = self.home.table.column(home.order.columns[0])
-        if isinstance(column.type, TextType) or column.name in self._unwritten:
-            return
-        own = nodes.ColumnRef(column.name)
-        self.add("order", nodes.Compare("<=", self.hiding.before(own), own))
+        first = home.order.columns[0]
+        numbered = home.order.numbered is not None and first == home.order.numbered[0]
+        text = isinstance(home.table.column(first).type, TextType)
+        if not (numbered or text or first in self._unwritten):
+            own = nodes.ColumnRef(first)
+            alone = {*home.lead.columns, first}
+            apart = any(set(r.columns) <= alone for r in home.table.unique_rules)
+            self.add("order", nodes.Compare("<" if apart else "<=", self.hiding.before(own), own))
         for rule in home.table.rules:
             if not isinstance(rule, nodes.NoOverlapRule) or rule.share is not None:
                 continue
-            if set(rule.per) == set(home.lead.columns) and rule.start == column.name:
+            start = nodes.ColumnRef(rule.start)
+            in_turn = rule.start == first or self._rising(start)
+            if set(rule.per) == set(home.lead.columns) and in_turn:
                 end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
-                self.add(rule.name, nodes.Compare("<=", end, own))
+                self.add(rule.name, nodes.Compare("<=", end, start))
 
     # Rules of the table itself.
 

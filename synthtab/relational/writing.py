@@ -19,7 +19,7 @@ from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
 from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
-from synthtab.relational.picking import pick
+from synthtab.relational.picking import pick, repeated
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
 from synthtab.relational.task import Task, Written
@@ -28,6 +28,8 @@ from synthtab.schema import TextType
 TRIES = 8
 """How often a row that breaks a rule is written again before it is left to repair."""
 
+EVEN_TRIES = 64
+"""The same where no network writes, which costs little and knows nothing."""
 REPICKS = 60
 """How often further parents that do not go together are picked anew."""
 
@@ -113,7 +115,8 @@ class _Writer:
             else None
         )
         self._memories = [Memory(d) for d in model.dependencies]
-        self._tries = self._unlawful = 0
+        self._tries = 0
+        self._lost = np.zeros(rows, dtype=bool)
 
     def stages(self) -> list[Rows]:
         """Return the rows to be written together: all at once, or all first siblings, and so on."""
@@ -135,10 +138,34 @@ class _Writer:
         self._remember(rows, known)
 
     def result(self) -> Written:
-        """Return all rows."""
+        """Return all rows, but those that no attempt made lawful and that groups can do without."""
+        kept = np.flatnonzero(~self._dispensable())
+
+        def allows(column: str, numbers: Rows) -> Mask:
+            whole = self._counts[column].copy()
+            whole[kept] = numbers
+            return self._allows(column, whole)[kept]
+
         return Written(
-            self._page.batch, self._links, self._counts, self._tries, self._unlawful, self._allows
+            self._page.batch.take(kept),
+            {rule: found[kept] for rule, found in self._links.items()},
+            {name: numbers[kept] for name, numbers in self._counts.items()},
+            self._tries,
+            int(self._lost[kept].sum()),
+            allows,
         )
+
+    def _dispensable(self) -> Mask:
+        """Say which rows groups can do without: from the first one on that is not lawful."""
+        none = np.zeros(len(self._group), dtype=bool)
+        bound = any(isinstance(w, Size | ToCome) for w in self._view.hidden.values())
+        if self._task.allows is None or bound or not self._lost.any():
+            return none
+        last = np.full(len(self._task.sizes), np.iinfo(np.int64).max)
+        np.minimum.at(last, self._group[self._lost], self._place[self._lost])
+        gone = self._place >= last[self._group] if self._view.staged else self._lost
+        sizes = self._task.sizes - np.bincount(self._group[gone], minlength=len(self._task.sizes))
+        return np.asarray(gone & self._task.allows(sizes)[self._group])
 
     def _allows(self, column: str, numbers: Rows) -> Mask:
         if column in self._unchecked:
@@ -238,18 +265,8 @@ class _Writer:
         """Say which rows refer to the same rows as an earlier sibling, where they must not."""
         wrong = np.zeros(len(rows), dtype=bool)
         for lead, references in self._apart:
-            # Those of the same lead row alone can repeat one another.
-            before = [rows]
-            for back in range(1, int(self._place[rows].max(initial=1)) if self._view.staged else 1):
-                earlier = rows[self._place[rows] > back] - back
-                before.append(earlier)
-            every = np.concatenate(before[::-1])
-            keys = np.stack([self._links[r][every] for r in (lead, *references)], axis=1)
-            _, first = np.unique(keys, axis=0, return_index=True)
-            again = np.ones(len(every), dtype=bool)
-            again[first] = False
-            again &= (keys >= 0).all(axis=1)
-            wrong |= again[-len(rows) :]
+            links = [self._links[r] for r in (lead, *references)]
+            wrong |= repeated(rows, self._place, links, self._view.staged)
         return wrong
 
     def _placed(self, rows: Rows) -> None:
@@ -318,12 +335,13 @@ class _Writer:
         )
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
-        for attempt in range(TRIES):
+        tries = TRIES if isinstance(self._model.generator, RowGenerator) else EVEN_TRIES
+        for attempt in range(tries):
             fine = self._attempt(rows, waiting, given.take(waiting), known, attempt)
             waiting = waiting[~fine]
             if not len(waiting) or keep:
                 break
-        self._unlawful += len(waiting)
+        self._lost[rows[waiting]] = True
 
     def _attempt(
         self, rows: Rows, waiting: Rows, given: Given, known: dict[str, Cells], attempt: int

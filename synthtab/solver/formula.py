@@ -7,6 +7,7 @@ compile time; decoding then evaluates it with numpy and never calls the solver.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,8 @@ from synthtab.schema import INT64_MAX
 
 Range = tuple[int, int]
 MAX_RESIDUES = 128
+MAX_ATOMS = 200_000
+"""A formula is a tree: choices nested in choices, which Z3 shares, are written out in it."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +210,11 @@ def compare(atom: Atom, total: NDArray[Any]) -> Mask:
 def from_z3(expr: z3.ExprRef) -> Formula:
     """Translate a quantifier-free Z3 formula over Ints and Bools; a Bool is an Int that is 1.
 
-    Raises NotLinearError where a term is not linear with ``div`` and ``mod`` by small constants.
+    Raises NotLinearError where a term is not linear with ``div`` and ``mod`` by small constants,
+    and where the formula would be too large to work with.
     """
+    if _atoms_in(expr, {}) > MAX_ATOMS:
+        raise NotLinearError(f"choices in choices, more than {MAX_ATOMS:,} atoms in all")
     cache: dict[int, Formula] = {}
 
     def visit(e: z3.ExprRef) -> Formula:
@@ -218,6 +224,32 @@ def from_z3(expr: z3.ExprRef) -> Formula:
         return cache[key]
 
     return visit(expr)
+
+
+def _atoms_in(e: z3.ExprRef, known: dict[int, int]) -> int:
+    """Return about how many atoms a condition comes to when nothing is shared any more."""
+    key = e.get_id()
+    if key not in known:
+        args = e.children()
+        if not (args and all(map(z3.is_bool, args))):
+            sides = [_cases_in(a, known) for a in args]
+            found = math.prod(cases for cases, _ in sides) * (1 + sum(g for _, g in sides))
+        elif e.decl().kind() in {z3.Z3_OP_ITE, z3.Z3_OP_EQ, z3.Z3_OP_IFF, z3.Z3_OP_XOR}:
+            found = 2 * sum(_atoms_in(a, known) for a in args)
+        else:
+            found = sum(_atoms_in(a, known) for a in args)
+        known[key] = found
+    return known[key]
+
+
+def _cases_in(e: z3.ExprRef, known: dict[int, int]) -> tuple[int, int]:
+    """Return how many cases a number comes to, and the atoms that tell them apart."""
+    args = e.children()
+    if e.decl().kind() == z3.Z3_OP_ITE:
+        then, other = (_cases_in(a, known) for a in args[1:])
+        return then[0] + other[0], 2 * _atoms_in(args[0], known) + then[1] + other[1]
+    sides = [_cases_in(a, known) for a in args]
+    return math.prod(cases for cases, _ in sides), sum(guards for _, guards in sides)
 
 
 def _translate(e: z3.ExprRef, go: Callable[[z3.ExprRef], Formula]) -> Formula:

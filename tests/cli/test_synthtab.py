@@ -120,26 +120,28 @@ def test_a_rules_file_is_a_model_too(
     assert call(rulecheck.main, "validate", workplace / "visits.rules", out).code == 0
 
 
-def test_one_table_of_several_without_data(call: Call, tmp_path: Path) -> None:
+def test_several_tables_without_data(call: Call, tmp_path: Path) -> None:
     rules = tmp_path / "two.rules"
     rules.write_text(
         "table a { id integer key name text(40) ~ like_city }\n"
         "table b { id integer key rule r: count() <= 3 }\n"
     )
-    out = tmp_path / "a.csv"
-    assert call(synthtab.main, "sample", rules, "-n", "a=9", "-o", out, "--seed", 0).code == 0
-    assert list(pd.read_csv(out)["id"]) == list(range(1, 10))
+    out = tmp_path / "out"
+    sizes = ("-n", "a=9", "-n", "b=2")
+    assert call(synthtab.main, "sample", rules, *sizes, "-o", out, "--seed", 0).code == 0
+    assert list(pd.read_csv(out / "a.csv")["id"]) == list(range(1, 10))
+    assert len(pd.read_csv(out / "b.csv")) == 2
     for rows, words in [
         ("9", "name one of `a`, `b`"),
         ("c=9", "no table `c`"),
-        ("b=9", "checked, not generated yet: `r`"),
         ("a=many", "'many' is no number of rows"),
-        ("a=0", "at least 1"),
+        ("a=-1", "cannot have -1 rows"),
+        ("b=9", "r: 9 of 9 rows"),
     ]:
-        ran = call(synthtab.main, "sample", rules, "-n", rows, "-o", tmp_path / "x.csv")
+        ran = call(synthtab.main, "sample", rules, "-n", rows, "-o", tmp_path / "x")
         assert ran.code == 2
         assert words in " ".join(ran.err.split())
-    assert not (tmp_path / "x.csv").exists()
+    assert not (tmp_path / "x").exists()
 
 
 def test_assess_puts_measures_beside_their_floor(

@@ -116,3 +116,13 @@ def test_constants():
     assert under_ranges(Atom("le", (("x", 1),), -5), {"x": (0, 5)}) == TRUE
     assert under_ranges(Atom("le", (("x", 1),), -5), {"x": (6, 9)}) == FALSE
     assert variables(All((Atom("eq", (("x", 1),), 0), TRUE))) == {"x"}
+
+
+def test_choices_nested_too_deep_are_refused_at_once() -> None:
+    context = z3.Context()
+    value = z3.Int("x0", context)
+    for k in range(1, 60):
+        other = z3.Int(f"x{k}", context)
+        value = z3.If(value > other, value + 1, other)
+    with pytest.raises(NotLinearError, match="choices in choices"):
+        from_z3(value > 3)
