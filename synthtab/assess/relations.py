@@ -114,7 +114,8 @@ def compare_relations(
 ) -> Relations:
     """Return the distances of ``other`` from ``real``; bins are the real tables'.
 
-    Raises UsageError where a parent has no rows on one of the sides.
+    Where ``other`` has no rows of a parent, it is as if it had some without children. Raises
+    UsageError where a real parent has none.
     """
     one, two = Context(tables, real), Context(tables, other)
     named = {t.name: t for t in tables}
@@ -233,9 +234,8 @@ def _reference(
     real: _Linked,
     other: _Linked,
 ) -> ReferenceDistance:
-    for side in (real, other):
-        if not len(side.parents):
-            raise UsageError(f"table `{parent.name}` has no rows; nothing can refer to it")
+    if not len(real.parents):
+        raise UsageError(f"table `{parent.name}` has no real rows; nothing can be like it")
     (one, one_parent), (two, two_parent) = real.joined(), other.joined()
     own = {c.name: levels(c, one, two) for c in meaningful(child)}
     above = {c.name: levels(c, one_parent, two_parent) for c in meaningful(parent)}
@@ -244,8 +244,8 @@ def _reference(
         for a, first in own.items()
         for b, second in above.items()
     )
-    counts = real.counts()
-    children = float(wasserstein_distance(counts, other.counts()) / (counts.mean() or 1.0))
+    counts, others = real.counts(), other.counts() if len(other.parents) else np.zeros(1)
+    children = float(wasserstein_distance(counts, others) / (counts.mean() or 1.0))
     return ReferenceDistance(child.name, rule.columns, parent.name, children, pairs)
 
 

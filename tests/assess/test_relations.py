@@ -148,10 +148,12 @@ def test_a_floor_needs_two_parents() -> None:
         relations_floor(MODEL.tables, batches("a", [(1, 1, "in", 5)]))
 
 
-def test_a_table_that_lost_its_parents_cannot_be_compared() -> None:
-    real = batches("a", [(1, 1, "in", 5)])
-    with pytest.raises(UsageError, match="`account` has no rows"):
-        compare_relations(MODEL.tables, real, batches("", []))
+def test_without_parents_nobody_has_children_and_real_ones_are_needed() -> None:
+    real, none = batches("a", [(1, 1, "in", 5), (1, 2, "in", 5)]), batches("", [])
+    found = compare_relations(MODEL.tables, real, none)
+    assert (found.children, found.pair) == (1.0, 1.0)
+    with pytest.raises(UsageError, match="`account` has no real rows"):
+        compare_relations(MODEL.tables, none, real)
 
 
 def test_without_references_and_orders_there_is_nothing_to_say() -> None:
