@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +18,6 @@ import pandas as pd
 from bench.report import Figure, data_directory, number, rules_file, seconds
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.tables import TablesBackend
-from synthtab.errors import SynthTabError
 from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
@@ -21,6 +25,7 @@ from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
 
 ROWS = 30_000
+LIMIT_S = 600
 TAX_ROWS = 10_000
 STATES = 20
 NOTE = (
@@ -82,40 +87,57 @@ def tax(seed: int, rows: int = TAX_ROWS) -> tuple[Model, pd.DataFrame]:
     return Model.parse(TAX), frame
 
 
-def measure(config: GeneratorConfig, seed: int, tell: Callable[[str], None]) -> list[Figure]:
-    """Fit both tables, sample ROWS rows of each, count the rows that take part in a violation."""
-    figures = []
-    for name, (model, frame) in {"adult": adult(), "tax": tax(seed)}.items():
-        tell(f"pairs: {name}")
-        figures += _measured(name, model, frame, config, seed)
-    return figures
-
-
-def _measured(
-    name: str, model: Model, frame: pd.DataFrame, config: GeneratorConfig, seed: int
+def measure(
+    name: str, config: GeneratorConfig, seed: int, tell: Callable[[str], None]
 ) -> list[Figure]:
-    table = model.table()
+    """Fit ``adult`` or ``tax``, sample ROWS rows in a process of its own, count broken rules."""
+    model, frame = adult() if name == "adult" else tax(seed)
     synthesizer = Synthesizer(model, config=config)
     started = time.perf_counter()
-    try:
-        synthesizer.fit(frame, violations="drop", seed=seed)
-        fitted = time.perf_counter() - started
-        started = time.perf_counter()
-        sample = synthesizer.sample(ROWS, seed=seed + 1)
-        took = time.perf_counter() - started
-    except SynthTabError as error:
-        return [Figure(f"{name}: fit and sample", str(error).splitlines()[0], "rows", met=False)]
-    own = TablesBackend(model.tables).violated({name: encode_frame(table.columns, sample)})
-    theirs = SqlTables(model.tables).violated({name: sample})
-    figures = [
-        Figure(f"{name}, {len(frame):,} rows: fit", seconds(fitted)),
-        Figure(
-            f"{name}: sample of {len(sample):,}", f"{seconds(took)}, {number(ROWS / took)} rows/s"
-        ),
-    ]
-    for rule in table.rules:
-        mine, other = (int(v[name, rule.name].sum()) for v in (own, theirs))
-        measured = f"{other:,}" if mine == other else f"{other:,} (by `validate` {mine:,})"
-        what = f"{name}: rows that break `{rule.name}`, by DuckDB"
-        figures.append(Figure(what, measured, "0", mine == other == 0))
+    synthesizer.fit(frame, violations="drop", seed=seed)
+    figures = [Figure(f"fit, {len(frame):,} rows", seconds(time.perf_counter() - started))]
+    tell(f"{name}: samples {ROWS:,} rows, at most {LIMIT_S} s")
+    with tempfile.TemporaryDirectory() as place:
+        synthesizer.save(Path(place) / "model")
+        command = [sys.executable, "-m", "bench.pairs", f"{place}/model", str(ROWS), str(seed + 1)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            why = f"not done after {LIMIT_S} s"
+            return [*figures, Figure(f"sample of {ROWS:,}", why, "rows", met=False)]
+    if done.returncode:
+        why = f"failed: {done.stderr.strip()[-200:]}"
+        return [*figures, Figure(f"sample of {ROWS:,}", why, "rows", met=False)]
+    got = json.loads(done.stdout.splitlines()[-1])
+    took = f"{seconds(got['seconds'])}, {number(got['rows'] / got['seconds'])} rows/s"
+    figures.append(Figure(f"sample of {got['rows']:,}, {got['mended']:,} cells mended", took))
+    for rule, (mine, theirs) in got["broken"].items():
+        measured = f"{theirs:,}" if mine == theirs else f"{theirs:,} (by `validate` {mine:,})"
+        what = f"rows that break `{rule}`, by DuckDB"
+        figures.append(Figure(what, measured, "0", mine == theirs == 0))
     return figures
+
+
+def sample(model: Path, rows: int, seed: int) -> dict[str, object]:
+    """Load a model and sample; rows, seconds, cells mended, broken rows by rule and validator."""
+    synthesizer = Synthesizer.load(model)
+    table = synthesizer.model.table()
+    started = time.perf_counter()
+    got = synthesizer.sample_report(scale={table.name: rows}, seed=seed)
+    took = time.perf_counter() - started
+    frame = got.frames[table.name]
+    own = TablesBackend([table]).violated({table.name: encode_frame(table.columns, frame)})
+    theirs = SqlTables([table]).violated({table.name: frame})
+    return {
+        "rows": len(frame),
+        "seconds": took,
+        "mended": got.counts[table.name].mended,
+        "broken": {
+            rule.name: [int(v[table.name, rule.name].sum()) for v in (own, theirs)]
+            for rule in table.rules
+        },
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(sample(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
