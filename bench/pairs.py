@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.report import Figure, data_directory, number, rules_file, seconds
+from bench.report import Figure, data_directory, last_error, number, rules_file, seconds
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.tables import TablesBackend
 from synthtab.files import read_batch
@@ -106,7 +106,7 @@ def measure(
             why = f"not done after {LIMIT_S} s"
             return [*figures, Figure(f"sample of {ROWS:,}", why, "rows", met=False)]
     if done.returncode:
-        why = f"failed: {done.stderr.strip()[-200:]}"
+        why = f"failed: {last_error(done.stderr)}"
         return [*figures, Figure(f"sample of {ROWS:,}", why, "rows", met=False)]
     got = json.loads(done.stdout.splitlines()[-1])
     took = f"{seconds(got['seconds'])}, {number(got['rows'] / got['seconds'])} rows/s"

@@ -1,6 +1,6 @@
 """Relational generation: whole models beside a peer, growing tables, and forbidden pairs.
 
-With full training, a fit takes up to about a minute a table: an hour in all for the 63 tables there
+With full training, a fit takes up to about a minute a table: an hour in all for the 57 tables there
 are. To this come at most 10 minutes a model for the peer, 90 for growing tables (some 10 where all
 is well) and 20 for forbidden pairs. ``--only`` picks parts, ``--symbols 200000`` trains little, and
 ``--work FOLDER`` keeps the figures of each part, so that a run that was stopped goes on; delete a
@@ -31,7 +31,7 @@ WHOLES_NOTE = (
     "groups). The peer is in an environment of its own: `python -m venv peer`, then "
     "`peer/bin/pip install sdv`, and `--peer-python peer/bin/python` here. It takes five tables at "
     "most, none both parent and child; it gets the same rows of the tables named, and is judged by "
-    "the rules that speak of these alone."
+    "the rules that speak of these alone. (employment.rules has no public rows to learn from.)"
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.report import Figure, number, seconds
+from bench.report import Figure, last_error, number, seconds
 from synthtab.backends.tables import TablesBackend
 from synthtab.frames import encode_frame
 from synthtab.generate.generator import GeneratorConfig
@@ -126,7 +126,7 @@ def _size(size: int, model: Path, accounts: int, seed: int, took: dict[int, floa
     except subprocess.TimeoutExpired:
         return Figure(what, f"not done after {LIMIT_S} s", "rows", met=False)
     if done.returncode:
-        return Figure(what, f"failed: {done.stderr.strip()[-200:]}", "rows", met=False)
+        return Figure(what, f"failed: {last_error(done.stderr)}", "rows", met=False)
     got = json.loads(done.stdout.splitlines()[-1])
     took[got["rows"]] = got["seconds"]
     return Figure(

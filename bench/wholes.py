@@ -54,7 +54,7 @@ SETS = (
         "synthea_ehr",
         None,
         0,
-        ("patients", "encounters", "immunizations", "careplans", "allergies"),
+        ("patients", "conditions", "immunizations", "careplans", "allergies"),
     ),
     DataSet("nyc_flights", "flights", 10_000, ("airlines", "airports", "planes", "flights")),
 )

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import pairs, peer, scaling, wholes
+from bench import pairs, peer, relational, scaling, wholes
 from bench.kept import kept
 from bench.likeness import floor, likeness
-from bench.report import Figure
+from bench.report import Figure, last_error, rules_file
 from bench.subset import subset
 from synthtab.backends.tables import TablesBackend
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
 from synthtab.frames import encode_frame
+from synthtab.ir.references import references
 from synthtab.lang.model import Model
 
 SHOP = Model.parse("""
@@ -173,3 +174,30 @@ def test_made_up_tables_keep_their_rules(
     assert all(
         np.array_equal(real[n].codes, again.codes) for n, again in batches(model, make()[1]).items()
     )
+
+
+def test_parts_are_sections_and_those_kept_are_not_measured_again(tmp_path: Path) -> None:
+    how = {"seed": 4, "symbols": 77, "peer": "None"}
+    for name in relational.PARTS:
+        kept(tmp_path, name, how, lambda name=name: [Figure(name, "1")])
+    sections = list(relational.run(4, 77, work=tmp_path))
+    assert [s.figures[0].what for s in sections] == list(relational.PARTS)
+    assert sections[-1].command == "python -m bench relational --only pairs_tax --symbols 77"
+    (one,) = relational.run(4, 77, only=["scaling"], work=tmp_path)
+    assert one.title == "Growing tables"
+
+
+def test_sets_name_tables_there_are_and_the_peer_takes_them() -> None:
+    for data in wholes.SETS:
+        tables = {t.name: t for t in Model.load(rules_file(data.name)).tables}
+        assert set(data.peer) <= set(tables)
+        assert len(data.peer) <= 5
+        few = wholes.only(tuple(tables.values()), data.peer)
+        children = {t.name for t in few for _ in references(t)}
+        assert not children & {r.parent for t in few for r in references(t)}
+
+
+def test_the_last_error_of_a_process_is_one_line() -> None:
+    stderr = "Traceback\n  x\nsynthtab.errors.DataError: rows\n  are\nmissing\n"
+    assert last_error(stderr) == "rows are missing"
+    assert last_error("killed\n") == "killed"
