@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench import (
@@ -18,6 +19,7 @@ from bench import (
     mending,
     peers,
     plans,
+    relational,
     repairs,
     support,
     validation,
@@ -33,38 +35,48 @@ is `../shared/data` beside the checkout. Figures of speed are those of one machi
 """
 
 
+ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "plans", "repair", "validate"]
-    parser.add_argument("what", choices=[*single, "all", "fuzz", "support"])
+    parser.add_argument("what", choices=[*single, "all", "fuzz", "relational", "support"])
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures into this page as well")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
+    across = parser.add_argument_group("relational")
+    across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
+    across.add_argument("--only", choices=relational.PARTS, action="append", default=[])
+    across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
+    across.add_argument(
+        "--work", type=Path, help="keep figures of parts here, and go on from there"
+    )
     given = parser.parse_args()
     if given.what == "support":
         support.write()
         return
-
-    def fuzzed() -> Section:
-        return fuzz.run(given.seed, given.minutes, given.findings)
-
-    runs = {
-        "adult": lambda: adult.run(given.rows, given.seed),
-        "check": lambda: checks.run(given.seed),
-        "plans": plans.run,
-        "repair": lambda: repairs.run(given.seed),
-        "mending": lambda: mending.run(given.seed),
-        "validate": lambda: validation.run(given.seed),
-        "peers": lambda: peers.run(given.seed),
-        "infer": inference.run,
+    runs: dict[str, Callable[[], Iterable[Section]]] = {
+        "adult": lambda: [adult.run(given.rows, given.seed)],
+        "check": lambda: [checks.run(given.seed)],
+        "plans": lambda: [plans.run()],
+        "repair": lambda: [repairs.run(given.seed)],
+        "mending": lambda: [mending.run(given.seed)],
+        "validate": lambda: [validation.run(given.seed)],
+        "peers": lambda: [peers.run(given.seed)],
+        "infer": lambda: [inference.run()],
+        "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
+        "relational": lambda: relational.run(
+            given.seed, given.symbols, given.only, given.peer_python, given.work
+        ),
     }
-    chosen = runs if given.what == "all" else {given.what: runs.get(given.what, fuzzed)}
     sections: list[Section] = []
-    for run in chosen.values():
-        sections.append(run())
-        print(markdown(sections[-1]), flush=True)
+    for name in ALL if given.what == "all" else [given.what]:
+        for section in runs[name]():
+            sections.append(section)
+            print(markdown(section), flush=True)
     if given.output is not None:
         page = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
         given.output.write_text(updated(page, HEADER, sections), encoding="utf-8")

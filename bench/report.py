@@ -115,6 +115,11 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.3g} ms"
 
 
+def last_error(stderr: str) -> str:
+    """Return the message of the error that a Python process ended with, in one line."""
+    return " ".join(stderr.strip().rsplit("Error: ", 1)[-1].split())[:300]
+
+
 def data_directory() -> Path:
     """Return where the public data sets lie; SystemExit saying so where they do not."""
     path = Path(__file__).parents[2] / "shared" / "data"

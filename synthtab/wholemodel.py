@@ -30,6 +30,7 @@ from synthtab.relational.database import (
     rows_asked,
     write_database,
 )
+from synthtab.relational.rearranging import rearranged
 from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
 from synthtab.schema import TextType, domain
@@ -240,6 +241,7 @@ class WholeModel:
         batches, changed = dict(drawn.batches), dict.fromkeys(drawn.batches, 0)
         broken = _broken(self.model.tables, batches)
         if broken and method.broken == "mend":
+            batches = rearranged(self.model.tables, batches)
             mended = mend(self.model.tables, batches, rng=rng, progress=_mending(progress))
             batches = dict(mended.batches)
             for change in mended.changes:

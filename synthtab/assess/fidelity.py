@@ -29,6 +29,8 @@ from synthtab.errors import UsageError
 from synthtab.schema import BooleanType, Column, EnumType, TextType
 
 BINS = 20
+Levels = tuple[Codes, Codes, int]
+"""One column's levels on both sides, and their number."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +73,17 @@ def compare(columns: Sequence[Column], real: Batch, other: Batch) -> Distances:
     if not len(real) or not len(other):
         raise UsageError("a table without rows cannot be compared: each side needs at least one")
     measured: list[ColumnDistance] = []
-    levels: list[tuple[Codes, Codes, int]] = []
     for column in columns:
         left, right = _values(column, real), _values(column, other)
         if isinstance(column.type, EnumType | BooleanType):
-            size = len(column.type.values) if isinstance(column.type, EnumType) else 2
-            one, two = _with_null(*left), _with_null(*right)
-            shape = _variation(one, two, size + 1)
+            shape = _variation(*levels(column, real, other))
             measured.append(ColumnDistance(column.name, shape, None))
-            levels.append((one, two, size + 1))
         else:
             shape = _largest_gap(left, right)
             measured.append(ColumnDistance(column.name, shape, _scaled_w1(left, right)))
-            levels.append(_binned(left, right))
+    binned = [levels(column, real, other) for column in columns]
     pairs = tuple(
-        (columns[a].name, columns[b].name, _pair_variation(levels[a], levels[b]))
+        (columns[a].name, columns[b].name, pair_variation(binned[a], binned[b]))
         for a in range(len(columns))
         for b in range(a + 1, len(columns))
     )
@@ -108,6 +106,31 @@ def noise_floor(columns: Sequence[Column], real: Batch, seed: int = 0) -> Distan
     order = np.random.default_rng(seed).permutation(len(real))
     middle = len(real) // 2
     return compare(columns, real.take(order[:middle]), real.take(order[middle:]))
+
+
+def levels(column: Column, real: Batch, other: Batch) -> Levels:
+    """Return both sides of a column as levels 0, 1, ..., and how many levels there are.
+
+    NULL is 0; an enum's or boolean's values are levels of their own, the rest are put into the
+    quantile bins of ``real``.
+    """
+    left, right = _values(column, real), _values(column, other)
+    if not isinstance(column.type, EnumType | BooleanType):
+        return _binned(left, right)
+    size = len(column.type.values) if isinstance(column.type, EnumType) else 2
+    return _with_null(*left), _with_null(*right), size + 1
+
+
+def pair_variation(first: Levels, second: Levels) -> float:
+    """Return the total variation of the two sides' contingency tables of a pair of columns.
+
+    It is 1 where one side alone has no rows, 0 where neither has any.
+    """
+    size = first[2] * second[2]
+    one, two = first[0] * second[2] + second[0], first[1] * second[2] + second[1]
+    if not len(one) or not len(two):
+        return float(len(one) != len(two))
+    return _variation(one, two, size)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -149,7 +172,7 @@ def _scaled_w1(left: tuple[Codes, Mask], right: tuple[Codes, Mask]) -> float | N
     return float(wasserstein_distance(one, two) / (one.std() or 1.0))
 
 
-def _binned(left: tuple[Codes, Mask], right: tuple[Codes, Mask]) -> tuple[Codes, Codes, int]:
+def _binned(left: tuple[Codes, Mask], right: tuple[Codes, Mask]) -> Levels:
     """Put both sides into the left one's quantile bins, counted from 1; 0 is NULL."""
     known = np.sort(left[0][~left[1]])
     ranks = np.ceil(np.arange(1, BINS) / BINS * len(known)).astype(np.int64) - 1
@@ -159,9 +182,3 @@ def _binned(left: tuple[Codes, Mask], right: tuple[Codes, Mask]) -> tuple[Codes,
         for codes, nulls in (left, right)
     )
     return one, two, len(edges) + 2
-
-
-def _pair_variation(first: tuple[Codes, Codes, int], second: tuple[Codes, Codes, int]) -> float:
-    size = first[2] * second[2]
-    one, two = first[0] * second[2] + second[0], first[1] * second[2] + second[1]
-    return _variation(one, two, size)

@@ -1,0 +1,55 @@
+"""Forbidden pairs that a sort keeps apart."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthtab.backends.tables import TablesBackend
+from synthtab.batch import Batch
+from synthtab.lang.model import Model
+from synthtab.relational.rearranging import Monotone, monotone, rearranged
+
+RULE = "forbid pair (a, b): a.state = b.state and a.salary {} b.salary and a.rate {} b.rate"
+
+
+def model(*operators: str) -> Model:
+    rule = RULE.format(*operators)
+    return Model.parse(
+        "table tax { state integer  salary integer optional  rate integer\n"
+        f"rule progressive: {rule} }}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("operators", "rising"), [((">", "<"), True), (("<", ">"), True), ((">", ">"), False)]
+)
+def test_the_kind_is_recognised(operators: tuple[str, str], rising: bool) -> None:
+    rule = model(*operators).tables[0].rules[0]
+    assert monotone(rule) == Monotone(("state",), "salary", "rate", rising)
+
+
+def test_other_pairs_are_not() -> None:
+    assert monotone(model(">=", "<").tables[0].rules[0]) is None
+    assert monotone(model("=", "<").tables[0].rules[0]) is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.one_of(st.none(), st.integers(0, 6)), st.integers(0, 6)),
+        max_size=30,
+    ),
+    st.sampled_from([(">", "<"), ("<", "<"), ("<", ">")]),
+)
+def test_afterwards_no_pair_is_forbidden_and_nothing_is_lost(rows, operators) -> None:
+    made = model(*operators)
+    codes = np.array([[s, w or 0, r] for s, w, r in rows], dtype=np.int64).reshape(-1, 3)
+    nulls = np.zeros(codes.shape, dtype=bool)
+    nulls[:, 1] = [w is None for _, w, _ in rows]
+    batch = Batch(("state", "salary", "rate"), codes, nulls, np.empty(0, dtype=object))
+    after = rearranged(made.tables, {"tax": batch})["tax"]
+    assert not TablesBackend(made.tables).violated({"tax": after})["tax", "progressive"].any()
+    assert (after.codes[:, :2] == codes[:, :2]).all()
+    for state in range(3):
+        mine = codes[:, 0] == state
+        assert sorted(after.codes[mine, 2]) == sorted(codes[mine, 2])
