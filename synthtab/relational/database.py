@@ -265,7 +265,9 @@ class Parents:
         most = np.where(eligible, most, 0)
         now = drawn
         for _ in range(ROUNDS):
-            changed = spread(now, wanted, most, rng)
+            # A row that may not have one child more is left alone.
+            room = np.where(parent.allows(column, now + 1), most, now)
+            changed = spread(now, wanted, np.minimum(room, most), rng)
             lawful = parent.allows(column, changed)
             now = np.where(lawful, changed, now)
             if int(now.sum()) == wanted:

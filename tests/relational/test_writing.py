@@ -236,3 +236,32 @@ def test_no_parents_means_no_children(database):
         database, rows_asked(database, {"shop": 0}), METHODS["solver"], np.random.default_rng(0)
     )
     assert len(drawn.batches["customer"]) == len(drawn.batches["line"]) == 0
+
+
+def test_a_bridge_whose_one_side_is_taken_once_finds_room_for_all():
+    model = Model.parse(
+        """
+        table person { id integer key }
+        table place { id integer key  size integer in 1 .. 3 }
+        table seat {
+          person_id integer -> person.id
+          place_id integer unique -> place.id
+          key (person_id, place_id)
+        }
+        """
+    )
+    rows = {
+        "person": pd.DataFrame({"id": range(1, 10)}),
+        "place": pd.DataFrame({"id": range(1, 54), "size": [k % 3 + 1 for k in range(53)]}),
+        "seat": pd.DataFrame(
+            {"person_id": [k % 9 + 1 for k in range(49)], "place_id": range(1, 50)}
+        ),
+    }
+    real = {t.name: encode_frame(t.columns, rows[t.name]) for t in model.tables}
+    fitted = fit_database(model.tables, real, config=QUICK)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        drawn = write_database(fitted, rows_asked(fitted, 1.0), METHODS["solver"], rng)
+        violated = TablesBackend(model.tables).violated(drawn.batches)
+        assert not any(mask.any() for mask in violated.values())
+        assert len(drawn.batches["seat"]) == 49
