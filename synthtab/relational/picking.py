@@ -96,11 +96,17 @@ def spread(slots: Rows, total: int, most: Rows, rng: np.random.Generator) -> Row
     """Change numbers of children so that they add up to ``total``, as far as ``most`` allows.
 
     Numbers are scaled and rounded at random, so that each keeps its expectation; rows that are to
-    have none keep none.
+    have none keep none. Where all are to have none, few parents get as many as they may.
     """
     now = int(slots.sum())
-    if now == total or now == 0:
+    if now == total:
         return slots
+    if now == 0:
+        order = rng.permutation(len(slots))
+        before = np.cumsum(most[order]) - most[order]
+        made = np.zeros_like(slots)
+        made[order] = np.clip(total - before, 0, most[order])
+        return made
     exact = slots * (total / now)
     made = np.minimum(np.floor(exact + rng.random(len(slots))).astype(np.int64), most)
     made = np.where((slots > 0) & (made == 0) & (most > 0) & (total >= now), 1, made)

@@ -162,3 +162,10 @@ def test_each_number_keeps_its_share(factor):
 def test_a_feature_reads_codes_it_never_saw():
     feature = Feature("x", edges=(10, 20))
     assert feature.of(*plain([-5, 15, 99])).tolist() == [0, 0, 1]
+
+
+def test_children_find_a_parent_where_none_was_to_have_any():
+    made = spread(np.zeros(4, np.int64), 7, np.array([5, 0, 5, 5]), np.random.default_rng(0))
+    assert made.sum() == 7
+    assert made[1] == 0
+    assert sorted(made.tolist()) == [0, 0, 2, 5]
