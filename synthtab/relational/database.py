@@ -218,11 +218,11 @@ class Parents:
         """
         batch = self.batches[rule.parent]
         allowed = np.ones(len(batch), dtype=bool)
-        for own, other in zip(rule.columns, rule.parent_columns, strict=True):
-            column = home.table.column(own)
-            if not isinstance(column.type, TextType):
+        for key in home.keys:
+            column = home.table.column(key.column)
+            if key.steps == (rule,) and not isinstance(column.type, TextType):
                 lo, hi = domain(column)
-                codes, nulls = batch.column(other)
+                (codes, nulls), _ = key.cells(*batch.column(key.source), batch.pool)
                 allowed &= ~nulls & (codes >= lo) & (codes <= hi)
         fits = [f for f in self.database.models[home.table.name].view.fits if f.reference == rule]
         if fits:

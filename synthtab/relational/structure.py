@@ -39,7 +39,7 @@ class Copy:
     def cells(self, codes: Codes, nulls: Mask, pool: Strings) -> tuple[tuple[Codes, Mask], Strings]:
         """Return the source's cells as the column's, and the strings that codes of text index.
 
-        A word the column's enum lacks becomes NULL.
+        A word the column's enum lacks becomes NULL. Numbers and times have one unit on both sides.
         """
         own, other = self.kinds
         if own == other or (isinstance(own, TextType) and isinstance(other, TextType)):
@@ -47,7 +47,8 @@ class Copy:
         words = np.array(other.values, dtype=object) if isinstance(other, EnumType) else pool
         if isinstance(own, TextType):
             return (codes, nulls), words
-        assert isinstance(own, EnumType)
+        if not isinstance(own, EnumType):
+            return (codes, nulls), pool
         number = {word: k for k, word in enumerate(own.values)}
         known = np.array([number.get(word, -1) for word in words], dtype=np.int64)
         made = known[np.where(nulls, 0, codes)]
@@ -67,7 +68,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Home:
-    """A table and the references by which its rows find their place."""
+    """A table and the references by which its rows find their place.
+
+    ``keys`` says of the columns of picked references what they hold.
+    """
 
     table: nodes.Table
     lead: nodes.ReferenceRule | None = None
@@ -75,6 +79,7 @@ class Home:
     late: tuple[nodes.ReferenceRule, ...] = ()
     copies: tuple[Copy, ...] = ()
     order: Order | None = None
+    keys: tuple[Copy, ...] = ()
 
     @property
     def picked(self) -> tuple[nodes.ReferenceRule, ...]:
@@ -214,7 +219,16 @@ def _home(table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, .
     placed = {c.column for c in copies} | {c for r in known for c in r.columns}
     rest = tuple(r for r in early if r not in known and not set(r.columns) <= placed)
     order = None if lead is None else _order(table, lead)
-    return Home(table, lead, (*others, *rest), late, copies, order)
+    picked = (*(() if lead is None else (lead,)), *others, *rest)
+    keys = tuple(k for r in picked for k in _keys(r, table, tables))
+    return Home(table, lead, (*others, *rest), late, copies, order, keys)
+
+
+def _keys(rule: nodes.ReferenceRule, table: nodes.Table, tables: Tables) -> Iterator[Copy]:
+    parent = tables[rule.parent]
+    for own, other in zip(rule.columns, rule.parent_columns, strict=True):
+        kinds = table.column(own).type, parent.column(other).type
+        yield Copy(own, (rule,), other, kinds)
 
 
 def _weight(

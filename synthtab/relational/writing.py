@@ -271,13 +271,8 @@ class _Writer:
     def _placed(self, rows: Rows) -> None:
         """Set the columns that are copied from other rows, and those that number siblings."""
         links = {rule: found[rows] for rule, found in self._links.items()}
-        for rule in self._home.picked:
-            if rule.share is not None:
-                continue
-            parent = pooled(self._there.batch(rule.parent))
-            for own, other in zip(rule.columns, rule.parent_columns, strict=True):
-                self._page.set(rows, own, cells(parent, other, links[rule]), parent.pool)
-        for copy in self._home.copies:
+        keys = [key for key in self._home.keys if key.steps[0].share is None]
+        for copy in (*keys, *self._home.copies):
             at = self._there.links.follow(self._table.name, links, copy.steps)
             source = pooled(self._there.batch(copy.steps[-1].parent))
             self._page.set(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from synthtab.ir.references import references
@@ -94,3 +95,17 @@ def test_a_circle_of_three_tables_is_broken_once():
         """
     )
     assert sum(len(home.late) for home in made.values()) == 1
+
+
+def test_keys_are_converted_where_words_are_text_here_and_an_enum_there():
+    made = homes(
+        """
+        table airline { code text(2) key }
+        table flight { airline enum('AA', 'UA') -> airline.code }
+        """
+    )
+    (key,) = made["flight"].keys
+    pool = np.array(["UA", "ZZ"], dtype=object)
+    (codes, nulls), _ = key.cells(np.array([0, 1]), np.zeros(2, dtype=bool), pool)
+    assert codes[0] == 1
+    assert nulls.tolist() == [False, True]
