@@ -56,7 +56,7 @@ SETS = (
         0,
         ("patients", "conditions", "immunizations", "careplans", "allergies"),
     ),
-    DataSet("formula1", "races", 120, ("circuits", "races", "results", "qualifying")),
+    DataSet("formula1", "races", 120, ("races", "drivers", "constructors", "results")),
     DataSet("nyc_flights", "flights", 10_000, ("airlines", "airports", "planes", "flights")),
 )
 
