@@ -87,6 +87,17 @@ class Home:
         return (() if self.lead is None else (self.lead,)) + self.others
 
     @property
+    def distinct(self) -> tuple[nodes.UniqueRule, ...]:
+        """The unique rules that all rows keep, or nearly all."""
+        return tuple(
+            r
+            for r in self.table.rules
+            if isinstance(r, nodes.UniqueRule)
+            and r.where is None
+            and (r.share is None or r.share >= NEARLY)
+        )
+
+    @property
     def settled(self) -> tuple[str, ...]:
         """The columns that are known before a row's own ones are written."""
         known = [c for r in self.picked if r.share is None for c in r.columns]

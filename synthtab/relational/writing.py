@@ -98,7 +98,7 @@ class _Writer:
                 self._state[name] = np.zeros(groups, dtype=np.int64), np.full(groups, empty)
         self._apart = [
             (self._home.lead, mine)
-            for rule in self._table.unique_rules
+            for rule in self._home.distinct
             for mine in [[r for r in self._home.others if set(r.columns) <= set(rule.columns)]]
             if self._home.lead is not None
             and mine
@@ -241,7 +241,7 @@ class _Writer:
         """Pick others for rows that repeat a sibling's, or that no rule lets go together."""
         if self._method.broken == "keep" and not self._apart:
             return
-        once = [set(rule.columns) for rule in self._table.unique_rules]
+        once = [set(rule.columns) for rule in self._home.distinct]
         for attempt in range(REPICKS):
             wrong = self._repeated(rows)
             if self._method.broken != "keep" and self._contextual is not None:
