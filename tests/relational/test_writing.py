@@ -265,3 +265,30 @@ def test_a_bridge_whose_one_side_is_taken_once_finds_room_for_all():
         violated = TablesBackend(model.tables).violated(drawn.batches)
         assert not any(mask.any() for mask in violated.values())
         assert len(drawn.batches["seat"]) == 49
+
+
+def test_pairs_that_nearly_never_repeat_are_kept_apart():
+    model = Model.parse(
+        """
+        table race { id integer key }
+        table driver { id integer key }
+        table result {
+          race_id integer -> race.id
+          driver_id integer -> driver.id
+          rule one_each at least 99%: unique (race_id, driver_id)
+        }
+        """
+    )
+    rows = {
+        "race": pd.DataFrame({"id": range(1, 9)}),
+        "driver": pd.DataFrame({"id": range(1, 13)}),
+        "result": pd.DataFrame(
+            {"race_id": np.repeat(range(1, 9), 10), "driver_id": [k % 12 + 1 for k in range(80)]}
+        ),
+    }
+    real = {t.name: encode_frame(t.columns, rows[t.name]) for t in model.tables}
+    fitted = fit_database(model.tables, real, config=QUICK)
+    rng = np.random.default_rng(0)
+    drawn = write_database(fitted, rows_asked(fitted, 1.0), METHODS["solver"], rng)
+    violated = TablesBackend(model.tables).violated(drawn.batches)
+    assert not any(mask.any() for mask in violated.values())
