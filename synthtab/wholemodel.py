@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,14 @@ from synthtab.backends.tables import TablesBackend
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
 from synthtab.databases.address import hidden
+from synthtab.distinct.tuples import capacity
 from synthtab.draw import METHODS, MODES, Mode
 from synthtab.errors import DataError, InfeasibleError, RuleViolationError, UsageError
 from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
+from synthtab.onetable import Violations
 from synthtab.relational.database import (
     Database,
     FitProgress,
@@ -33,13 +34,11 @@ from synthtab.relational.database import (
 from synthtab.relational.rearranging import rearranged
 from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
-from synthtab.schema import TextType, domain
 from synthtab.solver.mend import mend
 from synthtab.sources import Rows, Sources, is_collection, read_rows
 from synthtab.store import read_manifest, save_directory
 
 Data = Mapping[str, Rows] | str | Path
-Violations = str
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class WholeModel:
         return self
 
     def _lawful(
-        self, batches: dict[str, Batch], violations: str, seed: int
+        self, batches: dict[str, Batch], violations: Violations, seed: int
     ) -> tuple[dict[str, Batch], dict[str, dict[str, int]], int]:
         """Return rows that break no hard rule, how many broke each, how many cells were mended."""
         tables = self.model.tables
@@ -241,11 +240,12 @@ class WholeModel:
         batches, changed = dict(drawn.batches), dict.fromkeys(drawn.batches, 0)
         broken = _broken(self.model.tables, batches)
         if broken and method.broken == "mend":
-            batches = rearranged(self.model.tables, batches)
-            mended = mend(self.model.tables, batches, rng=rng, progress=_mending(progress))
-            batches = dict(mended.batches)
+            sorted_ = rearranged(self.model.tables, batches)
+            mended = mend(self.model.tables, sorted_, rng=rng, progress=_mending(progress))
+            changed = {n: _differing(b, sorted_[n]) for n, b in batches.items()}
             for change in mended.changes:
                 changed[change.table] += 1
+            batches = dict(mended.batches)
             broken = _broken(self.model.tables, batches)
         if broken and method.broken != "keep":
             raise InfeasibleError(_why(broken, batches))
@@ -294,15 +294,20 @@ class WholeModel:
         return self._database
 
 
+def _differing(one: Batch, other: Batch) -> int:
+    """Return how many cells differ between two batches of one pool."""
+    return int(((one.codes != other.codes) | (one.nulls != other.nulls)).sum())
+
+
 def _check_room(tables: tuple[nodes.Table, ...], sizes: Mapping[str, int]) -> None:
     """Raise InfeasibleError where a key has fewer values than the rows its table is to have."""
     for table in tables:
         for rule in table.unique_rules:
             columns = [table.column(c) for c in rule.columns]
-            if any(c.optional or isinstance(c.type, TextType) for c in columns):
+            if any(c.optional for c in columns) or table.name not in sizes:
                 continue
-            most = prod(hi - lo + 1 for lo, hi in map(domain, columns))
-            if most < sizes.get(table.name, 0):
+            most = capacity(columns)
+            if most < sizes[table.name]:
                 raise InfeasibleError(
                     f"table `{table.name}` cannot have {sizes[table.name]:,} rows: `{rule.name}` "
                     f"has only {most:,} different values; ask for fewer rows"

@@ -19,7 +19,7 @@ from synthtab.relational.fitting import fit_table, seen_ranges
 from synthtab.relational.numbering import Made, made_up, numbered
 from synthtab.relational.picking import spread
 from synthtab.relational.reading import Rows
-from synthtab.relational.structure import Home, Structure, structure
+from synthtab.relational.structure import Home, Structure, may_lack, structure
 from synthtab.relational.tablemodel import TableModel
 from synthtab.relational.task import Task, Written
 from synthtab.relational.view import count_column
@@ -254,7 +254,7 @@ class Parents:
             return drawn[order]
         if wanted is None:
             wanted = round(rows * len(drawn) / max(1, model.rows))
-        needed = home.lead == rule or not _free(home, rule)
+        needed = home.lead == rule or not may_lack(home.table, rule)
         if wanted and len(drawn) and needed and not eligible.any():
             raise InfeasibleError(
                 f"no row of table `{rule.parent}` was written that rows of `{name}` may refer to: "
@@ -273,11 +273,6 @@ class Parents:
             if int(now.sum()) == wanted:
                 break
         return now[order]
-
-
-def _free(home: Home, rule: nodes.ReferenceRule) -> bool:
-    """Say whether rows may do without a reference."""
-    return rule.share is not None or any(home.table.column(c).optional for c in rule.columns)
 
 
 def _because(database: Database, name: str, rule: nodes.ReferenceRule) -> str:

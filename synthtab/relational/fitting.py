@@ -35,7 +35,7 @@ from synthtab.relational.reading import (
     readings,
     relative_of,
 )
-from synthtab.relational.structure import Structure
+from synthtab.relational.structure import Structure, may_lack
 from synthtab.relational.tablemodel import TableModel, base_of, compile_view, symbols_of
 from synthtab.relational.view import View
 from synthtab.schema import (
@@ -293,7 +293,7 @@ def _pick(
 ) -> Pick:
     table = whole.homes[rule.parent].table
     rows = around.links[rule]
-    flag = rule.share is not None or any(view.table.column(c).optional for c in rule.columns)
+    flag = may_lack(view.home.table, rule)
     some = np.flatnonzero(rows >= 0)
     columns = [c for c in table.columns if not _a_key(table, c.name)]
     features = features_of(real.batch(rule.parent), columns)

@@ -104,14 +104,13 @@ class Hiding:
         columns = (*self._columns.values(), *self.own.columns)
         return nodes.Table(self.own.name, columns, span=self.own.span)
 
-    def hide(self, what: Hidden, like: Column | ColumnType) -> nodes.ColumnRef:
-        """Return the column that holds ``what``."""
+    def hide(self, what: Hidden, like: Column) -> nodes.ColumnRef:
+        """Return the column that holds ``what``, of the type and range of ``like``."""
         if what not in self._columns:
             name = f"{PREFIX}{len(self._columns)}"
-            column = like if isinstance(like, Column) else Column(name, like)
-            optional = column.optional or isinstance(what, Parent | Before)
+            optional = like.optional or isinstance(what, Parent | Before)
             optional |= isinstance(what, SoFar) and what.function != "sum"
-            self._columns[what] = Column(name, column.type, optional, column.lo, column.hi)
+            self._columns[what] = Column(name, like.type, optional, like.lo, like.hi)
             self.hidden[name] = what
         return nodes.ColumnRef(self._columns[what].name)
 
@@ -146,7 +145,8 @@ class Hiding:
         """Return a sum over all siblings: over those before, the row, and those to come."""
         column = self.kind(term)
         so_far = nodes.Add(self._so_far("sum", term, column), term)
-        return nodes.Add(so_far, self._rest(term, column))
+        left = self.hide(ToCome(), Column("", IntegerType(), lo=0, hi=FARTHEST))
+        return nodes.Add(so_far, self.reach(Rest(term), column, left))
 
     def first(self, term: nodes.Term) -> nodes.Term:
         """Return the term's value in the first sibling."""
@@ -178,19 +178,12 @@ class Hiding:
         """Return a column for any sum that ``number`` terms like ``like`` can come to."""
         known = what in self._columns
         rest = self.hide(what, Column("", like.type, lo=-FARTHEST, hi=FARTHEST))
+        lo, hi = domain(like)
+        least = nodes.Multiply(_literal(like.type, lo), number)
+        most = nodes.Multiply(_literal(like.type, hi), number)
         if not known:
-            self._bound(rest, like, number, *domain(like))
+            self.extra.append(nodes.RowRule(rest.name, nodes.Between(rest, least, most)))
         return rest
-
-    def _bound(
-        self, rest: nodes.ColumnRef, like: Column, number: nodes.ColumnRef, lo: int, hi: int
-    ) -> None:
-        """Keep a sum between the least and the greatest that ``number`` terms can come to."""
-        for op, bound in ((">=", lo), ("<=", hi)):
-            most = nodes.Multiply(_literal(like.type, bound), number)
-            self.extra.append(
-                nodes.RowRule(f"{rest.name}{op}", nodes.Compare(op, rest, most))  # type: ignore[arg-type]
-            )
 
     def _so_far(
         self, function: Literal["sum", "min", "max"], term: nodes.Term, column: Column
@@ -198,15 +191,6 @@ class Hiding:
         if function == "sum":
             column = Column("", column.type, lo=-FARTHEST, hi=FARTHEST)
         return self.hide(SoFar(function, term), column)
-
-    def _rest(self, term: nodes.Term, column: Column) -> nodes.ColumnRef:
-        what = Rest(term)
-        known = what in self._columns
-        rest = self.hide(what, Column("", column.type, lo=-FARTHEST, hi=FARTHEST))
-        if not known:
-            left = self.hide(ToCome(), Column("", IntegerType(), lo=0, hi=FARTHEST))
-            self._bound(rest, column, left, *domain(column))
-        return rest
 
 
 def _literal(kind: ColumnType, code: int) -> nodes.Literal:

@@ -22,7 +22,7 @@ from synthtab.relational.late import Late
 from synthtab.relational.mapping import dependencies
 from synthtab.relational.numbering import Made, made_up
 from synthtab.relational.reading import Pick
-from synthtab.relational.structure import Home, structure
+from synthtab.relational.structure import Home, may_lack, structure
 from synthtab.relational.tablemodel import TableModel, compile_view
 from synthtab.relational.view import View
 from synthtab.relational.views import views
@@ -79,7 +79,7 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
             if most == CHILDREN[-1]:
                 raise
     written = tuple(c for c in plan.order if c in names)
-    picks = tuple(Pick(r, r.share is not None or _optional(home, r), ()) for r in home.others)
+    picks = tuple(Pick(r, may_lack(home.table, r), ()) for r in home.others)
     return TableModel(
         view=view,
         written=written,
@@ -95,10 +95,6 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
     )
 
 
-def _optional(home: Home, rule: nodes.ReferenceRule) -> bool:
-    return any(home.table.column(c).optional for c in rule.columns)
-
-
 def _late(home: Home, rule: nodes.ReferenceRule) -> Late:
-    nobody = round(100 * NULLS) if _optional(home, rule) else 0
+    nobody = round(100 * NULLS) if may_lack(home.table, rule) else 0
     return Late(rule, None, None, np.array([[100 - nobody, nobody]], dtype=np.int64))

@@ -174,7 +174,7 @@ def _late(tables: Sequence[nodes.Table]) -> dict[str, tuple[nodes.ReferenceRule,
         ]
         if not ready:
             circle = _on_circle(waiting, late, done)
-            table, rule = min(circle, key=lambda pair: not _may_lack(*pair))
+            table, rule = min(circle, key=lambda pair: not may_lack(*pair))
             late[table.name].append(rule)
             continue
         done |= {t.name for t in ready}
@@ -212,7 +212,8 @@ def _on_circle(
     ]
 
 
-def _may_lack(table: nodes.Table, rule: nodes.ReferenceRule) -> bool:
+def may_lack(table: nodes.Table, rule: nodes.ReferenceRule) -> bool:
+    """Say whether rows may do without a reference: it is optional, or soft."""
     return rule.share is not None or any(table.column(c).optional for c in rule.columns)
 
 
@@ -220,7 +221,7 @@ def _home(table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, .
     early = [r for r in references(table) if r not in late]
     copies = tuple(_copies(table, tables, late))
     copied = {c.column for c in copies}
-    leads = [r for r in early if not _may_lack(table, r) and not set(r.columns) <= copied]
+    leads = [r for r in early if not may_lack(table, r) and not set(r.columns) <= copied]
     weight = {r: _weight(r, table, tables, copies) for r in leads}
     lead = max(leads, key=lambda r: weight[r], default=None)
     others = tuple(r for r in early if r != lead and not set(r.columns) <= copied)

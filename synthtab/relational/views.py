@@ -35,9 +35,9 @@ def views(
 ) -> dict[str, View]:
     """Return the view of every table.
 
-    ``unwritten`` names the columns of each table whose values are made up last, such as numbered
-    keys: no rule about them can be kept while rows are written. ``ranges`` has, by table, the codes
-    that are written at all: what siblings can come to depends on them.
+    ``unwritten`` names the columns of each table that are made up last: no rule about them can be
+    kept while rows are written. ``ranges`` has, by table, the codes that are written at all: what
+    siblings can come to depends on them.
     """
     makers = {
         name: _Maker(home, whole, unwritten[name], ranges.get(name, {}))
@@ -52,6 +52,8 @@ def views(
                 maker.own_rule(rule, makers)
             elif isinstance(rule, nodes.UniqueRule) and rule.share is None and rule.where is None:
                 maker.unique(rule, makers)
+            elif rule.share is None and not isinstance(rule, nodes.ReferenceRule):
+                maker.across(rule)
     return {name: maker.view() for name, maker in makers.items()}
 
 
@@ -70,7 +72,10 @@ class _Maker:
         self.counts = counts
         numbers = tuple(Column(name, IntegerType(), lo=0, hi=10**9) for name in counts)
         table = home.table
-        own = [_narrowed(column, ranges) for column in table.columns]
+        own = [
+            replace(c, lo=ranges[c.name][0], hi=ranges[c.name][1]) if c.name in ranges else c
+            for c in table.columns
+        ]
         self.hiding = Hiding(nodes.Table(table.name, (*own, *numbers), span=table.span))
         late = {c for r in home.late for c in r.columns}
         self._unwritten = unwritten | late
@@ -151,6 +156,12 @@ class _Maker:
                 makers[reference.parent].when_some(self.home, reference, rule, parents)
                 self._fits.append(Fit(reference, parents, rule.name))
 
+    def across(self, rule: nodes.Rule) -> None:
+        """Take in a rule about rows together: dependencies are looked up, the others mended."""
+        said = {mine.name for mine in self._rules}
+        if rule.name not in said and not isinstance(rule, nodes.DeterminesRule):
+            self._left.append(rule.name)
+
     def unique(self, rule: nodes.UniqueRule, makers: Mapping[str, _Maker]) -> None:
         """Take in ``unique`` over the columns of a reference: few children, or one at most."""
         for reference in self.home.picked:
@@ -165,8 +176,7 @@ class _Maker:
 
     def add(self, name: str, condition: nodes.Condition) -> None:
         """Add a condition that is said in the view's columns."""
-        taken = {r.name for r in self._rules}
-        while name in taken:
+        while any(r.name == name for r in self._rules):
             name += "'"
         self._rules.append(nodes.RowRule(name, condition))
 
@@ -405,10 +415,3 @@ class _Maker:
             return None
 
         self.add(name, rewritten(condition, change))
-
-
-def _narrowed(column: Column, ranges: Ranges) -> Column:
-    if column.name not in ranges:
-        return column
-    lo, hi = ranges[column.name]
-    return replace(column, lo=lo, hi=hi)

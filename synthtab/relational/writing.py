@@ -17,7 +17,7 @@ from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There
 from synthtab.relational.guiding import WrittenGuide, base_name
-from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
+from synthtab.relational.hidden import Before, Exempt, Parent, Place, Rest, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
 from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
 from synthtab.relational.picking import others, pick, repeated
@@ -28,7 +28,6 @@ from synthtab.schema import TextType
 
 TRIES = 8
 """How often a row that breaks a rule is written again before it is left to repair."""
-
 DEAD_TRIES = 3
 """The same for a row of which the Plan left nothing: mostly its context is at fault."""
 EVEN_TRIES = 64
@@ -49,8 +48,7 @@ def write(
 ) -> Written:
     """Write a table's rows; ``there`` has the tables they refer to."""
     writer = _Writer(model, task, there, method, rng)
-    total = int(task.sizes.sum())
-    done = 0
+    done, total = 0, int(task.sizes.sum())
     for rows in writer.stages():
         writer.write(rows)
         done += len(rows)
@@ -74,9 +72,9 @@ class _Writer:
         self._task, self._there, self._method, self._rng = task, there, method, rng
         self._table = self._home.table
         rows = int(task.sizes.sum())
-        self._starts = np.cumsum(task.sizes) - task.sizes
+        starts = np.cumsum(task.sizes) - task.sizes
         self._group = np.repeat(np.arange(len(task.sizes)), task.sizes)
-        self._place = np.arange(rows) - self._starts[self._group] + 1 if rows else np.zeros(0, int)
+        self._place = np.arange(rows) - starts[self._group] + 1
         self._page = Page(self._table, rows)
         self._links = {r: np.full(rows, -1, dtype=np.int64) for r in self._home.picked}
         if self._home.lead is not None:
@@ -86,9 +84,6 @@ class _Writer:
         self._guide = WrittenGuide(model.plan, model.relative, model.listed)
         rests, whole = set(self._view.rests), self._view.table
         checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
-        self._unchecked = {
-            c for r in whole.row_rules if r not in checked for c in columns_of(r.condition)
-        }
         self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
         groups = len(task.sizes)
         self._state: dict[str, Cells] = {}
@@ -109,18 +104,22 @@ class _Writer:
         fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
         about = VectorBackend(replace(whole, rules=fixed))
         self._contextual = about if fixed and model.picks else None
+        # Drawn once: a row that need not keep a rule need not keep it later either.
+        self._exempt = {
+            name: rng.random(rows) < model.exempt[what.rule]
+            for name, what in self._view.hidden.items()
+            if isinstance(what, Exempt)
+        }
         self._memories = [Memory(d) for d in model.dependencies]
         self._tries = 0
         self._lost = np.zeros(rows, dtype=bool)
 
     def stages(self) -> list[Rows]:
         """Return the rows to be written together: all at once, or all first siblings, and so on."""
-        rows = np.arange(len(self._group))
-        if not self._view.staged:
-            return [rows] if len(rows) else []
-        order = np.argsort(self._place, kind="stable")
-        ends = np.cumsum(np.bincount(self._place)[1:]) if len(rows) else np.zeros(0, int)
-        return np.split(order, ends[:-1]) if len(rows) else []
+        if not self._view.staged or not len(self._group):
+            return [np.arange(len(self._group))] if len(self._group) else []
+        ends = np.cumsum(np.bincount(self._place)[1:])
+        return np.split(np.argsort(self._place, kind="stable"), ends[:-1])
 
     def write(self, rows: Rows) -> None:
         """Write some rows, no two of them siblings where siblings come in an order."""
@@ -163,15 +162,21 @@ class _Writer:
         return np.asarray(gone & self._task.allows(sizes)[self._group])
 
     def _allows(self, column: str, numbers: Rows) -> Mask:
-        if column in self._unchecked:
-            # What the children can come to is not looked at here, so the number stays.
+        """Say which rows would keep the rules about a number of children if it were another one."""
+        about = [r for r in self._view.table.row_rules if column in columns_of(r.condition)]
+        if not about:
+            return np.ones(len(numbers), dtype=bool)
+        spoken = {name for rule in about for name in columns_of(rule.condition)}
+        if any(isinstance(self._view.hidden.get(n), Rest | Before | SoFar) for n in spoken):
+            # What children can come to, or what siblings held, is not kept: the number stays.
             return np.asarray(numbers == self._counts[column])
         rows = np.arange(len(self._group))
         whole = self._whole(rows, self._known(rows))
         codes = whole.codes.copy()
         codes[:, whole.index(column)] = numbers
         other = Batch(whole.columns, codes, whole.nulls, whole.pool)
-        return np.asarray(~self._backend.violated(other).any(axis=1))
+        backend = VectorBackend(replace(self._view.table, rules=tuple(about)))
+        return np.asarray(~backend.violated(other).any(axis=1))
 
     def _company(self, rows: Rows) -> Company:
         links = {rule: found[rows] for rule, found in self._links.items()}
@@ -301,9 +306,8 @@ class _Writer:
                         taken = self._page.pool.codes(source.pool[codes])
                         codes = np.where(nulls, 0, taken)
                     known[name] = codes, nulls
-                case Exempt(rule):
-                    free = self._rng.random(len(rows)) < self._model.exempt[rule]
-                    known[name] = free.astype(np.int64), present
+                case Exempt():
+                    known[name] = self._exempt[name][rows].astype(np.int64), present
                 case Place():
                     known[name] = around.place, present
                 case Size():
