@@ -47,3 +47,7 @@ class SavedModelError(SynthTabError):
 
 class UsageError(SynthTabError):
     """An argument is outside what is accepted; the message says what is."""
+
+
+class BudgetError(SynthTabError):
+    """The privacy budget does not suffice for what was asked; nothing was read."""

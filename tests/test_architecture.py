@@ -34,6 +34,7 @@ LAYERS = [
     ["exchange"],
     ["loading"],
     ["keys", "keyed", "draw", "store"],
+    ["privacy"],
     ["relational"],
     ["onetable", "wholemodel", "pipeline"],
     ["translate"],
@@ -54,6 +55,10 @@ HOMES = {
     "pandera": ["exchange/"],
     "llguidance": ["generate/"],
     "faker": ["generate/"],
+    "diffprivlib": ["privacy/mechanisms"],
+    "dp_accounting": ["privacy/costs"],
+    "mbi": ["privacy/estimate"],
+    "jax": ["privacy/estimate"],
     "typer": ["cli/"],
     "rich": ["cli/"],
 }

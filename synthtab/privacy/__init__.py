@@ -1,0 +1,1 @@
+"""Differential privacy: one ledger, real rows behind it, mechanisms, an audit."""

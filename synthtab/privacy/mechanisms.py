@@ -1,0 +1,207 @@
+"""The noise: diffprivlib's mechanisms, each with what it costs and what it is applied to.
+
+None takes a seed. Noise that can be repeated can be subtracted, so every draw is from the system's
+own randomness. Counts get whole-numbered noise, which leaves no trace of floating point in the
+answer; other numbers the snapping mechanism (Mironov, "On significance of the least significant
+bits", 2012).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from diffprivlib import mechanisms as lib
+from numpy.typing import NDArray
+
+from synthtab.errors import BudgetError, UsageError
+from synthtab.privacy.costs import Gaussian, Pure, Selection
+from synthtab.privacy.ledger import Purse
+from synthtab.privacy.settings import Neighbours
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+MOST_NOISE = 1e7
+"""Whole-numbered noise of more than this says nothing and takes for ever."""
+
+
+class CountNoise(Protocol):
+    """Noise for vectors of counts."""
+
+    @property
+    def cost(self) -> Gaussian | Pure:
+        """What one use costs."""
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the noise on one count."""
+
+    @property
+    def name(self) -> str:
+        """The mechanism's name, for the ledger."""
+
+    def add(self, counts: Counts) -> Counts:
+        """Return the counts with noise, of the same shape."""
+
+
+@dataclass(frozen=True)
+class DiscreteGaussian:
+    """Discrete Gaussian noise of scale ``sigma`` on counts of a given L2 sensitivity."""
+
+    sigma: float
+    l2: float = 1.0
+
+    name = "discrete Gaussian"
+
+    @property
+    def cost(self) -> Gaussian:
+        """What one use costs."""
+        return Gaussian(self.sigma / self.l2)
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the noise on one count (from scale 1 on the scale itself)."""
+        return self.sigma
+
+    def add(self, counts: Counts) -> Counts:
+        """Return the counts with noise, of the same shape."""
+        noise = _ScaledGaussian(self.sigma)
+        flat = [noise.randomise(int(c)) for c in np.ravel(counts)]
+        return np.array(flat, dtype=np.int64).reshape(np.shape(counts))
+
+
+@dataclass(frozen=True)
+class Geometric:
+    """Two-sided geometric noise on counts of a given L1 sensitivity."""
+
+    epsilon: float
+    l1: int = 1
+
+    name = "geometric"
+
+    @property
+    def cost(self) -> Pure:
+        """What one use costs."""
+        return Pure(self.epsilon)
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the noise on one count."""
+        ratio = math.exp(-self.epsilon / self.l1)
+        return math.sqrt(2 * ratio) / (1 - ratio)
+
+    def add(self, counts: Counts) -> Counts:
+        """Return the counts with noise, of the same shape."""
+        noise = lib.Geometric(epsilon=self.epsilon, sensitivity=self.l1)
+        flat = [noise.randomise(int(c)) for c in np.ravel(counts)]
+        return np.array(flat, dtype=np.int64).reshape(np.shape(counts))
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """A choice, likelier the higher its score; ``sensitivity`` is by how much one unit moves one."""
+
+    epsilon: float
+    sensitivity: float = 1.0
+
+    name = "exponential"
+
+    @property
+    def cost(self) -> Selection:
+        """What one choice costs."""
+        return Selection(self.epsilon)
+
+    def choose(self, scores: Floats, measure: Floats | None = None) -> int:
+        """Return the index of the chosen one; ``measure`` weighs candidates beforehand."""
+        made = lib.Exponential(
+            epsilon=self.epsilon,
+            sensitivity=self.sensitivity,
+            utility=[float(s) for s in scores],
+            measure=None if measure is None else [float(m) for m in measure],
+        )
+        return int(made.randomise())
+
+
+@dataclass(frozen=True)
+class Snapping:
+    """Laplace noise on a number between two bounds, rounded so that floats give nothing away."""
+
+    epsilon: float
+    sensitivity: float
+    lower: float
+    upper: float
+
+    name = "snapping Laplace"
+
+    @property
+    def cost(self) -> Pure:
+        """What one use costs."""
+        return Pure(self.epsilon)
+
+    def add(self, values: Floats) -> Floats:
+        """Return the numbers, moved into the bounds, with noise, within the bounds."""
+        made = lib.Snapping(
+            epsilon=self.epsilon,
+            sensitivity=self.sensitivity,
+            lower=self.lower,
+            upper=self.upper,
+        )
+        inside = np.clip(values, self.lower, self.upper)
+        return np.array([made.randomise(float(v)) for v in inside])
+
+
+class _ScaledGaussian(lib.GaussianDiscrete):  # type: ignore[misc]
+    """The library's sampler at a scale of ours: it finds one for an epsilon and a delta of its own.
+
+    Composition is ours to account for, and needs the scale itself.
+    """
+
+    def __init__(self, sigma: float) -> None:
+        self._wanted = sigma
+        super().__init__(epsilon=1.0, delta=0.5)
+
+    def _find_scale(self) -> float:
+        return self._wanted
+
+
+def count_noise(purse: Purse, neighbours: Neighbours, most: int = 1) -> CountNoise:
+    """Return the noise that a purse pays for, on counts of which one unit changes few.
+
+    ``most`` is how many rows a unit may have: all of them may be in one cell. Raises BudgetError
+    where the purse pays for no answer that would say anything.
+    """
+    if purse.rho is not None:
+        l2 = most * math.sqrt(neighbours.l2_squared)
+        if not purse.rho > 0 or l2 / math.sqrt(2 * purse.rho) > MOST_NOISE:
+            raise BudgetError(_TOO_SMALL)
+        return DiscreteGaussian(l2 / math.sqrt(2 * purse.rho), l2)
+    l1 = most * neighbours.l1
+    if not purse.epsilon > 0 or l1 / purse.epsilon > MOST_NOISE:
+        raise BudgetError(_TOO_SMALL)
+    return Geometric(purse.epsilon, l1)
+
+
+def selection(purse: Purse, sensitivity: float) -> Exponential:
+    """Return the choice that a purse pays for. Raises BudgetError where it pays for none."""
+    epsilon = purse.epsilon if purse.rho is None else math.sqrt(8 * purse.rho)
+    if not epsilon > 1 / MOST_NOISE:
+        raise BudgetError(_TOO_SMALL)
+    return Exponential(epsilon, sensitivity)
+
+
+def refuse_seed(seed: int | None) -> None:
+    """Raise UsageError for a seed: noise that can be repeated can be subtracted."""
+    if seed is not None:
+        raise UsageError(
+            f"seed={seed}: learning under a privacy budget takes no seed, as noise that can be "
+            "repeated can be subtracted; sampling afterwards takes one"
+        )
+
+
+_TOO_SMALL = (
+    "the privacy budget is too small for any answer: the noise would be larger than any count; "
+    "raise epsilon (1.0 is usual), or delta if it is 0"
+)

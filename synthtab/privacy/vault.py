@@ -1,0 +1,82 @@
+"""Real rows under lock: only readers that were charged for see them.
+
+A release is a :class:`Reader`: it says what it costs, and when that is booked, and not before, it
+is let into the room where the rows are and comes out with an answer that its noise has made safe.
+The vault gives rows to nobody else: they are no attribute of it, it cannot be copied, pickled or
+iterated over. Python keeps no secrets from code that means harm; what is ruled out is that rows are
+read by mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from synthtab.batch import Batch
+from synthtab.privacy.ledger import Charge, Ledger
+from synthtab.privacy.settings import Neighbours
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Room:
+    """Where the rows are, while a reader is inside. What it computes may be kept here for others."""
+
+    def __init__(self, batches: Mapping[str, Batch]) -> None:
+        self._batches = dict(batches)
+        self._kept: dict[object, Any] = {}
+
+    def batch(self, table: str) -> Batch:
+        """Return a table's rows; KeyError where there is none."""
+        return self._batches[table]
+
+    def kept(self, key: object, make: Callable[[], T]) -> T:
+        """Return what was made under this key before, or make it."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
+
+
+class Reader(Protocol[T_co]):
+    """One private release: its cost, and what it answers."""
+
+    @property
+    def charge(self) -> Charge:
+        """What it costs. It must not depend on the rows."""
+
+    def read(self, room: Room) -> T_co:
+        """Look at the rows and return the noisy answer, and nothing else."""
+
+
+class Vault:
+    """Holds real rows and a ledger. ``release`` is the only way in."""
+
+    __slots__ = ("_let_in", "ledger")
+
+    def __init__(self, batches: Mapping[str, Batch], ledger: Ledger) -> None:
+        room = Room(batches)
+        self.ledger = ledger
+
+        def let_in(reader: Reader[Any]) -> Any:
+            ledger.spend(reader.charge)
+            return reader.read(room)
+
+        self._let_in = let_in
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """The relation that sensitivities are about."""
+        return self.ledger.neighbours
+
+    def release(self, reader: Reader[T]) -> T:
+        """Charge for a reader, then let it read. Raises BudgetError before anything is read."""
+        answer: T = self._let_in(reader)
+        return answer
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a vault of real rows cannot be copied or pickled")
+
+    def __repr__(self) -> str:
+        return f"<Vault, {len(self.ledger.charges)} charges>"
