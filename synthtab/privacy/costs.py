@@ -176,16 +176,14 @@ def to_dict(cost: Cost) -> dict[str, Any]:
 
 
 def from_dict(facts: Mapping[str, Any]) -> Cost:
-    """Return the cost that :func:`to_dict` made ``facts`` of; KeyError or TypeError for another."""
-    rest = {
-        k: from_dict(v) if k == "noise" and isinstance(v, Mapping) else v for k, v in facts.items()
-    }
-    made: Cost = KINDS[rest.pop("kind")](**rest)
+    """Return the cost that :func:`to_dict` made ``facts`` of; KeyError, TypeError for another."""
+    rest = {k: from_dict(v) if isinstance(v, Mapping) else v for k, v in facts.items()}
+    made: Cost = KINDS[str(rest.pop("kind"))](**rest)
     return made
 
 
 def epsilon_at(curve: Curve, delta: float) -> float:
-    """Return the epsilon of divergences at a delta (Canonne, Kamath and Steinke, proposition 12)."""
+    """Return the epsilon of divergences at a delta (Canonne, Kamath, Steinke, proposition 12)."""
     if not curve.any():
         return 0.0
     if delta <= 0:

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 class Axis:
     """A column's codes in cells, ascending and side by side; NULL is one more cell, the last.
 
-    ``lo`` and ``hi`` are each cell's ends, both included. ``weights``, where given, say how the codes
-    of a cell are spread: ``pieces`` (lo, hi, weight, cell), from which a cell's codes are drawn.
+    ``lo`` and ``hi`` are each cell's ends, both included. ``pieces`` (lo, hi, weight, cell), where
+    there are any, say how the codes of a cell are spread: they are drawn from its pieces.
     """
 
     column: str
@@ -40,7 +40,7 @@ class Axis:
         return np.where(nulls, len(self.lo), at) if self.null else at
 
     def ends(self, cells: Cells) -> tuple[Codes, Codes, Mask]:
-        """Return the ends of some cells, and which of them stand for NULL (their ends are empty)."""
+        """Return the ends of some cells, and which stand for NULL (their ends are empty)."""
         absent = cells >= len(self.lo)
         at = np.where(absent, 0, cells)
         lo, hi = np.array(self.lo)[at], np.array(self.hi)[at]

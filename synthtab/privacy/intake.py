@@ -72,8 +72,8 @@ def take_in(table: nodes.Table, rows: Rows, outside: Outside) -> Taken:
             "data may be seen, or take rows in with outside='clamp'"
         )
     outcome = np.where(dropped, DROPPED, np.where(moved, MOVED, AS_IS)).astype(np.int64)
-    column = outcome[:, None]
-    outcomes = Batch((OUTCOME,), column, np.zeros(column.shape, dtype=bool), batch.pool[:0])
+    nulls = np.zeros((len(outcome), 1), dtype=np.bool_)
+    outcomes = Batch((OUTCOME,), outcome[:, None], nulls, batch.pool[:0])
     return Taken(batch.take(~dropped), outcomes)
 
 

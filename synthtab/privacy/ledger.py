@@ -42,8 +42,8 @@ class Part:
 class Charge:
     """One access to real rows.
 
-    ``mechanism`` in words, ``cost``, which columns it ``reads``, and ``why``; ``part``, if any, says
-    that it looks at some of the rows only. ``settings`` are shown beside it.
+    ``mechanism`` in words, ``cost``, which columns it ``reads``, and ``why``; ``part``, if any,
+    says that it looks at some of the rows only. ``settings`` are shown beside it.
     """
 
     mechanism: str
@@ -174,8 +174,8 @@ class Ledger:
         used = self._spent(self._charges)[0]
         return (
             f"the privacy budget does not suffice for {charge.mechanism} ({charge.why}): "
-            f"{used:.4g} of epsilon {self.epsilon:.4g} at delta {self.delta:.3g} is spent, and this "
-            "would pass it; nothing was read. Raise epsilon, or ask for less"
+            f"{used:.4g} of epsilon {self.epsilon:.4g} at delta {self.delta:.3g} is spent, and "
+            "this would pass it; nothing was read. Raise epsilon, or ask for less"
         )
 
     # Reports.

@@ -23,8 +23,9 @@ Outside = Literal["clamp", "refuse"]
 class Neighbours:
     """Which data sets a release must not tell apart.
 
-    ``add-remove``: one unit more or less; ``replace``: one unit exchanged for another. A unit is one
-    row, or, of several tables, one row of ``unit`` with up to ``most`` children in each other table.
+    ``add-remove``: one unit more or less; ``replace``: one unit exchanged for another. A unit is
+    one row, or, of several tables, one row of ``unit`` with up to ``most`` children in each other
+    table.
     """
 
     kind: Kind = "add-remove"
@@ -59,9 +60,9 @@ class Privacy:
     ``neighbours``: ``add-remove`` or ``replace`` one row; None is what suits the mechanism.
     ``domains``: what becomes of a range or of categories that the rules do not declare, ``refuse``
     or ``estimate`` them under the budget. ``outside``: whether values outside what is declared are
-    moved into it (``clamp``) or an error (``refuse``). ``structural_zeros``: whether the estimate is
-    told which cells the rules leave empty. ``most_children``: of several tables, how many children
-    of one parent are looked at, in each table.
+    moved into it (``clamp``) or an error (``refuse``). ``structural_zeros``: whether the estimate
+    is told which cells the rules leave empty. ``most_children``: of several tables, how many
+    children of one parent are looked at, in each table.
 
     Raises UsageError where a value is none.
     """

@@ -21,7 +21,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Room:
-    """Where the rows are, while a reader is inside. What it computes may be kept here for others."""
+    """Where the rows are, while a reader is inside. What it computes may be kept for others."""
 
     def __init__(self, batches: Mapping[str, Batch]) -> None:
         self._batches = dict(batches)
