@@ -36,7 +36,7 @@ LAYERS = [
     ["keys", "keyed", "draw", "store"],
     ["privacy"],
     ["relational"],
-    ["onetable", "wholemodel", "pipeline"],
+    ["onetable", "privatetable", "wholemodel", "pipeline"],
     ["translate"],
     ["cli"],
 ]

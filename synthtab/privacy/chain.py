@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Link:
-    """One column: ``shares`` has an axis per column it is ``given``, and the column's cells last."""
+    """One column: ``shares`` has an axis per column it is ``given``, and its own cells last."""
 
     column: str
     given: tuple[str, ...]
@@ -31,9 +31,9 @@ class Chain:
     def draw(self, rows: int, rng: np.random.Generator) -> Cells:
         """Draw the cells of ``rows`` rows (rows, axes), in the order of the grid.
 
-        Draws are stratified: of rows that agree on the columns a column is given, each cell gets its
-        share but for rounding. So the cells of many rows are nearer to the distribution than those
-        of independent draws.
+        Draws are stratified: of rows that agree on the columns a column is given, each cell gets
+        its share but for rounding. So the cells of many rows are nearer to the distribution than
+        those of independent draws.
         """
         out = np.zeros((rows, len(self.grid.axes)), dtype=np.int64)
         place = {name: k for k, name in enumerate(self.grid.columns)}
@@ -63,4 +63,4 @@ def _stratified(group: Cells, shares: Floats, rng: np.random.Generator) -> Cells
         steps = ladder[sorted_groups[start]]
         out[order[start:end]] = np.searchsorted(steps, level[start:end], side="right")
     # A level of 1 - 1e-17 may lie above a ladder that ends there.
-    return np.minimum(out, shares.shape[1] - 1)
+    return np.asarray(np.minimum(out, shares.shape[1] - 1))

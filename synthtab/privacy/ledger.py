@@ -147,7 +147,8 @@ class Ledger:
         """Return the largest number whose cost still fits, by bisection; 0 where none does."""
 
         def fits(x: float) -> bool:
-            return self._fit([*self._charges, Charge("", make(x), (), "")])
+            # Without the slack: that is for sums of what is spent from here.
+            return self._fit([*self._charges, Charge("", make(x), (), "")], slack=0.0)
 
         low, high = 0.0, 1e-12
         while fits(high) and high < 1e6:
@@ -157,10 +158,10 @@ class Ledger:
             low, high = (middle, high) if fits(middle) else (low, middle)
         return low
 
-    def _fit(self, charges: Sequence[Charge]) -> bool:
-        if sum(c.cost.delta for c in charges) > self.delta * (1 + SLACK):
+    def _fit(self, charges: Sequence[Charge], slack: float = SLACK) -> bool:
+        if sum(c.cost.delta for c in charges) > self.delta * (1 + slack):
             return False
-        return self._spent(charges)[0] <= self.epsilon * (1 + SLACK)
+        return self._spent(charges)[0] <= self.epsilon * (1 + slack)
 
     def _spent(self, charges: Sequence[Charge]) -> tuple[float, float]:
         two = self.neighbours.kind == "replace"

@@ -102,7 +102,7 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Exponential:
-    """A choice, likelier the higher its score; one unit moves a score by ``sensitivity`` at most."""
+    """A choice, likelier the higher the score; one unit moves one by ``sensitivity`` at most."""
 
     epsilon: float
     sensitivity: float = 1.0

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.errors import BudgetError
 from synthtab.privacy.estimate import Estimate, Measured, Zeros, estimate, size_mb
-from synthtab.privacy.grid import Cells, Grid
+from synthtab.privacy.grid import Grid
 from synthtab.privacy.ledger import Charge, Purse
 from synthtab.privacy.mechanisms import CountNoise, Exponential, count_noise, selection
 from synthtab.privacy.readers import CountCells, real_cells
 from synthtab.privacy.vault import Room, Vault
 
 Clique = tuple[str, ...]
+Floats = NDArray[np.float64]
 Occupied = Mapping[Clique, NDArray[np.bool_]]
 
 
@@ -34,15 +34,15 @@ class Plan:
     """How to go about it.
 
     ``first`` is the share of the purse for single columns, ``choosing`` the share of the rest for
-    choices; ``picks`` marginals per column would be paid for at the first price, ``at_once`` of them
-    are chosen between two estimates; ``largest`` is the model's size in megabytes at the end,
+    choices; ``picks`` marginals per column would be paid for at the first price, ``at_once`` of
+    them are chosen between two estimates; ``largest`` is the model's size in megabytes at the end,
     ``drawn`` how many rows the estimate's own marginals are counted on.
     """
 
     first: float = 0.1
     choosing: float = 0.1
     picks: int = 3
-    at_once: int = 4
+    at_once: int = 8
     largest: float = 4.0
     drawn: int = 100_000
     degree: int = 2
@@ -67,7 +67,7 @@ class ChooseMarginal:
     grid: Grid
     candidates: tuple[Clique, ...]
     weights: tuple[float, ...]
-    expected: tuple[Cells | NDArray[np.float64], ...]
+    expected: tuple[Floats, ...]
     penalties: tuple[float, ...]
     mechanism: Exponential
 
@@ -83,8 +83,9 @@ class ChooseMarginal:
         cells = real_cells(room, self.table, self.grid)
         scores = np.empty(len(self.candidates))
         for k, clique in enumerate(self.candidates):
-            key = (self.table, self.grid, clique)
-            real = room.kept(key, lambda clique=clique: self.grid.count(cells, clique))
+            real = room.kept(
+                (self.table, self.grid, clique), partial(self.grid.count, cells, clique)
+            )
             wrong = np.abs(real - self.expected[k]).sum()
             scores[k] = self.weights[k] * (wrong - self.penalties[k])
         return self.mechanism.choose(scores)
@@ -98,14 +99,14 @@ def learn(
     purse: Purse,
     rows: float,
     *,
-    plan: Plan = Plan(),  # noqa: B008
+    plan: Plan = Plan(),
     most: int = 1,
     progress: Progress | None = None,
 ) -> Estimate:
     """Measure marginals until the purse is empty, and return the distribution they make.
 
-    ``zeros`` has, for cliques of columns that rules tie, the cells that a row can lie in; ``rows`` is
-    about how many rows there are. Raises BudgetError where the purse pays for nothing that says
+    ``zeros`` has, for cliques of columns that rules tie, the cells that a row can lie in; ``rows``
+    is about how many rows there are. Raises BudgetError where the purse pays for nothing that says
     anything.
     """
     return _Learner(vault, table, grid, zeros, purse, rows, plan, most, progress).run()
@@ -133,10 +134,7 @@ class _Learner:
         self._spent = 0.0
         self._made: Estimate | None = None
         self._rng = np.random.default_rng()
-        # A constraint is of use where its cells are empty and its columns are not empty alone.
-        self._known = tuple(
-            Zeros(c, mask) for c, mask in zeros.items() if len(c) > 1 and not mask.all()
-        )
+        self._known = _affordable(grid, zeros, plan.largest / 2)
 
     def run(self) -> Estimate:
         plan, columns = self._plan, self._grid.columns
@@ -152,18 +150,18 @@ class _Learner:
             if left < 2 * plan.at_once * price:
                 price = left / plan.at_once
             better = self._round(price)
-            self._fit(plan.steps)
             if not better:
                 price *= 4
-        self._tell("fits the last estimate")
-        self._fit(plan.last_steps)
+            self._fit(plan.steps if self._spent < 1 - 1e-9 else plan.last_steps)
         assert self._made is not None
         return self._made
 
     def _round(self, price: float) -> bool:
         """Choose and measure a few marginals; say whether most of them told something new."""
         plan = self._plan
-        noise = count_noise(self._whole.share((1 - plan.choosing) * price), self._vault.neighbours, self._most)
+        noise = count_noise(
+            self._whole.share((1 - plan.choosing) * price), self._vault.neighbours, self._most
+        )
         candidates = self._candidates()
         expected = self._expected(candidates)
         told = []
@@ -184,7 +182,11 @@ class _Learner:
         return sum(told) * 2 >= len(told)
 
     def _choose(
-        self, candidates: Sequence[Clique], expected: Sequence[Cells], noise: CountNoise, price: float
+        self,
+        candidates: Sequence[Clique],
+        expected: Sequence[Floats],
+        noise: CountNoise,
+        price: float,
     ) -> int:
         weights = tuple(len(c) / 2 for c in candidates)
         one = self._vault.neighbours.l1 * self._most
@@ -194,14 +196,12 @@ class _Learner:
             tuple(candidates),
             weights,
             tuple(expected),
-            tuple(
-                math.sqrt(2 / math.pi) * noise.spread * self._cells(c) for c in candidates
-            ),
+            tuple(math.sqrt(2 / math.pi) * noise.spread * self._cells(c) for c in candidates),
             selection(self._whole.share(price), max(weights) * one),
         )
         return self._vault.release(reader)
 
-    def _measure(self, clique: Clique, price: float) -> NDArray[np.float64]:
+    def _measure(self, clique: Clique, price: float) -> Floats:
         noise = count_noise(self._whole.share(price), self._vault.neighbours, self._most)
         why = "single columns" if len(clique) == 1 else "columns together"
         counts = self._vault.release(
@@ -230,11 +230,11 @@ class _Learner:
         limit = self._plan.largest * max(self._spent, 0.25)
         return size_mb(self._grid, [*have, clique]) <= limit
 
-    def _expected(self, candidates: Sequence[Clique]) -> list[NDArray[np.float64]]:
+    def _expected(self, candidates: Sequence[Clique]) -> list[Floats]:
         assert self._made is not None
         cells = self._made.chain.draw(self._plan.drawn, self._rng)
         scale = self._rows / self._plan.drawn
-        return [self._grid.count(cells, c) * scale for c in candidates]
+        return [self._grid.count(cells, c).astype(np.float64) * scale for c in candidates]
 
     def _cells(self, clique: Clique) -> int:
         mask = self._zeros.get(clique)
@@ -249,3 +249,13 @@ class _Learner:
     def _tell(self, what: str) -> None:
         if self._progress is not None:
             self._progress(min(self._spent, 1.0), what)
+
+
+def _affordable(grid: Grid, zeros: Occupied, limit: float) -> tuple[Zeros, ...]:
+    """Return the zeros that the model is told: those that say most, while it stays small."""
+    found: list[Zeros] = []
+    telling = [(mask.mean(), clique) for clique, mask in zeros.items() if not mask.all()]
+    for _, clique in sorted(telling):
+        if size_mb(grid, [*(z.columns for z in found), clique]) <= limit:
+            found.append(Zeros(clique, zeros[clique]))
+    return tuple(found)

@@ -65,7 +65,11 @@ class Feasible:
         """Return the sets of the rows picked by index (with repetition)."""
         return Feasible(self.null[rows], self.lo[rows], self.hi[rows], self.stride)
 
-    def within(self, lo: int, hi: int) -> Feasible:
+    def between(self, lo: Codes, hi: Codes) -> Feasible:
+        """Return the codes of each set from its own ``lo`` to ``hi`` (R,), as :meth:`within`."""
+        return self.within(lo[:, None], hi[:, None])
+
+    def within(self, lo: int | Codes, hi: int | Codes) -> Feasible:
         """Return the codes of each set from ``lo`` to ``hi``, both included; NULLs stay."""
         # Not subtracted where it could overflow: an end is only moved inwards.
         first, last = np.maximum(self.lo, lo), np.minimum(self.hi, hi)

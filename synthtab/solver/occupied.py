@@ -49,8 +49,8 @@ def occupied(
     """Say of each cell of each clique of columns whether a row can lie in it.
 
     ``cells`` has the columns' cells; the answer for a clique has their sizes as its shape. A False
-    is a proof; where Z3 cannot tell, or the time is up, the answer is True. A clique is looked at as
-    a whole where all of its columns are tied by rules; else it is the product of its parts.
+    is a proof; where Z3 cannot tell, or the time is up, the answer is True. A clique is looked at
+    as a whole where all of its columns are tied by rules; else it is the product of its parts.
     """
     backend = SmtBackend(table)
     deadline = Deadline(budget_s)
