@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Mapping
@@ -142,11 +143,13 @@ class PrivateTable(OneTable):
         noise = count_noise(ledger.purse().share(COUNTING), ledger.neighbours)
         as_is, moved, left_out = (int(n) for n in count_outcomes(vault, table.name, noise))
         rows = as_is + moved
-        if rows < TOLD * noise.spread:
+        # Two of the counts make it up.
+        give = math.sqrt(2) * noise.spread
+        if rows < TOLD * give:
             raise BudgetError(
                 f"the budget is too small for any answer: the number of rows of table "
                 f"`{table.name}` came out as {rows:,} with a standard deviation of "
-                f"{noise.spread:,.0f}, which cannot be told from none; raise epsilon, or learn "
+                f"{give:,.0f}, which cannot be told from none; raise epsilon, or learn "
                 "from more rows"
             )
         self._generator = self._learned(vault, learned, plan, rows, progress)
