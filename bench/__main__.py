@@ -19,6 +19,7 @@ from bench import (
     mending,
     peers,
     plans,
+    privacy,
     relational,
     repairs,
     support,
@@ -35,21 +36,36 @@ is `../shared/data` beside the checkout. Figures of speed are those of one machi
 """
 
 
-ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
+ALL = (
+    "adult",
+    "check",
+    "plans",
+    "repair",
+    "mending",
+    "validate",
+    "peers",
+    "infer",
+    "relational",
+    "privacy",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "plans", "repair", "validate"]
-    parser.add_argument("what", choices=[*single, "all", "fuzz", "relational", "support"])
+    parser.add_argument(
+        "what", choices=[*single, "all", "fuzz", "privacy", "relational", "support"]
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures into this page as well")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
-    across = parser.add_argument_group("relational")
+    across = parser.add_argument_group("relational, privacy")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
-    across.add_argument("--only", choices=relational.PARTS, action="append", default=[])
+    across.add_argument(
+        "--only", choices=[*relational.PARTS, *privacy.PARTS], action="append", default=[]
+    )
     across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
     across.add_argument(
         "--work", type=Path, help="keep figures of parts here, and go on from there"
@@ -72,6 +88,7 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["privacy"] = lambda: privacy.run(given.only, given.work)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
         for section in runs[name]():
