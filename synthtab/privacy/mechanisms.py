@@ -180,9 +180,8 @@ class Randomiser:
     def draw(self, values: Counts) -> Counts:
         """Return a candidate for each value, each drawn by itself."""
         drawn = np.zeros(len(values), dtype=np.int64)
-        order = np.argsort(values, kind="stable")
-        present, starts = np.unique(values[order], return_index=True)
-        for value, rows in zip(present, np.split(order, starts[1:]), strict=True):
+        for value in np.unique(values):
+            rows = np.flatnonzero(values == value)
             made = _CheckedOnce(
                 # The strength is within the utility. The library would find one for an epsilon,
                 # and halve it for normalising constants that differ: ``epsilon`` counts these.

@@ -34,6 +34,8 @@ from synthtab.privacy.vault import Room, Vault
 from synthtab.solver.repair import repair
 
 Progress = Callable[[int, int], None]
+LEAST = 1e-6
+"""An epsilon that says nothing: what is left of a ledger that is spent, sums being rounded."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def perturb_rows(
             f"the ledger is about {vault.neighbours.in_words()}"
         )
     epsilon = _worth(purse) if purse is not None else epsilon_left(vault.ledger)
-    if not epsilon > 0:
+    if not epsilon > LEAST:
         raise BudgetError("nothing is left of the privacy budget for rows to be released with")
     grid = Grid(tuple(even_axis(c) for c in table.columns))
     epsilons = split_epsilon(table, grid, epsilon, workload, even=even)
