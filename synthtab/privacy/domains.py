@@ -138,15 +138,41 @@ def public(table: nodes.Table, columns: Collection[Column]) -> dict[str, Found]:
     asked = [c for c in columns if not isinstance(c.type, TextType) and _open(c).unknown]
     if not asked or not table.row_rules:
         return found
+    narrower = {n: r for n, r in _implied(table, asked).items() if r != domain(table.column(n))}
+    if not narrower:
+        return found
+    # `b > a` gives b a lower end because the type of a has one. Such an end moves with the type's.
+    halved = replace(table, columns=tuple(map(_halved, table.columns)))
+    again = _implied(halved, [halved.column(name) for name in narrower])
+    for name, (lo, hi) in narrower.items():
+        least_, greatest_ = domain(table.column(name))
+        sure = (lo if again[name][0] == lo else least_, hi if again[name][1] == hi else greatest_)
+        if sure != (least_, greatest_):
+            found[name] = Range(*sure)
+    return found
+
+
+def _implied(table: nodes.Table, columns: Collection[Column]) -> dict[str, tuple[int, int]]:
+    """Return the ends of columns that rules prove, those of their domains where none was proved."""
     inquiry = Inquiry(table, rule_claims(table, table.row_rules), Deadline(IMPLIED_S))
-    for column in asked:
+    found = {}
+    for column in columns:
         lo, hi = domain(column)
         low, high = least(inquiry, column.name), greatest(inquiry, column.name)
-        lo = max(lo, low.possible) if isinstance(low, End) else lo
-        hi = min(hi, high.possible) if isinstance(high, End) else hi
-        if (lo, hi) != domain(column) and lo <= hi:
-            found[column.name] = Range(lo, hi)
+        found[column.name] = (
+            low.sure if isinstance(low, End) and low.decided else lo,
+            high.sure if isinstance(high, End) and high.decided else hi,
+        )
     return found
+
+
+def _halved(column: Column) -> Column:
+    """Return a column with half of its type's range on the sides that are not declared."""
+    open_ = _open(column)
+    if open_.text or not open_.unknown:
+        return column
+    lo, hi = domain(column)
+    return replace(column, lo=lo // 2 if open_.low else lo, hi=hi // 2 if open_.high else hi)
 
 
 def named(table: nodes.Table, column: str) -> tuple[str, ...]:

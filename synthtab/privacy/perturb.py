@@ -98,14 +98,17 @@ def perturb_rows(
     in the ledger. ``workload`` is what epsilon is split for, by default all columns and pairs;
     ``even`` splits it evenly instead. ``progress(done, total)`` counts rows that need the solver.
 
-    Raises UsageError where neighbours are not those of ``replace``, BudgetError where nothing is
-    left, and InfeasibleError where no row at all could be made to keep the rules.
+    Raises UsageError where neighbours are not those of ``replace`` or the table has no column,
+    BudgetError where nothing is left, and InfeasibleError where no row at all could be made to keep
+    the rules.
     """
     if vault.neighbours.kind != "replace":
         raise UsageError(
             "perturb tells the number of rows exactly: its neighbours are those of 'replace', and "
             f"the ledger is about {vault.neighbours.in_words()}"
         )
+    if not table.columns:
+        raise UsageError(f"table {table.name!r} has no column that could be released")
     epsilon = _worth(purse) if purse is not None else epsilon_left(vault.ledger)
     if not epsilon > LEAST:
         raise BudgetError("nothing is left of the privacy budget for rows to be released with")

@@ -11,10 +11,12 @@ from scipy.stats import beta, chisquare
 
 from synthtab.batch import Batch
 from synthtab.ir import nodes
+from synthtab.lang.model import Model
+from synthtab.privacy.channels import distances, even_axis
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.settings import Kind, Neighbours
 from synthtab.privacy.vault import Vault
-from synthtab.schema import Column, Value
+from synthtab.schema import Column, EnumType, IntegerType, Value
 
 ALARM = 1e-6
 """How often a test about chance fails although all is well, at most."""
@@ -63,3 +65,28 @@ def least_epsilon(one: np.ndarray, two: np.ndarray) -> float:
         ratio = np.nan_to_num(low, nan=0.0) / np.nan_to_num(high, nan=1.0)
         found = max(found, math.log(max(1.0, float(ratio.max()))))
     return found
+
+
+def rules(text: str) -> nodes.Table:
+    return Model.parse(text).table()
+
+
+class Locked:
+    """Rows that nobody may look at."""
+
+    def __getattr__(self, name: str) -> None:
+        raise AssertionError(f"{name} was looked at")
+
+    def __len__(self) -> int:
+        raise AssertionError("rows were counted")
+
+
+def column_of(size: int, kind: str, optional: bool = False) -> Column:
+    if kind == "number":
+        return Column("x", IntegerType(), optional, 0, size - 1)
+    return Column("x", EnumType(tuple(f"v{k}" for k in range(size))), optional)
+
+
+def apart(size: int, kind: str, optional: bool = False) -> np.ndarray:
+    column = column_of(size, kind, optional)
+    return distances(column, even_axis(column), kind == "ordered")

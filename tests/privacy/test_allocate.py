@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_channels import apart
+from neighbouring import apart
 
 from synthtab.errors import UsageError
 from synthtab.privacy.allocate import allocate, curve, every_pair, expected

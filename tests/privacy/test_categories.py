@@ -76,6 +76,7 @@ def test_frequent_and_public_texts_are_named_with_their_counts_and_no_others():
 TEXTS = st.sampled_from("abcde")
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=12), st.integers(0, 11), TEXTS)
 def test_counts_of_neighbours_differ_as_declared(rows, at, new):
     """One row less changes one count by one; one exchanged for another at most two."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from neighbouring import assert_follows, least_epsilon
+from neighbouring import apart, assert_follows, column_of, least_epsilon
 
 from synthtab.privacy.channels import (
     CELLS,
@@ -19,20 +19,9 @@ from synthtab.privacy.channels import (
     strength_for,
 )
 from synthtab.privacy.costs import Pure
-from synthtab.schema import BooleanType, Column, EnumType, IntegerType
+from synthtab.schema import BooleanType, Column, IntegerType
 
 SIZES = st.integers(2, 40)
-
-
-def column_of(size: int, kind: str, optional: bool = False) -> Column:
-    if kind == "number":
-        return Column("x", IntegerType(), optional, 0, size - 1)
-    return Column("x", EnumType(tuple(f"v{k}" for k in range(size))), optional)
-
-
-def apart(size: int, kind: str, optional: bool = False) -> np.ndarray:
-    column = column_of(size, kind, optional)
-    return distances(column, even_axis(column), kind == "ordered")
 
 
 @settings(deadline=None, max_examples=60)
@@ -53,6 +42,7 @@ def test_the_greatest_ratio_is_the_epsilon_asked_for(size, kind, optional, epsil
     assert worst >= epsilon * (1 - 1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 200), st.floats(0.01, 10))
 def test_categories_are_k_ary_randomised_response(k, epsilon):
     matrix = apart(k, "enum")
@@ -75,6 +65,7 @@ def test_null_is_as_far_as_anything_and_has_a_cell():
     assert matrix.tolist() == [[0, 0.5, 1, 1], [0.5, 0, 0.5, 1], [1, 0.5, 0, 1], [1, 1, 1, 0]]
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**62), 2**62), st.integers(0, 2**62 - 1))
 def test_even_cells_cover_the_range_without_a_gap(lo, width):
     axis = even_axis(Column("x", IntegerType(), False, lo, lo + width))

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from neighbouring import least_epsilon, table_of, vault_of
+from neighbouring import Locked, least_epsilon, rules, table_of, vault_of
 from real_data import ROOT, paths_of
-from test_domains import Locked, rules
 
 from synthtab.assess.compliance import valid_rows
 from synthtab.errors import BudgetError, InfeasibleError, UsageError
@@ -142,6 +141,11 @@ def test_a_workload_decides_who_gets_epsilon():
     assert got["kind"] + got["flag"] == pytest.approx(3.0, abs=1e-3)
     with pytest.raises(UsageError, match="'colour'"):
         split_epsilon(table, grid, 3.0, [(("colour",), 1.0)])
+
+
+def test_a_table_without_columns_is_refused():
+    with pytest.raises(UsageError, match="no column"):
+        perturb_rows(vault_of(table_of(), [], kind="replace"), table_of())
 
 
 def test_rules_that_contradict_each_other_are_an_error():
