@@ -243,6 +243,20 @@ def test_ranges_and_categories_are_estimated(kind):
     assert vault.ledger.spent()[0] <= 20
 
 
+def test_ranges_are_estimated_without_a_delta_by_pure_mechanisms():
+    table = rules("table t { n integer in 0 ..\n m integer in .. 7 optional }")
+    rows = [{"n": 1000 + k, "m": None if k % 2 else -k % 8} for k in range(2_000)]
+    vault = vault_of(table, rows, epsilon=4.0, delta=0.0)
+    done = complete(vault, table, "estimate", vault.ledger.purse(), most=2)
+    assert (done.found["n"].lo, done.found["m"].hi) == (0, 7)
+    assert 2_900 <= done.found["n"].hi <= 4_095
+    assert -1 <= done.found["m"].lo <= 7
+    epsilon, delta = vault.ledger.spent()
+    assert delta == 0
+    # What is left over was not asked for: ends that would have given up too much.
+    assert 1.9 < epsilon <= 4.0 * (1 + 1e-9)
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_too_few_rows_are_said_to_be_too_few(rows):
     table = rules("table t { n integer }")
