@@ -29,7 +29,7 @@ def run(seed: int = 0) -> Section:
     train, _ = split(real, seed)
     taken = take_in(table, decode_frame(table.columns, train), "clamp").rows
     grid = Grid(
-        "epsilon", "split", "valid rows", "shape", "pair", "cells mended", "processor", "to"
+        "epsilon", "split", "valid rows", "shape", "pair", "cells mended", "processor", "given to"
     )
     all_valid = True
     for epsilon in EPSILONS:
