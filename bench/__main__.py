@@ -18,6 +18,7 @@ from bench import (
     inference,
     mending,
     peers,
+    perturb,
     plans,
     privacy,
     relational,
@@ -36,26 +37,16 @@ is `../shared/data` beside the checkout. Figures of speed are those of one machi
 """
 
 
-ALL = (
-    "adult",
-    "check",
-    "plans",
-    "repair",
-    "mending",
-    "validate",
-    "peers",
-    "infer",
-    "relational",
-    "privacy",
-)
+ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
+ALL += ("privacy", "perturb")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    single = ["adult", "check", "infer", "mending", "peers", "plans", "repair", "validate"]
-    parser.add_argument(
-        "what", choices=[*single, "all", "fuzz", "privacy", "relational", "support"]
-    )
+    single = ["adult", "check", "infer", "mending", "peers", "perturb"]
+    single += ["plans", "repair", "validate"]
+    choices = [*single, "all", "fuzz", "privacy", "relational", "support"]
+    parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures into this page as well")
@@ -82,6 +73,7 @@ def main() -> None:
         "mending": lambda: [mending.run(given.seed)],
         "validate": lambda: [validation.run(given.seed)],
         "peers": lambda: [peers.run(given.seed)],
+        "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
         "relational": lambda: relational.run(

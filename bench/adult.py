@@ -105,7 +105,7 @@ def run(rows: int = 50_000, seed: int = 0) -> Section:
 
 
 def split(real: Batch, seed: int) -> tuple[Batch, Batch]:
-    """Return 80% of the rows at random, and the others."""
+    """Return the training rows, the first 80% in an order by the seed, and the others."""
     order = np.random.default_rng(seed).permutation(len(real))
     cut = int(TRAIN_SHARE * len(real))
     return real.take(order[:cut]), real.take(order[cut:])
