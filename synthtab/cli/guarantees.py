@@ -39,6 +39,8 @@ def tell(report: PrivateReport, as_json: bool, more: Mapping[str, Any]) -> None:
         f"{max(0, report.left_out):,} more left out (each give or take {report.spread:,.0f})",
         markup=False,
     )
+    for line in report.estimated:
+        console.print(f"estimated: {line}", markup=False)
     grid = common.grid("mechanism", "reads", "why", "epsilon alone", right=[3])
     for row in report.ledger.table():
         grid.add_row(*(escape(cell) for cell in row))

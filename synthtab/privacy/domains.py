@@ -13,7 +13,7 @@ in the vault beside the old ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -97,12 +97,7 @@ def complete(
     """
     learned = [c for c in table.columns if c.name not in leave_out]
     found = public(table, learned)
-    open_ = [
-        o
-        for c in learned
-        if not isinstance(found.get(c.name), Categories)
-        and (o := _open(_narrowed(c, found.get(c.name)))).unknown
-    ]
+    open_ = _undeclared(learned, found)
     if open_ and unknown == "refuse":
         raise UsageError(_refusal(table, open_))
     texts = [o for o in open_ if o.text]
@@ -124,6 +119,23 @@ def complete(
     if done.rows != table.name:
         vault.derive(done.rows, table.name, done.bring)
     return done
+
+
+def refuse_undeclared(table: nodes.Table, leave_out: Collection[str] = ()) -> None:
+    """Raise UsageError where a column has no public range or list; no rows are needed to tell."""
+    learned = [c for c in table.columns if c.name not in leave_out]
+    open_ = _undeclared(learned, public(table, learned))
+    if open_:
+        raise UsageError(_refusal(table, open_))
+
+
+def _undeclared(columns: Collection[Column], found: Mapping[str, Found]) -> list[Open]:
+    return [
+        o
+        for c in columns
+        if not isinstance(found.get(c.name), Categories)
+        and (o := _open(_narrowed(c, found.get(c.name)))).unknown
+    ]
 
 
 def public(table: nodes.Table, columns: Collection[Column]) -> dict[str, Found]:

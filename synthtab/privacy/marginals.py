@@ -19,6 +19,7 @@ BINS = 0.07
 def learn_marginals(
     vault: Vault,
     table: nodes.Table,
+    held: str,
     order: Sequence[str],
     rows: float,
     *,
@@ -29,19 +30,20 @@ def learn_marginals(
 ) -> GraphicalGenerator:
     """Spend what the vault's ledger has left on a table's marginals; return what draws rows.
 
-    All columns of ``table`` have public, finite domains; ``order`` is that of the Plan rows are to
-    be drawn under; ``rows`` is about how many there are. With ``zeros`` the estimate is told which
+    All columns of ``table`` have public, finite domains; ``held`` is the name under which the vault
+    holds its rows, about ``rows`` of them; ``order`` is that of the Plan rows are to
+    be drawn under. With ``zeros`` the estimate is told which
     cells the rules leave empty. Raises BudgetError where what is left says nothing.
     """
     many = any(plain_axis(c) is None for c in table.columns)
     purse = vault.ledger.purse()
-    grid = axes(vault, table.name, table.columns, purse.share(BINS if many else 0.0))
+    grid = axes(vault, held, table.columns, purse.share(BINS if many else 0.0))
     known = structural_zeros(table, grid, solver_s) if zeros else Zeros({})
     gone = {f.column for f in known.fixed}
     grid = Grid(tuple(a for a in grid.axes if a.column not in gone))
     made = learn(
         vault,
-        table.name,
+        held,
         grid,
         known.occupied,
         vault.ledger.purse(),
