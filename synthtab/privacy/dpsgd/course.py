@@ -36,9 +36,11 @@ class PrivateConfig:
     ``warm_start`` is the share of the budget that counts of single columns take, which rows to
     begin with are drawn from, ``warm_rows`` of them; ``warm`` how the network learns these, without
     noise. ``batch`` is the number of rows a step draws on average, ``epochs`` how often all rows
-    are gone through, as far as ``seconds`` allow. ``average`` is the share of the steps, counted
-    from the end, over which weights are averaged. ``bound`` is the norm that gradients are scaled
-    to, ``phases`` how the noise is shared out over the steps.
+    are gone through, as far as ``seconds`` allow. ``walk`` is how far noise alone may carry a
+    weight, about: Adam makes steps of the size of the learning rate where noise outweighs the
+    gradient, so that the rate at its height is ``walk`` / sqrt(steps). ``average`` is the share of
+    the steps, counted from the end, over which weights are averaged. ``bound`` is the norm that
+    gradients are scaled to, ``phases`` how the noise is shared out over the steps.
     """
 
     model: ModelConfig = field(
@@ -50,9 +52,9 @@ class PrivateConfig:
     warm_rows: int = 30_000
     warm: TrainConfig = field(default_factory=lambda: TrainConfig(symbols_seen=1_500_000))
     batch: int = 512
-    epochs: float = 30.0
+    epochs: float = 10.0
     seconds: float = 120.0
-    learning_rate: float = 1e-3
+    walk: float = 0.14
     warm_up: float = 0.05
     betas: tuple[float, float] = (0.9, 0.99)
     average: float = 0.3
@@ -89,11 +91,12 @@ class Course:
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step: up in a line, then down by a cosine to a tenth."""
+        top = self.config.walk / math.sqrt(self.steps)
         risen = self.config.warm_up * self.steps
         if step < risen:
-            return self.config.learning_rate * (step + 1) / (risen + 1)
+            return top * (step + 1) / (risen + 1)
         done = (step - risen) / max(self.steps - risen, 1)
-        return self.config.learning_rate * (0.55 + 0.45 * math.cos(math.pi * done))
+        return top * (0.55 + 0.45 * math.cos(math.pi * done))
 
     @property
     def averaged_from(self) -> int:

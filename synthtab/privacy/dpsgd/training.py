@@ -20,7 +20,7 @@ from synthtab.generate.tokenizer import Layout
 from synthtab.generate.train import Progress, ProgressHook
 from synthtab.privacy.dpsgd.clipping import RowGradients, matrices
 from synthtab.privacy.dpsgd.course import Course, Stretch, charge_of
-from synthtab.privacy.dpsgd.noise import noisy_sum, poisson_sample
+from synthtab.privacy.dpsgd.noise import Floats, noisy_sum, poisson_sample
 from synthtab.privacy.ledger import Charge
 from synthtab.privacy.vault import Room
 
@@ -56,13 +56,13 @@ class Sums:
         self._pool.shutdown()
         torch.set_num_threads(self._torch_threads)
 
-    def of(self, rows: Tensor) -> np.ndarray:
+    def of(self, rows: Tensor) -> Floats:
         """Return the sum (numbers,) over rows of symbols, in double precision."""
-        chunks = rows.split(CHUNK) if len(rows) else ()
+        chunks = torch.split(rows, CHUNK) if len(rows) else ()
         shares = [chunks[k :: len(self._gradients)] for k in range(len(self._gradients))]
         return sum(self._pool.map(self._some, self._gradients, shares), np.zeros(self._size))
 
-    def _some(self, gradients: RowGradients, chunks: Sequence[Tensor]) -> np.ndarray:
+    def _some(self, gradients: RowGradients, chunks: Sequence[Tensor]) -> Floats:
         total = np.zeros(self._size)
         for chunk in chunks:
             found = gradients.clipped(chunk)
@@ -93,9 +93,7 @@ class Trainer:
         self._sums, self._progress = sums, progress
         self._started = time.monotonic()
         config = course.config
-        self._optimizer = torch.optim.Adam(
-            self._live, lr=config.learning_rate, betas=config.betas, fused=True
-        )
+        self._optimizer = torch.optim.Adam(self._live, betas=config.betas, fused=True)
 
     def go(self, room: Room, stretch: Stretch) -> None:
         """Make the steps of a stretch."""
@@ -106,9 +104,9 @@ class Trainer:
             total = noisy_sum(self._sums.of(symbols[drawn]), bound, stretch.noise)
             self._move(step, total / max(stretch.rate * self._rows, 1.0))
 
-    def _move(self, step: int, mean: np.ndarray) -> None:
+    def _move(self, step: int, mean: Floats) -> None:
         flat = torch.from_numpy(mean.astype(np.float32))
-        parts = flat.split([p.numel() for p in self._live])
+        parts = torch.split(flat, [p.numel() for p in self._live])
         for parameter, part in zip(self._live, parts, strict=True):
             parameter.grad = part.view_as(parameter)
         for group in self._optimizer.param_groups:

@@ -62,7 +62,7 @@ def on_simplex(shares: Floats) -> Floats:
     ordered = np.sort(shares)[::-1]
     excess = (ordered.cumsum() - 1.0) / np.arange(1, len(shares) + 1)
     last = np.flatnonzero(ordered > excess)[-1]
-    return np.maximum(shares - excess[last], 0.0)
+    return np.asarray(np.maximum(shares - excess[last], 0.0))
 
 
 def _density(axis: Axis, shares: Floats) -> Curve:
