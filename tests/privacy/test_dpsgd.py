@@ -38,6 +38,7 @@ QUICK = PrivateConfig(
     warm=TrainConfig(symbols_seen=4_000),
     batch=32,
     epochs=2.0,
+    least_steps=10,
     seconds=math.inf,
 )
 RULES = """
@@ -377,6 +378,16 @@ def test_shares_are_put_onto_the_simplex_by_the_shortest_way(shares):
     # Nearest: the way there is at an obtuse angle to the way to every corner.
     for corner in np.eye(len(given_)):
         assert (given_ - found) @ (corner - found) <= 1e-9
+
+
+def test_batches_follow_from_the_number_of_rows():
+    config = replace(QUICK, batch=500, epochs=10.0, least_steps=250)
+    for rows, rate, steps in ((100_000, 0.005, 2000), (12_500, 0.04, 250), (90, 0.04, 250)):
+        (only,) = course_for(Ledger(1.0, 1e-6), rows, config).stretches
+        assert (only.rate, only.steps) == (pytest.approx(rate), steps)
+    # At half a second a row there is time for 24 steps of 500 rows in 100 minutes.
+    slow = replace(config, seconds=6000.0)
+    assert plan_course(Ledger(1.0, 1e-6), slow, 100_000, 0.5, ()).steps == 24
 
 
 def test_stretches_are_as_long_as_their_shares():
