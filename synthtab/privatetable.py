@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,15 +188,8 @@ class PrivateTable(OneTable):
         plan = compile_plan(completed.table, budget_s=self._budget)
         how = self.privacy.mechanism
         if how == "dp-sgd":
-            trained = train_private(
-                vault,
-                completed.table,
-                plan,
-                self._config,
-                rows,
-                held=completed.rows,
-                progress=progress,
-            )
+            held = replace(completed.table, name=completed.rows)
+            trained = train_private(vault, held, plan, round(rows), progress=progress)
             return _restored(trained, plan, completed)
         rng = np.random.default_rng()
         # What is drawn here is no longer private.
@@ -294,7 +287,10 @@ class PrivateTable(OneTable):
         if restored is None and not graphical:
             loaded._generator = RowGenerator.load(folder)
         else:
-            plan = compile_plan(completed.table, order=restored or order)
+            names = completed.table.column_names
+            plan = compile_plan(
+                completed.table, order=restored or [c for c in order if c in names]
+            )
             columns = completed.table.columns
             inner = (
                 GraphicalGenerator.load(folder, columns) if graphical else RowGenerator.load(folder)

@@ -110,6 +110,37 @@ def test_a_language_model_learns_from_the_estimate(model: Model) -> None:
     assert {c.mechanism for c in report.ledger.charges} == {"geometric", "exponential"}
 
 
+@pytest.mark.parametrize("mechanism", ["dp-sgd", "perturb"])
+def test_other_mechanisms_keep_the_rules_too(model: Model, mechanism: str, tmp_path: Path) -> None:
+    budget = Privacy(epsilon=2.0, delta=1e-5, mechanism=mechanism)  # type: ignore[arg-type]
+    made = Synthesizer(model, privacy=budget, config=SHORT).fit(rows(1_500))
+    out = made.sample(200, seed=2)
+    assert not SqlBackend(model.table()).violated(out).any()
+    report = made.privacy_report
+    assert report is not None
+    assert report.ledger.spent()[0] <= 2.0 * (1 + 1e-9)
+    made.save(tmp_path / "model")
+    assert Synthesizer.load(tmp_path / "model").sample(200, seed=2).equals(out)
+
+
+def test_domains_that_nobody_declared_are_refused_or_estimated(tmp_path: Path) -> None:
+    text = RULES.replace("in 0 .. 400", "").replace("enum('day', 'night', 'icu')", "text(9)")
+    loose = Model.parse(text.replace("key", "key  note text(30) optional"))
+    data = rows(3_000).assign(note="seen by " + rows(3_000)["ward"])
+    with pytest.raises(UsageError, match="days") as refused:
+        Synthesizer(loose, privacy=Privacy(epsilon=6.0, delta=1e-5)).fit(data)
+    assert "ward" in str(refused.value)
+    budget = Privacy(epsilon=6.0, delta=1e-5, domains="estimate", generator="graphical")
+    made = Synthesizer(loose, privacy=budget).fit(data)
+    out = made.sample(400, seed=1)
+    assert not SqlBackend(loose.table()).violated(out).any()
+    assert set(out["ward"]) <= {"day", "night", "icu"}
+    assert made.privacy_report is not None
+    assert any("ward" in line for line in made.privacy_report.estimated)
+    made.save(tmp_path / "model")
+    assert Synthesizer.load(tmp_path / "model").sample(400, seed=1).equals(out)
+
+
 def test_rows_outside_what_is_declared_are_moved_and_counted_or_refused(model: Model) -> None:
     strange = rows(3_000)
     strange.loc[:400, "days"] = 7_777
