@@ -24,6 +24,8 @@ from synthtab.solver.feasible import Feasible
 
 RowProgress = Callable[[int, int], None]
 
+TO_COME = "# rows to come"
+"""Under this name it is given how many rows of a group come after each row."""
 # The share of NULLs in an optional column that does not say its own.
 NULLS = 0.1
 
@@ -35,7 +37,9 @@ class UniformGenerator:
     ``table`` has the columns, and the rules, which tell what texts are about; ``domains`` the codes
     (lo, hi) of each column; ``order`` which columns are drawn, in which order (the guide's; empty:
     all, in the table's). Columns that are not in it are context: rules may speak of them, and what
-    is given may hold them.
+    is given may hold them. ``rising`` names columns that rise from row to row of a group; of these,
+    a row has the least of as many draws as there are rows to come with it, which is given as
+    ``TO_COME``.
 
     What is uniform: each cell is drawn from its density within what the guide leaves of it. The
     density is even over the column's range (a stretch of readable size where an end is not
@@ -49,6 +53,7 @@ class UniformGenerator:
     table: nodes.Table
     domains: Mapping[str, tuple[int, int]]
     order: tuple[str, ...] = ()
+    rising: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -89,7 +94,9 @@ class UniformGenerator:
                 drawing.write_text(column, self._wordings[name])
             else:
                 allowed = self._allowed(column, drawing, guide if level == "solver" else None)
-                drawing.write_code(column, self._densities[name], allowed)
+                drawing.write_code(
+                    column, self._densities[name], allowed, rising=name in self.rising
+                )
         if progress is not None:
             progress(rows, rows)
         return drawing.result(tuple(c.name for c in self.columns))
@@ -165,9 +172,12 @@ class _Drawing:
                 codes = np.where(same, self.known[name][0], codes)
         self.known[column.name] = np.where(nulls, 0, codes), nulls
 
-    def write_code(self, column: Column, base: Density, allowed: Feasible) -> None:
+    def write_code(
+        self, column: Column, base: Density, allowed: Feasible, *, rising: bool = False
+    ) -> None:
         """Draw any other column, within what is allowed."""
-        codes, mass = base.draw(allowed, self._rng)
+        least_of = self.known[TO_COME][0] + 1 if rising and TO_COME in self.known else None
+        codes, mass = base.draw(allowed, self._rng, least_of)
         share = null_share(column)
         mass = mass * (1 - share)
         # A share of 0 or 1 is an aim as well: rules may leave nothing else.

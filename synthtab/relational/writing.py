@@ -12,13 +12,14 @@ from synthtab.batch import Batch, Codes, Mask
 from synthtab.draw import Method
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Given
-from synthtab.generate.uniform import NULLS
+from synthtab.generate.uniform import NULLS, TO_COME
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
 from synthtab.relational.company import There
 from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Rest, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
+from synthtab.relational.outlook import hopeless, telling
 from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
 from synthtab.relational.picking import others, pick, repeated
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
@@ -104,6 +105,7 @@ class _Writer:
         fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
         about = VectorBackend(replace(whole, rules=fixed))
         self._contextual = about if fixed and model.picks else None
+        self._telling = telling(model) if method.level == "solver" and model.picks else ()
         # Drawn once: a row that need not keep a rule need not keep it later either.
         self._exempt = {
             name: rng.random(rows) < model.exempt[what.rule]
@@ -249,10 +251,14 @@ class _Writer:
         once = [set(rule.columns) for rule in self._home.distinct]
         for attempt in range(REPICKS):
             wrong = self._repeated(rows)
-            if self._method.broken != "keep" and self._contextual is not None:
+            if self._method.broken != "keep" and (self._contextual or self._telling):
                 self._placed(rows)
-                whole = self._whole(rows, self._known(rows))
-                wrong |= self._contextual.violated(whole).any(axis=1)
+                known = self._known(rows)
+                if self._contextual is not None:
+                    whole = self._whole(rows, known)
+                    wrong |= self._contextual.violated(whole).any(axis=1)
+                pool = self._page.pool.array
+                wrong |= hopeless(self._telling, self._guide, known, pool, len(rows))
             if not wrong.any():
                 return
             for one in self._model.picks:
@@ -296,6 +302,7 @@ class _Writer:
         around, batch = self._company(rows), self._page.batch
         known: dict[str, Cells] = {}
         present = np.zeros(len(rows), dtype=bool)
+        known[TO_COME] = around.size - around.place, present
         for name, what in self._view.hidden.items():
             match what:
                 case Parent(steps, column):
