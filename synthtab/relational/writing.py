@@ -33,6 +33,8 @@ DEAD_TRIES = 3
 """The same for a row of which the Plan left nothing: mostly its context is at fault."""
 EVEN_TRIES = 64
 """The same where no network writes, which costs little and knows nothing."""
+ANEW = 4
+"""How often rows that could not be written are begun anew, with other further parents."""
 REPICKS = 60
 """How often further parents that do not go together are picked anew."""
 
@@ -125,13 +127,29 @@ class _Writer:
 
     def write(self, rows: Rows) -> None:
         """Write some rows, no two of them siblings where siblings come in an order."""
+        known = self._try(rows)
+        for _ in range(ANEW if self._model.picks and self._method.broken != "keep" else 0):
+            lost = rows[self._lost[rows]]
+            if not len(lost):
+                break
+            # Those that parents left no way on get others.
+            for reference, slots in self._slots.items():
+                left = self._links[reference][lost]
+                left = left[left >= 0]
+                np.add.at(slots, left[slots[left] >= 0], 1)
+            self._try(lost)
+            known = self._known(rows)
+        self._remember(rows, known)
+
+    def _try(self, rows: Rows) -> dict[str, Cells]:
+        """Write rows, with further parents picked for them; return what was known beforehand."""
         reads = self._read(rows)
         self._pick(rows, reads)
         self._placed(rows)
         known = self._known(rows)
         if self._model.generator is not None and self._model.written:
             self._draw(rows, reads, known)
-        self._remember(rows, known)
+        return known
 
     def result(self) -> Written:
         """Return all rows, but those that no attempt made lawful and that groups can do without."""
@@ -341,12 +359,17 @@ class _Writer:
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
         dead = np.zeros(len(rows), dtype=np.int64)
-        tries = TRIES if isinstance(self._model.generator, RowGenerator) else EVEN_TRIES
+        even = not isinstance(self._model.generator, RowGenerator)
+        tries = EVEN_TRIES if even else TRIES
+        # Where the Plan is not exact, it is as likely that other values of the row's own will do.
+        patience = DEAD_TRIES
+        if even and not self._model.exact:
+            patience = EVEN_TRIES // 4 if self._model.picks else EVEN_TRIES
         for attempt in range(tries):
             fine, at_a_loss = self._attempt(rows, waiting, given.take(waiting), known, attempt)
             dead[waiting] += at_a_loss
             self._lost[rows[waiting]] = ~fine
-            waiting = waiting[~fine & (dead[waiting] < DEAD_TRIES)]
+            waiting = waiting[~fine & (dead[waiting] < patience)]
             if not len(waiting) or keep:
                 break
 

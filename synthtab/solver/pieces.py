@@ -144,6 +144,22 @@ def solvable(formula: Formula, column: str, hidden: Mapping[str, Hidden], size: 
     return True
 
 
+def maskable(
+    formula: Formula, column: str, hidden: Mapping[str, Hidden], size: int
+) -> tuple[Formula, tuple[str, ...]]:
+    """Return what of a formula can be solved for: the rest of it is taken to hold.
+
+    With it come the hidden terms, by name, that are the reason for the rest.
+    """
+    beyond: dict[Atom, None] = {}
+    for atom in dict.fromkeys(atoms(formula)):
+        mine = {n: hidden[n] for n, _ in atom.coefficients if n in hidden}
+        if not solvable(atom, column, mine, size):
+            beyond[atom] = None
+    reasons = dict.fromkeys(n for a in beyond for n, _ in a.coefficients if n in hidden)
+    return _granting(formula, set(beyond)), tuple(reasons)
+
+
 def _touches_hidden(atom: Atom, hidden: Mapping[str, Hidden]) -> bool:
     return any(name in hidden for name, _ in atom.coefficients)
 
