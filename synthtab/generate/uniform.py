@@ -69,11 +69,13 @@ class UniformGenerator:
         seed: int = 0,
         given: Given | None = None,
         progress: RowProgress | None = None,
+        least: float = 0.0,
     ) -> Drawn:
         """Draw rows: the same seed gives the same rows.
 
         ``free`` and ``grammar`` keep to each column's range, ``solver`` also to what ``guide``
         allows. ``given`` is what is known of each row beforehand: its columns are kept as they are.
+        ``least`` is the share of cells that are the least value they may be, not any.
         ``progress`` is told how many rows are done, of how many. Raises UsageError for arguments
         out of range, and where texts need Faker and it is not installed.
         """
@@ -85,7 +87,7 @@ class UniformGenerator:
             raise UsageError("the level 'solver' needs a guide, such as a compiled plan")
         if given is not None and len(given.columns) != rows:
             raise UsageError(f"{len(given.columns):,} rows are given, and {rows:,} are to be drawn")
-        drawing = _Drawing(rows, np.random.default_rng(seed), given, self._texts)
+        drawing = _Drawing(rows, np.random.default_rng(seed), given, self._texts, least)
         for name in self.order or self.table.column_names:
             column = self.table.column(name)
             if name in drawing.known:
@@ -133,9 +135,14 @@ class _Drawing:
     """Rows as far as they are drawn: what is known of each, and its weight."""
 
     def __init__(
-        self, rows: int, rng: np.random.Generator, given: Given | None, texts: set[str]
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        given: Given | None,
+        texts: set[str],
+        least: float,
     ) -> None:
-        self.rows, self._rng = rows, rng
+        self.rows, self._rng, self._least = rows, rng, least
         self.known: dict[str, tuple[Codes, Mask]] = {}
         self._log_weight = np.zeros(rows)
         self._dead = np.zeros(rows, dtype=bool)
@@ -177,6 +184,8 @@ class _Drawing:
     ) -> None:
         """Draw any other column, within what is allowed."""
         least_of = self.known[TO_COME][0] + 1 if rising and TO_COME in self.known else None
+        if self._least and not rising:
+            least_of = np.where(self._rng.random(self.rows) < self._least, 2**60, 1)
         codes, mass = base.draw(allowed, self._rng, least_of)
         share = null_share(column)
         mass = mass * (1 - share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from synthtab.batch import Batch, Codes, Mask
 from synthtab.draw import Method
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Given
-from synthtab.generate.uniform import NULLS, TO_COME
+from synthtab.generate.uniform import NULLS, TO_COME, UniformGenerator
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
+from synthtab.relational.among import sibling_rules, torn
 from synthtab.relational.company import There
 from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Rest, Size, SoFar, ToCome
@@ -35,6 +37,8 @@ EVEN_TRIES = 64
 """The same where no network writes, which costs little and knows nothing."""
 ANEW = 4
 """How often rows that could not be written are begun anew, with other further parents."""
+LEAST = 0.5
+"""The share of cells that are as small as they may be in later attempts: 1 goes with any sum."""
 REPICKS = 60
 """How often further parents that do not go together are picked anew."""
 
@@ -114,6 +118,8 @@ class _Writer:
             for name, what in self._view.hidden.items()
             if isinstance(what, Exempt)
         }
+        staged = self._view.staged and method.broken != "keep"
+        self._among = sibling_rules(model) if staged else ()
         self._memories = [Memory(d) for d in model.dependencies]
         self._tries = 0
         self._lost = np.zeros(rows, dtype=bool)
@@ -380,13 +386,11 @@ class _Writer:
         generator = self._model.generator
         assert generator is not None
         self._tries += len(waiting)
-        drawn = generator.draw(
-            len(waiting),
-            level=self._method.level,
-            guide=self._guide if self._method.level == "solver" else None,
-            seed=self._seed(),
-            given=given,
-        )
+        guide = self._guide if self._method.level == "solver" else None
+        how: dict[str, Any] = {"level": self._method.level, "guide": guide, "given": given}
+        if isinstance(generator, UniformGenerator) and attempt >= TRIES:
+            how["least"] = LEAST
+        drawn = generator.draw(len(waiting), seed=self._seed(), **how)
         mine = rows[waiting]
         values = {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()}
         for name in self._model.written:
@@ -407,8 +411,19 @@ class _Writer:
         self._map(mine)
         fine = ~drawn.malformed & ~(drawn.copied & (attempt < TRIES // 2))
         whole = self._whole(mine, {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()})
-        broken = self._backend.violated(whole).any(axis=1)
+        broken = self._backend.violated(whole).any(axis=1) | self._torn(mine)
         return fine & ~broken, drawn.dead
+
+    def _torn(self, rows: Rows) -> Mask:
+        """Say which rows break a rule together with the siblings written before."""
+        if not self._among:
+            return np.zeros(len(rows), dtype=bool)
+        last = np.zeros(len(self._task.sizes), dtype=np.int64)
+        last[self._group[rows]] = self._place[rows]
+        so_far = np.flatnonzero(self._place <= last[self._group])
+        group = self._group[so_far]
+        torn_ = torn(self._table, self._among, self._page.batch.take(so_far), group)
+        return np.isin(self._group[rows], group[torn_])
 
     def _map(self, rows: Rows) -> None:
         """Give dependents the values that go with their determinants."""
