@@ -143,18 +143,20 @@ class Suiting:
 
 def suiting(table: nodes.Table, reference: nodes.ReferenceRule) -> Suiting:
     """Return a reference that waits, with the hard rules that go by it."""
-    rules, most = [], None
+    rules: list[nodes.RowRule] = []
+    most: int | None = None
     for rule in table.rules:
         if rule.share is not None:
             continue
         if isinstance(rule, nodes.UniqueRule):
             if rule.where is None and set(rule.columns) == set(reference.columns):
-                most = 1
+                most = 1 if most is None else min(most, 1)
         elif isinstance(rule, nodes.RowRule):
             if _goes_by(rule, reference):
                 rules.append(rule)
             counted = _most(rule, reference)
-            most = counted if most is None or counted is None else min(most, counted)
+            if counted is not None:
+                most = counted if most is None else min(most, counted)
     return Suiting(table, reference, tuple(rules), most)
 
 

@@ -243,6 +243,10 @@ def test_assess_compares_each_table_and_rules_over_all(
         (("assess", "{rules}", "{real}", "{tmp}"), "no file named after a table"),
         (("load", "{real}", "sqlite:///{tmp}/x.db", "--rules", "{tmp}/n.rules"), "n.rules"),
         (("load", "{tmp}", "sqlite:///{tmp}/x.db"), "has no file that ends in"),
+        (
+            ("load", "{tmp}/nix", "sqlite:///{tmp}/x.db", "--rules", "{rules}"),
+            "no directory or file",
+        ),
         (("load", "{real}", "{tmp}/x.db", "--rules", "{rules}"), "is no database URL"),
     ],
 )
