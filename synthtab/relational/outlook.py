@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.batch import Codes, Mask
-from synthtab.relational.guiding import WrittenGuide
 from synthtab.relational.hidden import Parent
 from synthtab.relational.tablemodel import TableModel
+from synthtab.solver.plan import Plan
 
 
 def telling(model: TableModel) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def telling(model: TableModel) -> tuple[str, ...]:
 
 def hopeless(
     columns: tuple[str, ...],
-    guide: WrittenGuide,
+    plan: Plan,
     known: Mapping[str, tuple[Codes, Mask]],
     pool: NDArray[np.object_],
     rows: int,
@@ -45,6 +45,6 @@ def hopeless(
     """Say for which rows (rows,) nothing is left of one of :func:`telling`'s columns."""
     none = np.zeros(rows, dtype=bool)
     for column in columns:
-        some = guide.feasible(column, known, pool).any()
+        some = plan.feasible(column, known, pool).any()
         none |= ~np.broadcast_to(some, (rows,))
     return none

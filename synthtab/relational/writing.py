@@ -282,7 +282,7 @@ class _Writer:
                     whole = self._whole(rows, known)
                     wrong |= self._contextual.violated(whole).any(axis=1)
                 pool = self._page.pool.array
-                wrong |= hopeless(self._telling, self._guide, known, pool, len(rows))
+                wrong |= hopeless(self._telling, self._model.plan, known, pool, len(rows))
             if not wrong.any():
                 return
             for one in self._model.picks:
