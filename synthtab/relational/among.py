@@ -15,8 +15,25 @@ from synthtab.batch import Batch, Mask
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of, descendants
 from synthtab.relational.reading import Rows
-from synthtab.relational.structure import conjuncts
+from synthtab.relational.structure import Home, conjuncts
 from synthtab.relational.tablemodel import TableModel
+
+References = list[nodes.ReferenceRule]
+
+
+def apart(home: Home) -> list[tuple[nodes.ReferenceRule, References]]:
+    """Return a table's lead with the references that no two siblings may have in common.
+
+    There is one pair for each unique rule over the columns of the lead and of other references.
+    """
+    found = []
+    for rule in home.distinct:
+        mine = [r for r in home.others if set(r.columns) <= set(rule.columns)]
+        if home.lead is not None and mine:
+            columns = {*home.lead.columns, *(c for r in mine for c in r.columns)}
+            if set(rule.columns) == columns:
+                found.append((home.lead, mine))
+    return found
 
 
 def sibling_rules(model: TableModel) -> tuple[nodes.Rule, ...]:

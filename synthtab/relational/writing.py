@@ -16,31 +16,20 @@ from synthtab.generate.guide import Given
 from synthtab.generate.uniform import NULLS, TO_COME, UniformGenerator
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
-from synthtab.relational.among import sibling_rules, torn
+from synthtab.relational.among import apart, sibling_rules, torn
 from synthtab.relational.company import There
 from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Rest, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
 from synthtab.relational.outlook import hopeless, telling
-from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
+from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch
+from synthtab.relational.patience import ANEW, LEAST, REPICKS, TRIES, patience
 from synthtab.relational.picking import others, pick, repeated
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
+from synthtab.relational.standing import Standing
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
 from synthtab.relational.task import Task, Written
 from synthtab.schema import TextType
-
-TRIES = 8
-"""How often a row that breaks a rule is written again before it is left to repair."""
-DEAD_TRIES = 3
-"""The same for a row of which the Plan left nothing: mostly its context is at fault."""
-EVEN_TRIES = 64
-"""The same where no network writes, which costs little and knows nothing."""
-ANEW = 4
-"""How often rows that could not be written are begun anew, with other further parents."""
-LEAST = 0.5
-"""The share of cells that are as small as they may be in later attempts: 1 goes with any sum."""
-REPICKS = 60
-"""How often further parents that do not go together are picked anew."""
 
 Progress = Callable[[int, int], None]
 
@@ -92,21 +81,8 @@ class _Writer:
         rests, whole = set(self._view.rests), self._view.table
         checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
         self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
-        groups = len(task.sizes)
-        self._state: dict[str, Cells] = {}
-        for name, what in self._view.hidden.items():
-            if isinstance(what, Before | SoFar):
-                empty = not (isinstance(what, SoFar) and what.function == "sum")
-                self._state[name] = np.zeros(groups, dtype=np.int64), np.full(groups, empty)
-        self._apart = [
-            (self._home.lead, mine)
-            for rule in self._home.distinct
-            for mine in [[r for r in self._home.others if set(r.columns) <= set(rule.columns)]]
-            if self._home.lead is not None
-            and mine
-            and set(rule.columns)
-            == {*self._home.lead.columns, *(c for r in mine for c in r.columns)}
-        ]
+        self._standing = Standing(self._view, len(task.sizes))
+        self._apart = apart(self._home)
         settled = {*self._view.known, *self._home.settled}
         fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
         about = VectorBackend(replace(whole, rules=fixed))
@@ -145,7 +121,7 @@ class _Writer:
                 np.add.at(slots, left[slots[left] >= 0], 1)
             self._try(lost)
             known = self._known(rows)
-        self._remember(rows, known)
+        self._standing.remember(self._whole(rows, known), self._group[rows])
 
     def _try(self, rows: Rows) -> dict[str, Cells]:
         """Write rows, with further parents picked for them; return what was known beforehand."""
@@ -346,9 +322,7 @@ class _Writer:
                 case ToCome():
                     known[name] = around.size - around.place, present
                 case Before() | SoFar():
-                    codes, nulls = self._state[name]
-                    group = self._group[rows]
-                    known[name] = codes[group], nulls[group]
+                    known[name] = self._standing.of(name, self._group[rows])
         for name in self._home.settled:
             known[name] = copied(batch, name, rows)
         for relative in self._model.relatives:
@@ -365,17 +339,12 @@ class _Writer:
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
         dead = np.zeros(len(rows), dtype=np.int64)
-        even = not isinstance(self._model.generator, RowGenerator)
-        tries = EVEN_TRIES if even else TRIES
-        # Where the Plan is not exact, it is as likely that other values of the row's own will do.
-        patience = DEAD_TRIES
-        if even and not self._model.exact:
-            patience = EVEN_TRIES // 4 if self._model.picks else EVEN_TRIES
-        for attempt in range(tries):
+        patient = patience(self._model)
+        for attempt in range(patient.tries):
             fine, at_a_loss = self._attempt(rows, waiting, given.take(waiting), known, attempt)
             dead[waiting] += at_a_loss
             self._lost[rows[waiting]] = ~fine
-            waiting = waiting[~fine & (dead[waiting] < patience)]
+            waiting = waiting[~fine & (dead[waiting] < patient.dead)]
             if not len(waiting) or keep:
                 break
 
@@ -442,23 +411,6 @@ class _Writer:
         nulls = [known[n][1] for n in hidden] + list(batch.nulls[rows].T) + [present] * len(numbers)
         names = (*hidden, *batch.columns, *self._counts)
         return Batch(names, np.stack(codes, axis=1), np.stack(nulls, axis=1), batch.pool)
-
-    def _remember(self, rows: Rows, known: Mapping[str, Cells]) -> None:
-        """Bring what is kept of each group up to date."""
-        whole, group = self._whole(rows, known), self._group[rows]
-        for name, (codes, nulls) in self._state.items():
-            what = self._view.hidden[name]
-            assert isinstance(what, Before | SoFar)
-            new, missing = value_of(what.term, self._view.table, whole)
-            if isinstance(what, Before):
-                codes[group], nulls[group] = new, missing
-            elif what.function == "sum":
-                codes[group] += np.where(missing, 0, new)
-            else:
-                least = np.minimum if what.function == "min" else np.maximum
-                old, none = codes[group], nulls[group]
-                both = np.where(none, new, np.where(missing, old, least(old, new)))
-                codes[group], nulls[group] = both, none & missing
 
     def _seed(self) -> int:
         return int(self._rng.integers(0, 2**63))
