@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import pairs, scaling, wholes
+from bench import nodata, pairs, scaling, wholes
 from bench.kept import kept
 from bench.report import Figure, Section
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import TrainConfig
 
-PARTS = (*(d.name for d in wholes.SETS), "scaling", "pairs_adult", "pairs_tax")
+PARTS = (*(d.name for d in (*wholes.SETS, *nodata.SETS)), "scaling", "pairs_adult", "pairs_tax")
 WHOLES_NOTE = (
     "All rules are judged on the sampled tables as they were handed over. Distances are from the "
     "real rows learned from: means over the columns, over the pairs of columns of a table, over "
@@ -31,7 +31,7 @@ WHOLES_NOTE = (
     "groups). The peer is in an environment of its own: `python -m venv peer`, then "
     "`peer/bin/pip install sdv`, and `--peer-python peer/bin/python` here. It takes five tables at "
     "most, none both parent and child; it gets the same rows of the tables named, and is judged by "
-    "the rules that speak of these alone. (employment.rules has no public rows to learn from.)"
+    "the rules that speak of these alone. PostgreSQL is started for the run, on loopback."
 )
 
 
@@ -60,6 +60,9 @@ def run(
         some = f", {data.rows:,} rows of `{data.root}`" if data.root else ""
         measured = partial(wholes.measure, data, config, seed, peer_python, tell)
         parts[data.name] = f"Tables of {data.name}{some}", measured, WHOLES_NOTE
+    for shipped in nodata.SETS:
+        without = partial(nodata.measure, shipped, seed, tell)
+        parts[shipped.name] = f"Rows without data: {shipped.name}", without, nodata.NOTE
     parts["scaling"] = "Growing tables", partial(scaling.measure, config, seed, tell), scaling.NOTE
     for table in ("adult", "tax"):
         measured = partial(pairs.measure, table, config, seed, tell)

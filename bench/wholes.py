@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench import peer
 from bench.likeness import floor, likeness
+from bench.loads import loaded
 from bench.report import Figure, data_directory, number, rules_file, seconds
 from bench.subset import subset
 from synthtab.assess.compliance import Audit
@@ -97,9 +98,10 @@ def measure(
                 f"sample at scale 1: {made:,} rows",
                 f"{seconds(sample.seconds)}, {number(made / sample.seconds)} rows/s",
             ),
-            *_rules(model, sample.frames, ours),
+            *judged(model, sample.frames, ours),
             Figure("rows written per row kept", f"{drawn / max(1, made):.2f}"),
             Figure("cells mended at the end", f"{mended:,}"),
+            *loaded(model, sample.frames),
         ]
     tell(f"{data.name}: distances")
     all_tables = _distances("all tables", model.tables, real, {"ours": ours}, seed)
@@ -132,7 +134,7 @@ def only(tables: Sequence[nodes.Table], names: Sequence[str]) -> tuple[nodes.Tab
     )
 
 
-def _rules(
+def judged(
     model: Model, frames: Mapping[str, pd.DataFrame], batches: Batches
 ) -> tuple[Figure, Figure]:
     """Judge the rows by DuckDB and by our own validator, which knows declared ranges as well."""

@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy
+from hypothesis import settings
 from postgres import server
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -299,7 +299,8 @@ def load(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="A directory with a file named after each table, or TABLE=FILE for each.",
+            help="A directory with a file named after each table, TABLE=FILE for each, or a "
+            "database's URL.",
         ),
     ],
     url: Annotated[

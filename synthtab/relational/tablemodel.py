@@ -30,6 +30,7 @@ from synthtab.relational.reading import (
     read_name,
 )
 from synthtab.relational.view import View
+from synthtab.schema import TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
@@ -56,6 +57,15 @@ class TableModel:
     listings: tuple[Listing, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     late: Mapping[nodes.ReferenceRule, Late] = field(default_factory=dict)
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether the plan is exact for all that is written, texts aside."""
+        return all(
+            self.plan.step(c).inexact is None
+            for c in self.written
+            if not isinstance(self.view.table.column(c).type, TextType)
+        )
 
     @property
     def relative(self) -> dict[str, Relative]:
