@@ -13,8 +13,9 @@ from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
+from synthtab.relational.children import children_of
 from synthtab.relational.company import There, company, links_of, numbers_of_children
-from synthtab.relational.features import Symbols, telling
+from synthtab.relational.features import Symbols
 from synthtab.relational.hidden import Exempt
 from synthtab.relational.late import Late, late_of
 from synthtab.relational.listing import Listing, listing_of
@@ -37,6 +38,7 @@ from synthtab.relational.reading import (
 )
 from synthtab.relational.structure import Structure, may_lack
 from synthtab.relational.tablemodel import TableModel, base_of, compile_view, symbols_of
+from synthtab.relational.telling import telling
 from synthtab.relational.view import View
 from synthtab.schema import (
     BooleanType,
@@ -77,7 +79,8 @@ def fit_table(
     own = [c for c in home.table.columns if c.name not in skipped]
     counts = {n: numbers_of_children(context, *of)[order] for n, of in view.counts.items()}
 
-    targets = [f.of(*batch.column(f.name), batch.pool) for f in features_of(batch, own)]
+    features = features_of(batch, own)
+    targets = [f.of(*batch.column(f.name), batch.pool) for f in features]
     targets += [NUMBERS.of(n, np.zeros(len(n), dtype=bool)) for n in counts.values()]
     reads = readings(targets, _candidates(view, own, batch, around, real, whole))
     picks = tuple(_pick(rule, view, whole, around, batch, targets, real) for rule in home.others)
@@ -160,6 +163,7 @@ def fit_table(
         listings=tuple(listed.values()),
         dependencies=mapped,
         late=late,
+        children={n: children_of(numbers, features, batch) for n, numbers in counts.items()},
     )
 
 
@@ -250,10 +254,10 @@ def _candidates(
     around: Company,
     real: There,
     whole: Structure,
-) -> list[tuple[Read, Symbols]]:
-    """Return all that might be read, with its symbols in the real rows."""
+) -> list[tuple[Read, Symbols, Rows | None]]:
+    """Return all that might be read, with its symbols in the real rows and whose they are."""
     home, name = view.home, view.home.table.name
-    reads: list[Read] = []
+    reads: list[tuple[Read, Rows | None]] = []
     steps: Steps = ()
     at = home
     while at.lead is not None and len(steps) < 3:
@@ -263,13 +267,13 @@ def _candidates(
         columns = [c for c in at.table.columns if not _a_key(at.table, c.name)]
         some = rows[rows >= 0]
         features = features_of(real.batch(at.table.name), columns, some)
-        reads += [Read("parent", f, steps) for f in features]
+        reads += [(Read("parent", f, steps), rows) for f in features]
     if home.lead is not None:
-        reads.append(Read("size", NUMBERS))
+        reads.append((Read("size", NUMBERS), around.links[home.lead]))
         if home.order is not None:
-            reads.append(Read("place", NUMBERS))
-            reads += [Read("before", f) for f in features_of(batch, own)]
-    return [(read, symbols_of(read, name, batch, around, real)) for read in reads]
+            reads.append((Read("place", NUMBERS), None))
+            reads += [(Read("before", f), None) for f in features_of(batch, own)]
+    return [(read, symbols_of(read, name, batch, around, real), of) for read, of in reads]
 
 
 def _a_key(table: nodes.Table, column: str) -> bool:
@@ -298,7 +302,8 @@ def _pick(
     columns = [c for c in table.columns if not _a_key(table, c.name)]
     features = features_of(real.batch(rule.parent), columns)
     symbols = [feature_cells(f, real.batch(rule.parent), rows[some]) for f in features]
-    chosen = telling(symbols, [t[some] for t in targets], MOST_PICKED)
+    sources = [rows[some]] * len(symbols)
+    chosen = telling(symbols, [t[some] for t in targets], MOST_PICKED, sources)
     return Pick(rule, flag, tuple(features[k] for k in chosen))
 
 

@@ -12,8 +12,9 @@ from synthtab.backends.tables import Checks
 from synthtab.batch import Batch, Mask
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of, descendants
-from synthtab.relational.features import Feature, Symbols, telling
+from synthtab.relational.features import Feature, Symbols
 from synthtab.relational.reading import Rows, cells, feature_cells
+from synthtab.relational.telling import telling
 
 TRIES = 60
 """How often rows that break a rule by whom they refer to are given someone else."""

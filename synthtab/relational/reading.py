@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from synthtab.batch import Batch, Codes, Mask
 from synthtab.ir import nodes
 from synthtab.ir.context import PREFIX
-from synthtab.relational.features import Feature, Symbols, feature_of, telling
+from synthtab.relational.features import Feature, Symbols, feature_of
+from synthtab.relational.telling import telling
 from synthtab.schema import Column, DatetimeType, DateType
 
 NUMBERS = Feature("number", edges=(*range(1, 11), 12, 15, 20, 30, 50, 100, 200, 500))
@@ -150,10 +151,14 @@ def relative_of(
 
 
 def readings(
-    own: Sequence[Symbols], candidates: Sequence[tuple[Read, Symbols]]
+    own: Sequence[Symbols], candidates: Sequence[tuple[Read, Symbols, Rows | None]]
 ) -> tuple[Read, ...]:
-    """Return the features worth reading, those with few symbols first: rows then begin alike."""
-    chosen = telling([symbols for _, symbols in candidates], own)
+    """Return the features worth reading, those with few symbols first: rows then begin alike.
+
+    Candidates come with their symbols and with the rows they are read from (None: one for each).
+    """
+    symbols, sources = [c[1] for c in candidates], [c[2] for c in candidates]
+    chosen = telling(symbols, own, sources=sources)
     reads = [candidates[k][0] for k in chosen]
     return tuple(sorted(reads, key=lambda r: (r.kind != "parent", r.feature.size)))
 

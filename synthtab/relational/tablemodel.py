@@ -12,6 +12,7 @@ from synthtab.batch import Batch, Codes
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
+from synthtab.relational.children import Children
 from synthtab.relational.company import There
 from synthtab.relational.features import Symbols
 from synthtab.relational.late import Late
@@ -41,7 +42,8 @@ class TableModel:
     ``written`` are the columns (own ones and numbers of children) that the generator writes after
     what it reads; ``plan`` masks them. ``rows`` is how many rows were learned from, ``exempt`` the
     share of them that broke each soft rule. ``dependencies`` have the values seen of each
-    dependency, ``late`` how references that wait are chosen.
+    dependency, ``late`` how references that wait are chosen. ``children`` says, by the columns of
+    ``view.counts``, how many children real rows had.
     """
 
     view: View
@@ -56,6 +58,7 @@ class TableModel:
     listings: tuple[Listing, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     late: Mapping[nodes.ReferenceRule, Late] = field(default_factory=dict)
+    children: Mapping[str, Children] = field(default_factory=dict)
 
     @property
     def relative(self) -> dict[str, Relative]:

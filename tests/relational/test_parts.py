@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthtab.relational.features import Feature, feature_of, telling
+from synthtab.relational.features import Feature, feature_of
 from synthtab.relational.listing import Listing, listing_of
 from synthtab.relational.picking import pick, spread
 from synthtab.schema import Column, DecimalType, IntegerType, TextType
@@ -49,14 +49,6 @@ def test_words_that_repeat_are_told_apart_and_others_are_not():
     assert feature.of(*plain([2]), pool).tolist() == [2]
     alone = feature_of(Column("c", TextType(9)), *plain([0, 1, 2]), pool)
     assert alone is None
-
-
-def test_what_tells_something_is_found_and_noise_is_not():
-    rng = np.random.default_rng(0)
-    target = rng.integers(0, 4, 2_000)
-    noise = rng.integers(0, 4, 2_000)
-    weak = np.where(rng.random(2_000) < 0.4, target, noise)
-    assert telling([noise, weak, target], [target]) == [2, 1]
 
 
 # Lists.
