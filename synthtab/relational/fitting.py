@@ -15,7 +15,7 @@ from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
 from synthtab.relational.children import children_of
 from synthtab.relational.company import There, company, links_of, numbers_of_children
-from synthtab.relational.features import Symbols
+from synthtab.relational.features import Feature, Symbols, feature_of
 from synthtab.relational.hidden import Exempt
 from synthtab.relational.late import Late, late_of
 from synthtab.relational.listing import Listing, listing_of
@@ -31,6 +31,7 @@ from synthtab.relational.reading import (
     cells,
     feature_cells,
     features_of,
+    means_before,
     pick_names,
     read_name,
     readings,
@@ -43,6 +44,7 @@ from synthtab.relational.view import View
 from synthtab.schema import (
     BooleanType,
     Column,
+    DecimalType,
     EnumType,
     IntegerType,
     TextType,
@@ -273,7 +275,18 @@ def _candidates(
         if home.order is not None:
             reads.append((Read("place", NUMBERS), None))
             reads += [(Read("before", f), None) for f in features_of(batch, own)]
+            reads += [(Read("mean", f), None) for f in _mean_features(own, batch, around)]
     return [(read, symbols_of(read, name, batch, around, real), of) for read, of in reads]
+
+
+def _mean_features(own: list[Column], batch: Batch, around: Company) -> list[Feature]:
+    """Return the coarse views of what numbers come to, on average, in the siblings before."""
+    found = []
+    for column in own:
+        if isinstance(column.type, IntegerType | DecimalType):
+            means = means_before(batch, column.name, around)
+            found.append(feature_of(column, *means, batch.pool))
+    return [f for f in found if f is not None]
 
 
 def _a_key(table: nodes.Table, column: str) -> bool:

@@ -32,7 +32,8 @@ class Read:
     """One feature that is read.
 
     ``kind`` says whose: of the row ``steps`` lead to (``parent``), of the sibling before
-    (``before``), or a number among siblings (``place``, ``size``).
+    (``before``), a number's mean over the siblings before (``mean``), or a number among siblings
+    (``place``, ``size``).
     """
 
     kind: str
@@ -100,6 +101,22 @@ def cells(batch: Batch, column: str, rows: Rows) -> tuple[Codes, Mask]:
     if not len(codes):
         return np.zeros(len(rows), dtype=np.int64), np.ones(len(rows), dtype=bool)
     return np.where(gone, 0, codes[rows]), gone | nulls[rows]
+
+
+def means_before(batch: Batch, column: str, around: Company) -> tuple[Codes, Mask]:
+    """Return a column's mean over the siblings before each row, rounded down; NULL if none has it.
+
+    The batch has the siblings one after the other, in their order.
+    """
+    codes, nulls = batch.column(column)
+    # Siblings with values, and what these come to, from the first row on: coarse means do.
+    number = np.append(0, np.cumsum(~nulls))
+    amount = np.append(0.0, np.cumsum(np.where(nulls, 0, codes), dtype=np.float64))
+    upto = around.before + 1
+    since = upto - np.where(around.before < 0, 0, around.place - 1)
+    some = number[upto] - number[since]
+    mean = (amount[upto] - amount[since]) / np.maximum(some, 1)
+    return np.floor(mean).astype(np.int64), some == 0
 
 
 def feature_cells(feature: Feature, batch: Batch, rows: Rows) -> Symbols:

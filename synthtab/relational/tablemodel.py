@@ -27,6 +27,7 @@ from synthtab.relational.reading import (
     Rows,
     cells,
     feature_cells,
+    means_before,
     pick_names,
     read_name,
 )
@@ -82,6 +83,8 @@ def symbols_of(read: Read, table: str, batch: Batch, around: Company, real: Ther
     if read.kind in ("place", "size"):
         numbers = around.place if read.kind == "place" else around.size
         return NUMBERS.of(numbers, np.zeros(len(numbers), dtype=bool))
+    if read.kind == "mean":
+        return read.feature.of(*means_before(batch, read.feature.name, around))
     if read.kind == "before":
         return feature_cells(read.feature, batch, around.before)
     rows = real.links.follow(table, around.links, read.steps)
