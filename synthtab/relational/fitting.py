@@ -273,7 +273,7 @@ def _candidates(
     if home.lead is not None:
         reads.append((Read("size", NUMBERS), around.links[home.lead]))
         if home.order is not None:
-            reads.append((Read("place", NUMBERS), None))
+            reads += [(Read("place", NUMBERS), None), (Read("left", NUMBERS), None)]
             reads += [(Read("before", f), None) for f in features_of(batch, own)]
             reads += [(Read("mean", f), None) for f in _mean_features(own, batch, around)]
     return [(read, symbols_of(read, name, batch, around, real), of) for read, of in reads]

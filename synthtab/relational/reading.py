@@ -33,7 +33,7 @@ class Read:
 
     ``kind`` says whose: of the row ``steps`` lead to (``parent``), of the sibling before
     (``before``), a number's mean over the siblings before (``mean``), or a number among siblings
-    (``place``, ``size``).
+    (``place``, ``size``, and ``left``: how many are to come).
     """
 
     kind: str

@@ -80,8 +80,9 @@ class TableModel:
 
 def symbols_of(read: Read, table: str, batch: Batch, around: Company, real: There) -> Symbols:
     """Return what is read of each of a table's rows (rows,); ``batch`` has the siblings before."""
-    if read.kind in ("place", "size"):
-        numbers = around.place if read.kind == "place" else around.size
+    if read.kind in ("place", "size", "left"):
+        left = around.size - around.place
+        numbers = {"place": around.place, "size": around.size, "left": left}[read.kind]
         return NUMBERS.of(numbers, np.zeros(len(numbers), dtype=bool))
     if read.kind == "mean":
         return read.feature.of(*means_before(batch, read.feature.name, around))
