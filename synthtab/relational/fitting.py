@@ -81,8 +81,19 @@ def fit_table(
     own = [c for c in home.table.columns if c.name not in skipped]
     counts = {n: numbers_of_children(context, *of)[order] for n, of in view.counts.items()}
 
-    features = features_of(batch, own)
-    targets = [f.of(*batch.column(f.name), batch.pool) for f in features]
+    ranges, sizes = _ranges(view, own, batch, counts)
+    plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
+    written = tuple(c for c in plan.order if c in ranges)
+    plain = [c for c in written if c not in counts]
+    relatives = _relatives(view, plain, batch, around, real, whole)
+    if relatives:
+        # A distance may lead anywhere, so what is counted keeps to no range that was seen.
+        ranges |= {r.column: domain(home.table.column(r.column)) for r in relatives}
+        plan = compile_view(view, ranges, set(ranges), budget_s, order=written)
+    relative = {r.column: _distances(r, name, batch, around, real) for r in relatives}
+    listed = {one.column: one for one in _listings(view, own, batch, relative, whole)}
+
+    targets = _targets(own, batch, relative)
     targets += [NUMBERS.of(n, np.zeros(len(n), dtype=bool)) for n in counts.values()]
     reads = readings(targets, _candidates(view, own, batch, around, real, whole))
     picks = tuple(_pick(rule, view, whole, around, batch, targets, real) for rule in home.others)
@@ -96,17 +107,6 @@ def fit_table(
         for column, values in _picked(k, pick, batch, around, real):
             columns.append(column)
             parts.append(_plain(values))
-    ranges, sizes = _ranges(view, own, batch, counts)
-    plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
-    written = tuple(c for c in plan.order if c in ranges)
-    plain = [c for c in written if c not in counts]
-    relatives = _relatives(view, plain, batch, around, real, whole)
-    if relatives:
-        # A distance may lead anywhere, so what is counted keeps to no range that was seen.
-        ranges |= {r.column: domain(home.table.column(r.column)) for r in relatives}
-        plan = compile_view(view, ranges, set(ranges), budget_s, order=written)
-    relative = {r.column: r for r in relatives}
-    listed = {one.column: one for one in _listings(view, own, batch, relative, whole)}
     rng = np.random.default_rng(seed)
     for column_name in written:
         column = view.table.column(column_name)
@@ -117,18 +117,14 @@ def fit_table(
             part = batch.column(column_name)
             symbols = listed[column_name].symbols(*part, batch.pool, rng)
             part, column = (symbols, part[1]), listed[column_name].written(column)
+        elif column_name in relative:
+            part = relative[column_name]
+            lo, hi = int(part[0].min()), int(part[0].max())
+            # Rules may ask for distances that were never seen.
+            wide = hi - lo
+            column = Column(column_name, IntegerType(), column.optional, lo - wide, hi + wide)
         else:
             part = batch.column(column_name)
-            if column_name in relative:
-                base = base_of(relative[column_name], name, batch, around, around.before, real)
-                if (beside := relative[column_name].own) is not None:
-                    codes_, missing = batch.column(beside)
-                    base = np.where(missing, base, codes_)
-                part = np.where(part[1], 0, part[0] - base), part[1]
-                lo, hi = int(part[0].min()), int(part[0].max())
-                # Rules may ask for distances that were never seen.
-                wide = hi - lo
-                column = Column(column_name, IntegerType(), column.optional, lo - wide, hi + wide)
         columns.append(column)
         parts.append(part)
     generator = None
@@ -165,8 +161,36 @@ def fit_table(
         listings=tuple(listed.values()),
         dependencies=mapped,
         late=late,
-        children={n: children_of(numbers, features, batch) for n, numbers in counts.items()},
+        children={n: children_of(k, features_of(batch, own), batch) for n, k in counts.items()},
     )
+
+
+def _distances(
+    relative: Relative, table: str, batch: Batch, around: Company, real: There
+) -> tuple[Codes, Mask]:
+    """Return a relative column of real rows as it is written."""
+    base = base_of(relative, table, batch, around, around.before, real)
+    if relative.own is not None:
+        codes, missing = batch.column(relative.own)
+        base = np.where(missing, base, codes)
+    codes, nulls = batch.column(relative.column)
+    return np.where(nulls, 0, codes - base), nulls
+
+
+def _targets(
+    own: list[Column], batch: Batch, relative: Mapping[str, tuple[Codes, Mask]]
+) -> list[Symbols]:
+    """Return coarse views of what is to be written, relative columns as their distances."""
+    found = []
+    for column in own:
+        kind, cells_ = column, batch.column(column.name)
+        if column.name in relative:
+            kind = Column(column.name, IntegerType(), column.optional)
+            cells_ = relative[column.name]
+        feature = feature_of(kind, *cells_, batch.pool)
+        if feature is not None:
+            found.append(feature.of(*cells_, batch.pool))
+    return found
 
 
 def _exempt(view: View, context: Context) -> dict[str, float]:

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthtab.batch import Batch
 from synthtab.relational.features import Feature, feature_of
 from synthtab.relational.listing import Listing, listing_of
 from synthtab.relational.picking import pick, spread
+from synthtab.relational.reading import Company, means_before
 from synthtab.schema import Column, DecimalType, IntegerType, TextType
 from synthtab.solver.feasible import Feasible
 
@@ -49,6 +51,34 @@ def test_words_that_repeat_are_told_apart_and_others_are_not():
     assert feature.of(*plain([2]), pool).tolist() == [2]
     alone = feature_of(Column("c", TextType(9)), *plain([0, 1, 2]), pool)
     assert alone is None
+
+
+# Siblings before.
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9)), min_size=1, max_size=6),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_means_are_those_of_the_siblings_before(groups):
+    values = [v for group in groups for v in group]
+    codes = np.array([[v or 0] for v in values], dtype=np.int64)
+    batch = Batch(("x",), codes, np.array([[v is None] for v in values]), NOBODY)
+    place = np.array([k for group in groups for k in range(1, len(group) + 1)])
+    before = np.where(place > 1, np.arange(len(place)) - 1, -1)
+    size = np.array([len(group) for group in groups for _ in group])
+    means, nulls = means_before(batch, "x", Company({}, before, place, size))
+    expected = []
+    for group in groups:
+        for at in range(len(group)):
+            some = [v for v in group[:at] if v is not None]
+            expected.append(sum(some) / len(some) if some else None)
+    assert nulls.tolist() == [e is None for e in expected]
+    for mean, wanted in zip(means, expected, strict=True):
+        assert wanted is None or abs(mean - wanted) <= 1 + 1e-3
 
 
 # Lists.
