@@ -1,12 +1,22 @@
 """Numbers of children are those of real rows, whatever a network makes of them."""
 
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from synthtab.batch import Batch
+from synthtab.draw import METHODS
+from synthtab.frames import encode_frame
+from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.model import ModelConfig
+from synthtab.generate.train import TrainConfig
+from synthtab.lang.model import Model
 from synthtab.relational.children import children_of
+from synthtab.relational.database import fit_database, write_database
 from synthtab.relational.features import Feature
+from synthtab.relational.structure import structure
+from synthtab.relational.views import views
 
 NUMBERS = st.lists(st.integers(0, 30), min_size=1, max_size=60)
 
@@ -79,3 +89,68 @@ def test_a_kind_seen_too_seldom_has_the_numbers_of_all():
     children = learned(numbers, kinds)
     made = drawn_like(children, [0] * 31, np.ones(31, dtype=np.int64))
     assert sorted(made) == sorted(numbers)
+
+
+SHOPS = """
+table shop { id integer key  kind enum('stall', 'store') }
+table article { id integer key }
+table sale {
+  id         integer key
+  shop_id    integer -> shop.id
+  article_id integer -> article.id
+  pieces     integer in 1 .. 9
+}
+table sign { id integer key  shop_id integer unique -> shop.id  words integer in 1 .. 9 }
+"""
+
+
+def test_a_network_that_learned_little_leaves_numbers_of_children_as_they_were():
+    rng = np.random.default_rng(0)
+    store = rng.random(120) < 0.3
+    sales = np.where(store, rng.integers(5, 30, 120), 0)
+    signs = rng.random(120) < np.where(store, 0.9, 0.2)
+    ids = np.arange(120)
+    owners = np.repeat(ids, sales)
+    rows = {
+        "shop": {"id": ids, "kind": np.where(store, "store", "stall")},
+        "sale": {
+            "id": np.arange(len(owners)),
+            "shop_id": owners,
+            "article_id": np.minimum(rng.geometric(0.2, len(owners)), 12),
+            "pieces": rng.integers(1, 10, len(owners)),
+        },
+        "sign": {"id": ids[signs], "shop_id": ids[signs], "words": rng.integers(1, 10, 120)[signs]},
+        "article": {"id": np.arange(1, 13)},
+    }
+    model = Model.parse(SHOPS)
+    real = {t.name: encode_frame(t.columns, pd.DataFrame(rows[t.name])) for t in model.tables}
+    config = GeneratorConfig(
+        model=ModelConfig(hidden=16, layers=1, heads=2, kv_heads=2, feed_forward=32),
+        train=TrainConfig(symbols_seen=2_000),
+    )
+    database = fit_database(model.tables, real, config=config)
+    sizes = {"shop": 120, "article": 12}
+    made = write_database(database, sizes, METHODS["solver"], np.random.default_rng(1)).batches
+    for child, key in (("sale", "shop_id"), ("sale", "article_id"), ("sign", "shop_id")):
+        numbers = [
+            np.unique(batch.column(key)[0], return_counts=True)[1]
+            for batch in (real[child], made[child])
+        ]
+        assert sorted(numbers[0]) == sorted(numbers[1]), (child, key)
+    kinds = made["shop"].column("kind")[0]
+    selling = np.isin(made["shop"].column("id")[0], made["sale"].column("shop_id")[0])
+    assert selling[kinds == 1].mean() > selling[kinds == 0].mean() + 0.6
+
+
+def test_numbers_that_a_rule_speaks_of_together_are_told():
+    model = Model.parse(
+        """
+        table a { id integer key  rule more: count(of b) <= count(of c) }
+        table b { id integer key  a_id integer -> a.id }
+        table c { id integer key  a_id integer -> a.id }
+        table d { id integer key  a_id integer -> a.id }
+        """
+    )
+    view = views(structure(model.tables), dict.fromkeys("abcd", frozenset()), {})["a"]
+    by_child = {child: column for column, (child, _) in view.counts.items()}
+    assert [view.alone(by_child[child]) for child in "bcd"] == [False, False, True]
