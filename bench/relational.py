@@ -1,6 +1,6 @@
 """Relational generation: whole models beside a peer, growing tables, and forbidden pairs.
 
-With full training, a fit takes up to about a minute a table: an hour in all for the 57 tables there
+With full training, a fit takes up to about a minute a table: an hour in all for the 65 tables there
 are. To this come at most 10 minutes a model for the peer, 90 for growing tables (some 10 where all
 is well) and 20 for forbidden pairs. ``--only`` picks parts, ``--symbols 200000`` trains little, and
 ``--work FOLDER`` keeps the figures of each part, so that a run that was stopped goes on; delete a
