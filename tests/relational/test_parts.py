@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthtab.batch import Batch
+from synthtab.relational.company import Links, There
 from synthtab.relational.features import Feature, feature_of
 from synthtab.relational.listing import Listing, listing_of
 from synthtab.relational.picking import pick, spread
-from synthtab.relational.reading import Company, means_before
+from synthtab.relational.reading import NUMBERS, Company, Read, means_before
+from synthtab.relational.tablemodel import symbols_of
 from synthtab.schema import Column, DecimalType, IntegerType, TextType
 from synthtab.solver.feasible import Feasible
 
@@ -79,6 +81,21 @@ def test_means_are_those_of_the_siblings_before(groups):
     assert nulls.tolist() == [e is None for e in expected]
     for mean, wanted in zip(means, expected, strict=True):
         assert wanted is None or abs(mean - wanted) <= 1 + 1e-3
+
+
+def test_a_row_knows_its_number_and_how_many_are_to_come():
+    place, size = np.array([1, 2, 3, 1]), np.array([3, 3, 3, 1])
+    around = Company({}, np.array([-1, 0, 1, -1]), place, size)
+    batch = Batch((), np.zeros((4, 0), np.int64), np.zeros((4, 0), bool), NOBODY)
+    there = There({}, Links({}))
+
+    def read(kind):
+        return symbols_of(Read(kind, NUMBERS), "t", batch, around, there).tolist()
+
+    assert [read(kind) for kind in ("place", "size", "left")] == [
+        NUMBERS.of(*plain(numbers)).tolist()
+        for numbers in ([1, 2, 3, 1], [3, 3, 3, 1], [2, 1, 0, 0])
+    ]
 
 
 # Lists.
