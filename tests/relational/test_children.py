@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthtab.batch import Batch
@@ -39,6 +39,7 @@ def drawn_like(children, drawn, kinds=None, eligible=None, seed=0):
     return children.like(drawn, batch(kinds), eligible, np.random.default_rng(seed))
 
 
+@settings(deadline=None)
 @given(NUMBERS, st.integers(0, 2**32 - 1), st.randoms())
 def test_as_many_rows_have_the_very_numbers_in_the_order_drawn(numbers, seed, random):
     drawn = [random.randint(0, 40) for _ in numbers]
@@ -48,6 +49,7 @@ def test_as_many_rows_have_the_very_numbers_in_the_order_drawn(numbers, seed, ra
         assert drawn[one] == drawn[other] or made[one] <= made[other]
 
 
+@settings(deadline=None)
 @given(NUMBERS, st.integers(1, 400), st.integers(0, 2**32 - 1))
 def test_of_any_number_of_rows_each_share_is_kept_to_the_row(numbers, rows, seed):
     made = drawn_like(learned(numbers), np.zeros(rows, np.int64), seed=seed)

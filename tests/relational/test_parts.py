@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthtab.batch import Batch
@@ -58,6 +58,7 @@ def test_words_that_repeat_are_told_apart_and_others_are_not():
 # Siblings before.
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9)), min_size=1, max_size=6),
