@@ -1,6 +1,6 @@
 """Relational generation: whole models beside a peer, growing tables, and forbidden pairs.
 
-With full training, a fit takes up to about a minute a table: an hour in all for the 57 tables there
+With full training, a fit takes up to about a minute a table: an hour in all for the 65 tables there
 are. To this come at most 10 minutes a model for the peer, 90 for growing tables (some 10 where all
 is well) and 20 for forbidden pairs. ``--only`` picks parts, ``--symbols 200000`` trains little, and
 ``--work FOLDER`` keeps the figures of each part, so that a run that was stopped goes on; delete a
@@ -27,7 +27,8 @@ WHOLES_NOTE = (
     "All rules are judged on the sampled tables as they were handed over. Distances are from the "
     "real rows learned from: means over the columns, over the pairs of columns of a table, over "
     "references, over the pairs of a child's column and its parent's, over the columns of rows in "
-    "a declared order. Chance is the distance of two random halves of the real rows (parents, "
+    "a declared order. Keys are columns that only tell rows apart or name rows of other tables. "
+    "Chance is the distance of two random halves of the real rows (parents, "
     "groups). The peer is in an environment of its own: `python -m venv peer`, then "
     "`peer/bin/pip install sdv`, and `--peer-python peer/bin/python` here. It takes five tables at "
     "most, none both parent and child; it gets the same rows of the tables named, and is judged by "

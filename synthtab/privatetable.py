@@ -288,9 +288,7 @@ class PrivateTable(OneTable):
             loaded._generator = RowGenerator.load(folder)
         else:
             names = completed.table.column_names
-            plan = compile_plan(
-                completed.table, order=restored or [c for c in order if c in names]
-            )
+            plan = compile_plan(completed.table, order=restored or [c for c in order if c in names])
             columns = completed.table.columns
             inner = (
                 GraphicalGenerator.load(folder, columns) if graphical else RowGenerator.load(folder)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from synthtab.batch import Batch
 from synthtab.ir import nodes
-from synthtab.relational.features import Feature, Symbols, telling
+from synthtab.relational.features import Feature, Symbols
 from synthtab.relational.reading import Rows, feature_cells
 from synthtab.relational.suiting import suiting
+from synthtab.relational.telling import telling
 
 
 @dataclass(frozen=True)
