@@ -93,7 +93,9 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
         picks=picks,
         relatives=(),
         plan=plan,
-        generator=UniformGenerator(view.table, plan.domains, written, rising) if written else None,
+        generator=UniformGenerator(view.table, plan.domains, written, rising=rising)
+        if written
+        else None,
         rows=0 if home.lead is not None else ROWS,
         exempt={w.rule: 0.0 for w in view.hidden.values() if isinstance(w, Exempt)},
         dependencies=dependencies(home, _empty(home.table), made.columns),
