@@ -55,6 +55,18 @@ class Page:
         """All rows. The cells are shared: what is written later shows."""
         return Batch(self._names, self._codes, self._nulls, self.pool.array)
 
+    def is_text(self, column: str) -> bool:
+        """Say whether a column's codes number strings."""
+        return column in self._texts
+
+    def cells(self, rows: Rows) -> Cells:
+        """Return copies of all cells of some rows, codes and nulls (rows, columns)."""
+        return self._codes[rows], self._nulls[rows]
+
+    def put(self, rows: Rows, codes: Codes, nulls: Mask) -> None:
+        """Put cells back that :meth:`cells` returned."""
+        self._codes[rows], self._nulls[rows] = codes, nulls
+
     def set(self, rows: Rows, column: str, values: Cells, pool: NDArray[np.object_]) -> None:
         """Put cells of a column in place; codes of text index ``pool``."""
         codes, nulls = values

@@ -31,7 +31,8 @@ class Read:
     """One feature that is read.
 
     ``kind`` says whose: of the row ``steps`` lead to (``parent``), of the sibling before
-    (``before``), or a number among siblings (``place``, ``size``).
+    (``before``), the row's own key that comes from a list (``dealt``), or a number among siblings
+    (``place``, ``size``).
     """
 
     kind: str

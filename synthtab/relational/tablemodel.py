@@ -29,6 +29,7 @@ from synthtab.relational.reading import (
     pick_names,
     read_name,
 )
+from synthtab.relational.structure import Deal
 from synthtab.relational.view import View
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
@@ -41,7 +42,8 @@ class TableModel:
     ``written`` are the columns (own ones and numbers of children) that the generator writes after
     what it reads; ``plan`` masks them. ``rows`` is how many rows were learned from, ``exempt`` the
     share of them that broke each soft rule. ``dependencies`` have the values seen of each
-    dependency, ``late`` how references that wait are chosen.
+    dependency, ``late`` how references that wait are chosen, ``deals`` the keys that come from a
+    list, with the words that are dealt out.
     """
 
     view: View
@@ -56,6 +58,7 @@ class TableModel:
     listings: tuple[Listing, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     late: Mapping[nodes.ReferenceRule, Late] = field(default_factory=dict)
+    deals: tuple[Deal, ...] = ()
 
     @property
     def relative(self) -> dict[str, Relative]:
@@ -79,6 +82,8 @@ def symbols_of(read: Read, table: str, batch: Batch, around: Company, real: Ther
     if read.kind in ("place", "size"):
         numbers = around.place if read.kind == "place" else around.size
         return NUMBERS.of(numbers, np.zeros(len(numbers), dtype=bool))
+    if read.kind == "dealt":
+        return feature_cells(read.feature, batch, np.arange(len(batch)))
     if read.kind == "before":
         return feature_cells(read.feature, batch, around.before)
     rows = real.links.follow(table, around.links, read.steps)
