@@ -157,6 +157,16 @@ class Hiding:
         lo, hi = bounds(inner, {c.name: domain(c) for c in table.columns})
         return Column("", kind, True, max(lo, -FARTHEST), min(hi, FARTHEST))
 
+    def fixed(self, term: nodes.Term) -> nodes.Term:
+        """Return the number that a column always holds in its place, any other term as it is."""
+        if isinstance(term, nodes.ColumnRef):
+            column = self.table.column(term.name)
+            if isinstance(column.type, IntegerType | DecimalType) and not column.optional:
+                lo, hi = domain(column)
+                if lo == hi:
+                    return _literal(column.type, lo)
+        return term
+
     # Figures over siblings.
 
     def total(self, term: nodes.Term) -> nodes.Term:

@@ -231,6 +231,10 @@ class _Maker:
         match node:
             case nodes.ParentRef(path, column):
                 return self._parent(follow(path, self.home.table, self._tables)[0], column)
+            case nodes.Multiply(left, right):
+                # With a factor that is always the same the product is linear, and can be seen ahead.
+                factors = (self.hiding.fixed(self.said(f)) for f in (left, right))
+                return nodes.Multiply(*factors)
             case nodes.Previous(operand, _, _, by) if siblings and order and by == order.columns:
                 term = self.said(operand)
                 return self.hiding.before(term)
