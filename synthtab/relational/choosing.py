@@ -14,7 +14,7 @@ from synthtab.generate.uniform import NULLS
 from synthtab.ir import nodes
 from synthtab.relational.company import There
 from synthtab.relational.page import Page, copied, pooled, symbols_batch
-from synthtab.relational.picking import others, pick, repeated
+from synthtab.relational.picking import others, pick, repeated, unlike
 from synthtab.relational.reading import Rows, feature_cells, pick_names
 from synthtab.relational.tablemodel import TableModel
 
@@ -137,9 +137,14 @@ class Picker:
         """Pick others for rows that repeat a sibling's, or that no rule lets go together."""
         once = [set(rule.columns) for rule in self._home.distinct]
         for attempt in range(REPICKS):
-            wrong = self._repeated(rows) | misplaced(rows)
+            again = self._repeated(rows)
+            wrong = np.asarray(again | misplaced(rows))
             if not wrong.any():
                 return
+            if attempt > REPICKS // 3 and not (wrong & ~again).any():
+                # Chance finds what few are left no longer.
+                self._separate(rows[wrong])
+                continue
             for one in self._model.picks:
                 links = self._links[one.reference]
                 some = links[rows] >= 0
@@ -149,6 +154,13 @@ class Picker:
                     slots = np.where(slots < 0, -1, len(rows))
                 again, taken = rows[wrong & some], links[rows[~wrong & some]]
                 links[again] = others(slots, taken, len(again), self._rng)
+
+    def _separate(self, rows: Rows) -> None:
+        """Give rows parents that no sibling of theirs has."""
+        for lead, references in self._apart:
+            slots = self._slots[references[0]]
+            links = self._links[references[0]]
+            links[rows] = unlike(rows, self._links[lead], links, slots, self._rng)
 
     def _repeated(self, rows: Rows) -> Mask:
         """Say which rows refer to the same rows as an earlier sibling, where they must not."""

@@ -232,7 +232,7 @@ class _Maker:
             case nodes.ParentRef(path, column):
                 return self._parent(follow(path, self.home.table, self._tables)[0], column)
             case nodes.Multiply(left, right):
-                # With a factor that is always the same the product is linear, and can be seen ahead.
+                # With a factor that is always the same a product is linear, and is seen ahead.
                 factors = (self.hiding.fixed(self.said(f)) for f in (left, right))
                 return nodes.Multiply(*factors)
             case nodes.Previous(operand, _, _, by) if siblings and order and by == order.columns:
