@@ -137,11 +137,11 @@ class Picker:
         """Pick others for rows that repeat a sibling's, or that no rule lets go together."""
         once = [set(rule.columns) for rule in self._home.distinct]
         for attempt in range(REPICKS):
-            again = self._repeated(rows)
-            wrong = np.asarray(again | misplaced(rows))
+            same = self._repeated(rows)
+            wrong = np.asarray(same | misplaced(rows))
             if not wrong.any():
                 return
-            if attempt > REPICKS // 3 and not (wrong & ~again).any():
+            if attempt > REPICKS // 3 and not (wrong & ~same).any():
                 # Chance finds what few are left no longer.
                 self._separate(rows[wrong])
                 continue

@@ -185,7 +185,7 @@ class Parents:
             parents = np.arange(len(each))
         total = int(each.sum())
         slots = {
-            rule: np.where(self._eligible(home, rule), self._children(home, rule, total, rng), -1)
+            rule: np.where(self.eligible(home, rule), self._children(home, rule, total, rng), -1)
             for rule in home.others
         }
         allows = None
@@ -261,7 +261,7 @@ class Parents:
 
         return allows
 
-    def _eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
+    def eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
         """Say which rows of a parent may be referred to at all.
 
         The child's column may hold less than the parent's key does, and rules of the child may
@@ -298,7 +298,7 @@ class Parents:
         parent, order = self.written[rule.parent], self.orders[rule.parent]
         model = self.database.models[rule.parent]
         eligible = np.empty(len(order), dtype=bool)
-        eligible[order] = self._eligible(home, rule)
+        eligible[order] = self.eligible(home, rule)
         drawn = np.where(eligible, parent.counts[column], 0)
         rows = self.database.models[name].rows
         wanted = total

@@ -6,7 +6,7 @@ such keys up would make up none of these, and whoever draws them row by row woul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -48,10 +48,16 @@ class Hands:
     """What the rows of one table have been dealt, by the column."""
 
     def __init__(
-        self, deals: Sequence[Deal], table: nodes.Table, rows: int, rng: np.random.Generator
+        self,
+        deals: Sequence[Deal],
+        table: nodes.Table,
+        rows: int,
+        rng: np.random.Generator,
+        given: Mapping[str, Rows],
     ) -> None:
+        """``given`` has what rows have been dealt before, by column (empty: nothing yet)."""
         self._deals = deals
-        self._given = {deal.column: hand(deal, table, rows, rng) for deal in deals}
+        self._given = given or {deal.column: hand(deal, table, rows, rng) for deal in deals}
 
     def symbols(self, feature: Feature, rows: Rows) -> Symbols:
         """Return what is read of the key in some rows."""

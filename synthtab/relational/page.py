@@ -59,6 +59,15 @@ class Page:
         """Say whether a column's codes number strings."""
         return column in self._texts
 
+    def adopted(self, batch: Batch) -> Batch:
+        """Return other rows of the table, their text by the numbers that it has here."""
+        codes = batch.codes.copy()
+        for at, name in enumerate(batch.columns):
+            if name in self._texts:
+                some = ~batch.nulls[:, at]
+                codes[some, at] = self.pool.codes(batch.pool[codes[some, at]])
+        return Batch(batch.columns, codes, batch.nulls, self.pool.array)
+
     def cells(self, rows: Rows) -> Cells:
         """Return copies of all cells of some rows, codes and nulls (rows, columns)."""
         return self._codes[rows], self._nulls[rows]

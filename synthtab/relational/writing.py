@@ -16,7 +16,7 @@ from synthtab.ir.walk import columns_of
 from synthtab.relational.choosing import Picker, Siblings
 from synthtab.relational.company import There
 from synthtab.relational.dealing import Hands
-from synthtab.relational.guiding import WrittenGuide, base_name
+from synthtab.relational.guiding import WrittenGuide, base_name, fixed_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
 from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
@@ -83,7 +83,7 @@ class _Writer:
         siblings = Siblings(self._place, model.view.staged)
         self._picker = Picker(model, task.slots, there, self._links, siblings, rng)
         self._counts = {name: np.zeros(rows, dtype=np.int64) for name in self._view.counts}
-        self._guide = WrittenGuide(model.plan, model.relative, model.listed)
+        self._guide = WrittenGuide(model.plan, model.relative, model.listed, frozenset(task.counts))
         rests, whole = set(self._view.rests), self._view.table
         checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
         self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
@@ -105,7 +105,12 @@ class _Writer:
         }
         self._memories = [Memory(d) for d in model.dependencies]
         self._repeats = repeats_of(self._home, {*model.written, *self._home.settled})
-        self._hands = Hands(model.deals, self._table, rows, rng)
+        self._hands = Hands(model.deals, self._table, rows, rng, task.dealt)
+        if task.beside is not None:
+            for memory in self._memories:
+                memory.settle(task.beside)
+            for repeats in self._repeats:
+                repeats.remember(self._page.adopted(task.beside))
         self._tries = 0
         self._lost = np.zeros(rows, dtype=bool)
 
@@ -277,6 +282,8 @@ class _Writer:
                     known[name] = codes[group], nulls[group]
         for name in self._home.settled:
             known[name] = copied(batch, name, rows)
+        for name, numbers in self._task.counts.items():
+            known[fixed_name(name)] = numbers[rows], present
         for relative in self._model.relatives:
             base = base_of(relative, self._table.name, batch, around, around.before, self._there)
             known[base_name(relative.column)] = base, present
