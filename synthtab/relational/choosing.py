@@ -80,7 +80,8 @@ class Picker:
             want = [drawn[n] for n in names[int(one.flag) :]]
             slots = self._slots[one.reference]
             picked = pick(len(rows), want, have[one.reference], slots, self._rng)
-            flags[one.reference] = drawn[names[0]] if one.flag else np.ones(len(rows), np.int64)
+            flag = drawn[names[0]] if one.flag else np.ones(len(rows), np.int64)
+            flags[one.reference] = self._few_strays(one.reference, flag)
             self._links[one.reference][rows] = np.where(flags[one.reference] == 1, picked, -1)
         self._fitting(rows, misplaced)
         for one in picks:
@@ -89,6 +90,18 @@ class Picker:
             np.subtract.at(slots, picked[picked >= 0], 1)
             slots[(slots < 0) & (self._planned[one.reference] >= 0)] = 0
         self._told(rows, reads, flags)
+
+    def _few_strays(self, reference: nodes.ReferenceRule, flag: Codes) -> Codes:
+        """Have as many rows lead somewhere as a soft reference asks for at least."""
+        if reference.share is None:
+            return flag
+        optional = any(self._home.table.column(c).optional for c in reference.columns)
+        strays = np.flatnonzero((flag == 2) | ((flag == 0) & (not optional)))
+        most = int((1 - reference.share) * int(((flag != 0) | (not optional)).sum()))
+        lead = self._rng.permutation(strays)[: max(0, len(strays) - most)]
+        made = flag.copy()
+        made[lead] = 1
+        return made
 
     def tell(self, rows: Rows, reads: dict[str, Codes], page: Page) -> None:
         """Add to what is read of rows that are written what the parents they have look like."""

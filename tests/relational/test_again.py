@@ -1,4 +1,4 @@
-"""What repair leaves broken is decoded again: those groups alone, until nothing more comes of it."""
+"""What repair leaves broken is decoded again, those groups alone, until nothing comes of it."""
 
 from __future__ import annotations
 
