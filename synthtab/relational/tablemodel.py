@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,9 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from synthtab.batch import Batch, Codes
+from synthtab.errors import InfeasibleError
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
+from synthtab.ir.context import PREFIX
 from synthtab.relational.company import There
 from synthtab.relational.features import Symbols
 from synthtab.relational.late import Late
@@ -121,12 +124,21 @@ def compile_view(
     """
     names = view.table.column_names
     given = [c for c in names if c not in written and c not in view.rests]
-    return compile_plan(
-        view.table,
-        domains=ranges,
-        sizes=sizes,
-        order=None if order is None else [*given, *order, *view.rests],
-        given=given,
-        last=view.rests,
-        budget_s=budget_s,
-    )
+    try:
+        return compile_plan(
+            view.table,
+            domains=ranges,
+            sizes=sizes,
+            order=None if order is None else [*given, *order, *view.rests],
+            given=given,
+            last=view.rests,
+            budget_s=budget_s,
+        )
+    except InfeasibleError as error:
+        raise InfeasibleError(_as_declared(str(error))) from None
+
+
+def _as_declared(text: str) -> str:
+    """Return a message about a view's rules in the names of those that were declared."""
+    hidden = re.sub(f"rule {PREFIX}[0-9]+", "what rows can come to by their ranges", text)
+    return re.sub(r"(rule [\w.]+)'+", r"\1", hidden)
