@@ -233,7 +233,7 @@ class WholeModel:
             )
         chosen = secrets.randbits(32) if seed is None else seed
         sizes = rows_asked(database, scale)
-        _check_room(self.model.tables, sizes)
+        _check_room(self.model.tables, _expected(database, scale) | sizes)
         started = time.perf_counter()
         rng = np.random.default_rng(chosen)
         drawn = write_database(database, sizes, method, rng, progress)
@@ -291,6 +291,13 @@ class WholeModel:
         if self._database is None:
             raise UsageError("this model has learned nothing yet: call fit() or load()")
         return self._database
+
+
+def _expected(database: Database, scale: float | Mapping[str, int]) -> dict[str, int]:
+    """Return how many rows tables are to come to where all grow by a factor."""
+    if isinstance(scale, Mapping):
+        return {}
+    return {name: round(model.rows * scale) for name, model in database.models.items()}
 
 
 def _check_room(tables: tuple[nodes.Table, ...], sizes: Mapping[str, int]) -> None:
