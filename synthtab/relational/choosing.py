@@ -20,6 +20,8 @@ from synthtab.relational.tablemodel import TableModel
 
 REPICKS = 60
 """How often further parents that do not go together are picked anew."""
+SPARE = 0.9
+"""The part of the rows that may do without a soft reference that do: some others get lost later."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class Picker:
             return flag
         optional = any(self._home.table.column(c).optional for c in reference.columns)
         strays = np.flatnonzero((flag == 2) | ((flag == 0) & (not optional)))
-        most = int((1 - reference.share) * int(((flag != 0) | (not optional)).sum()))
+        asked = int(((flag != 0) | (not optional)).sum())
+        most = int(SPARE * float(1 - reference.share) * asked)
         lead = self._rng.permutation(strays)[: max(0, len(strays) - most)]
         made = flag.copy()
         made[lead] = 1
