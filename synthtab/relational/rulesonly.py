@@ -58,7 +58,7 @@ def _made(home: Home) -> Made:
 
 def _is_free(home: Home, rule: nodes.Rule) -> bool:
     if isinstance(rule, nodes.UniqueRule):
-        return not home.placed & set(rule.columns)
+        return not (home.placed | {d.column for d in home.deals}) & set(rule.columns)
     return isinstance(rule, nodes.RowRule) and nodes.is_pure(rule.condition)
 
 
@@ -100,6 +100,7 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
         exempt={w.rule: 0.0 for w in view.hidden.values() if isinstance(w, Exempt)},
         dependencies=dependencies(home, _empty(home.table), made.columns),
         late={r: _late(home, r) for r in home.late if r.share is None},
+        deals=home.deals,
     )
 
 
