@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 from laws import FALSE_ALARM, discrete_gaussian, geometric, largest_ratio, snapping, surprise
+from scipy.stats import chi2
 
 from synthtab.errors import BudgetError, UsageError
 from synthtab.privacy.costs import Gaussian
-from synthtab.privacy.ledger import Ledger, Purse
+from synthtab.privacy.ledger import Charge, Ledger, Purse
 from synthtab.privacy.mechanisms import (
     MOST_NOISE,
     DiscreteGaussian,
@@ -40,8 +41,6 @@ def test_large_discrete_gaussian_noise_takes_no_longer() -> None:
 
     The sum of squares of n draws over sigma^2 is chi-squared with n degrees.
     """
-    from scipy.stats import chi2
-
     sigma = 1e6
     drawn = DiscreteGaussian(sigma).add(np.zeros(1_000, dtype=np.int64)).astype(float)
     total = float((drawn**2).sum() / sigma**2)
@@ -81,7 +80,7 @@ def test_snapped_noise_follows_its_law(value: float, epsilon: float, sensitivity
 
 def test_laws_of_neighbours_differ_by_what_is_charged() -> None:
     """The laws above are those that draws follow; between neighbours they keep to the cost."""
-    points, shares = geometric(0.7, 200)
+    _, shares = geometric(0.7, 200)
     assert largest_ratio(shares[1:], shares[:-1]) == pytest.approx(Geometric(0.7).cost.epsilon)
     for value in (0.0, 3.3, 10.0, 19.0):
         one, two = (snapping(0.7, 1.0, 0.0, 20.0, v) for v in (value, value + 1))
@@ -138,8 +137,6 @@ def test_an_emptied_ledger_buys_no_answer() -> None:
         ledger = Ledger(1.0, delta)
         purse = ledger.purse()
         noise = count_noise(purse, Neighbours())
-        from synthtab.privacy.ledger import Charge
-
         ledger.spend(Charge("all", noise.cost, (), "all of it"))
         with pytest.raises(BudgetError):
             count_noise(ledger.purse(), Neighbours())
