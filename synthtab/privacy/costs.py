@@ -211,10 +211,10 @@ def epsilon_at(curve: Curve, delta: float) -> float:
     return float(rdp.compute_epsilon(ORDERS, curve, delta)[0])
 
 
-def _at_least(least: float, **given: float) -> None:
+def _at_least(least: float, **given: object) -> None:
     """Raise UsageError for what is less, or no number: such a cost would pay budget back."""
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, Real) or not value >= least:
+        if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= least:
             raise UsageError(f"{name}={value!r} of a privacy cost; it is {least} or more")
 
 

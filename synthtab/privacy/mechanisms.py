@@ -188,7 +188,7 @@ class _ScaledGaussian(lib.GaussianDiscrete):  # type: ignore[misc]
     def _laplace(self, scale: int) -> int:
         """Draw from the discrete Laplace distribution of a whole scale (their algorithm 2)."""
         while True:
-            low = self._rng.randrange(scale)
+            low = int(self._rng.randrange(scale))
             if not self._chance(low, scale):
                 continue
             size = low
