@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,12 +27,14 @@ TREES = 50
 
 @dataclass(frozen=True)
 class Attribute:
-    """How often a secret column of training rows was guessed right from all other columns.
+    """How often a secret column was guessed right from all other columns.
 
-    ``through_synthetic`` is the share of right guesses of a model trained on synthetic rows,
-    ``baseline`` of one trained on as many rows of a hold-out, which knows what is true of people in
-    general and of nobody in particular. ``gain`` is the difference; its interval is that of paired
-    guesses. A gain above 0 is what a row's being learned from gave away.
+    ``through_synthetic`` is the share of training rows that a model trained on synthetic rows
+    guesses right, ``baseline`` that of a model trained on as many rows of a hold-out, which knows
+    what is true of people in general and of nobody in particular. One of the two models may be the
+    better one for everybody. So ``gain`` is by how much the first is better for training rows,
+    less by how much it is better for ``others``, rows that neither was learned from: a gain above
+    0 is what a row's being learned from gave away.
     """
 
     column: str
@@ -40,6 +43,7 @@ class Attribute:
     gain: float
     interval: Interval
     targets: int
+    others: int
 
     @property
     def found(self) -> bool:
@@ -55,6 +59,7 @@ class Attribute:
             "gain": self.gain,
             "interval": list(self.interval),
             "targets": self.targets,
+            "others": self.others,
             "found": self.found,
         }
 
@@ -63,15 +68,17 @@ def guess_secret(
     columns: Sequence[Column],
     secret: str,
     targets: Batch,
+    others: Batch,
     synthetic: Batch,
-    holdout: Batch,
+    reference: Batch,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Attribute:
-    """Guess a secret column of ``targets`` (training rows) through synthetic rows and a hold-out.
+    """Guess a secret column of ``targets`` (training rows) and of ``others`` (of a hold-out).
 
-    Random forests guess, which learn copied rows by heart. The interval is for the difference of
-    two shares of the same targets, with one more pair of each disagreement (Agresti and Min,
+    Random forests guess, which learn copied rows by heart, one trained on synthetic rows and one on
+    ``reference`` (other rows of the hold-out). The interval is that of a difference of two means,
+    with one more pair of each agreement and disagreement on either side (after Agresti and Min,
     "Simple improved confidence intervals for comparing matched proportions", 2005).
 
     Raises UsageError for a column that is not there or is text, and without rows on a side.
@@ -83,42 +90,46 @@ def guess_secret(
             f"{secret!r} cannot be guessed as a secret: it is to be one of {names}, beside another "
             "column"
         )
-    size = min(len(synthetic), len(holdout))
-    if not size or not len(targets):
+    size = min(len(synthetic), len(reference))
+    if not size or not len(targets) or not len(others):
         raise UsageError(
-            f"guessing {secret!r} needs rows: there are {len(targets)} targets, {len(synthetic)} "
-            f"synthetic rows and {len(holdout)} of the hold-out"
+            f"guessing {secret!r} needs rows: there are {len(targets)} targets, {len(others)} "
+            f"others, {len(synthetic)} synthetic rows and {len(reference)} of the reference"
         )
     rng = np.random.default_rng(seed)
     rest = [c for c in columns if c.name != secret]
-    encoder = Encoder.of(rest, holdout)
-    edges = _edges(column, holdout)
-    truth, known = _levels(column, targets, edges), encoder.points(targets)
-    right = []
-    for rows in (synthetic, holdout):
+    encoder = Encoder.of(rest, reference)
+    edges = _edges(column, reference)
+    forests = []
+    for rows in (synthetic, reference):
         some = rows.take(np.sort(rng.permutation(len(rows))[:size]))
         forest = RandomForestClassifier(TREES, random_state=seed, n_jobs=1)
-        forest.fit(encoder.points(some), _levels(column, some, edges))
-        right.append(np.asarray(forest.predict(known)) == truth)
-    gained = int((right[0] & ~right[1]).sum())
-    lost = int((right[1] & ~right[0]).sum())
+        forests.append(forest.fit(encoder.points(some), _levels(column, some, edges)))
+    right = []
+    for rows in (targets, others):
+        truth, known = _levels(column, rows, edges), encoder.points(rows)
+        right.append([np.asarray(forest.predict(known)) == truth for forest in forests])
+    better = [one.astype(np.float64) - two for one, two in right]
+    means, errors = zip(*(_shrunk(b) for b in better), strict=True)
+    reach = float(stats.norm.isf((1 - confidence) / 2)) * math.hypot(*errors)
+    middle = means[0] - means[1]
     return Attribute(
         secret,
-        float(right[0].mean()),
-        float(right[1].mean()),
-        (gained - lost) / len(truth),
-        _paired_interval(gained, lost, len(truth), confidence),
-        len(truth),
+        float(right[0][0].mean()),
+        float(right[0][1].mean()),
+        float(better[0].mean() - better[1].mean()),
+        (max(-2.0, middle - reach), min(2.0, middle + reach)),
+        len(targets),
+        len(others),
     )
 
 
-def _paired_interval(gained: int, lost: int, targets: int, confidence: float) -> Interval:
-    more, total = 0.5, targets + 2.0
-    plus, minus = gained + more, lost + more
-    middle = (plus - minus) / total
-    error = np.sqrt((plus + minus) - (plus - minus) ** 2 / total) / total
-    reach = float(stats.norm.isf((1 - confidence) / 2) * error)
-    return max(-1.0, middle - reach), min(1.0, middle + reach)
+def _shrunk(better: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the mean of -1, 0 and 1, and its error, as if half a pair more of each were there."""
+    total = len(better) + 2.0
+    mean = float(better.sum()) / total
+    squares = float((better**2).sum()) + 1.0
+    return mean, math.sqrt(squares - mean**2 * total) / total
 
 
 def _edges(column: Column, rows: Batch) -> Levels:

@@ -125,7 +125,7 @@ class AuditReport:
                 ),
             ),
             (
-                "Secret columns guessed right from the rest of the row",
+                "Secret columns of training rows guessed from the rest (gain: beyond other rows)",
                 (
                     ("column", "through synthetic rows", "baseline", "gain", "interval", "found"),
                     *(
@@ -213,11 +213,14 @@ def _attributes(found: Sequence[Attribute]) -> str:
     if not gave:
         best = max(found, key=lambda a: a.gain)
         return (
-            "A secret column is guessed no better through synthetic rows than from other people's: "
-            f"at best {best.gain:+.1%} ({best.column})."
+            "Synthetic rows help to guess no secret column of training rows more than of other "
+            f"rows: at most {best.gain:+.1%} ({best.column})."
         )
     named = ", ".join(f"{a.column} ({a.gain:+.1%})" for a in gave)
-    return f"Secret columns are guessed better through synthetic rows than without them: {named}."
+    return (
+        "Synthetic rows help to guess secret columns of training rows more than of other rows: "
+        f"{named}."
+    )
 
 
 def _bound(bound: Bound, stated: tuple[float, float] | None) -> str:

@@ -18,6 +18,8 @@ from synthtab.schema import Column, TextType
 
 ROWS = 5_000
 """So many rows of each table are looked at, unless said otherwise."""
+MORE = 4
+"""Attacks on single records look at so many times as many synthetic rows."""
 Progress = Callable[[str, float], None]
 
 
@@ -37,7 +39,8 @@ def audit_tables(
     ``holdout`` are real rows of the same source that were not learned from: one half of them is
     what the attacker knows of people in general (the reference), the other half stands beside the
     training rows for members to be told from. ``secrets`` are the columns to be guessed, by default
-    all that are not text. At most ``rows`` rows of each table are looked at, drawn by ``seed``.
+    all that are not text. At most ``rows`` rows of each table are looked at, drawn by ``seed``, and
+    of the synthetic ones four times as many where single records are attacked.
     Intervals are so wide that with ``confidence`` no finding is a false alarm.
 
     Raises UsageError where a table has too few rows (four of the hold-out, two of the training
@@ -57,14 +60,17 @@ def audit_tables(
     reference, others = (some[1].take(h) for h in np.array_split(np.arange(len(some[1])), 2))
     encoder = Encoder.of(columns, some[1])
     members, outside, made, known = map(encoder.points, (some[0], others, some[2], reference))
+    # Copies are found only where the row that was copied is there.
+    more = synthetic.take(rng.permutation(len(synthetic))[: MORE * rows])
+    all_made = encoder.points(more)
     digits = attacks.has_digits(columns, some[0])
     # Each attack on membership is judged twice, by its AUC and by its hits.
     judgements = 2 * (3 + digits) + 2 + len(secrets)
     each = 1 - (1 - confidence) / judgements
     said("membership", 0.0)
     tried: list[tuple[str, Callable[[Points], Points]]] = [
-        ("the closest record", lambda p: attacks.closest_record(p, made)),
-        ("density ratio (neighbours)", lambda p: attacks.density_by_neighbours(p, made, known)),
+        ("the closest record", lambda p: attacks.closest_record(p, all_made)),
+        ("density ratio (neighbours)", lambda p: attacks.density_by_neighbours(p, all_made, known)),
         ("density ratio (kernels)", lambda p: attacks.density_by_kernels(p, made, known)),
     ]
     found = []
@@ -72,7 +78,7 @@ def audit_tables(
         found.append(judge(name, score(members), score(outside), each))
         said("membership", (number + 1) / 4)
     if digits:
-        scores = [attacks.digit_strings(columns, b, some[2], reference) for b in (some[0], others)]
+        scores = [attacks.digit_strings(columns, b, more, reference) for b in (some[0], others)]
         found.append(judge("digit strings", scores[0], scores[1], each))
     said("membership", 1.0)
     dcr, nndr, copies = nearer_to_training(
@@ -82,7 +88,7 @@ def audit_tables(
     for number, secret in enumerate(secrets):
         said("secrets", number / len(secrets))
         guessed.append(
-            guess_secret(columns, secret, some[0], some[2], some[1], seed, confidence=each)
+            guess_secret(columns, secret, some[0], others, some[2], reference, seed, each)
         )
     if secrets:
         said("secrets", 1.0)
