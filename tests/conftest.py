@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy
+from hypothesis import settings
 from postgres import server
+
+# No test depends on timing: a busy machine is no failure.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ class Neighbours:
 
     def __post_init__(self) -> None:
         _one_of("neighbours", self.kind, KINDS)
-        if not isinstance(self.most, int) or self.most < 1:
+        if not (self.most >= 1 and self.most == int(self.most)):
             raise UsageError(f"most={self.most!r} rows of one unit; it is 1 or more")
 
     @property
