@@ -164,6 +164,10 @@ class _ScaledGaussian(lib.GaussianDiscrete):  # type: ignore[misc]
 
     def __init__(self, sigma: float) -> None:
         self._wanted = sigma
+        self._whole = math.floor(sigma) + 1
+        # Rounded up, so that the noise is never less than what was paid for.
+        variance = Fraction(math.ceil(sigma * _FINE), _FINE) ** 2
+        self._up, self._down = variance.numerator, variance.denominator
         super().__init__(epsilon=1.0, delta=0.5)
 
     def _find_scale(self) -> float:
@@ -175,10 +179,7 @@ class _ScaledGaussian(lib.GaussianDiscrete):  # type: ignore[misc]
         Canonne, Kamath and Steinke's algorithm 3. The library's own goes up one by one to the
         noise, which takes as long as the noise is large.
         """
-        scale = math.floor(self._wanted) + 1
-        # Rounded up, so that the noise is never less than what was paid for.
-        variance = Fraction(math.ceil(self._wanted * _FINE), _FINE) ** 2
-        up, down = variance.numerator, variance.denominator
+        scale, up, down = self._whole, self._up, self._down
         while True:
             noise = self._laplace(scale)
             off = abs(noise) * down * scale - up
