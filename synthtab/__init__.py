@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from synthtab.errors import SynthTabError
     from synthtab.lang.model import Model
     from synthtab.pipeline import Synthesizer
+    from synthtab.privacy.settings import Privacy
 
 __version__ = "0.1.0"
-__all__ = ["Model", "SynthTabError", "Synthesizer", "__version__"]
+__all__ = ["Model", "Privacy", "SynthTabError", "Synthesizer", "__version__"]
 
 # Loaded when first asked for: torch comes with the Synthesizer, and rules can do without.
 _HOMES = {
     "Model": "synthtab.lang.model",
+    "Privacy": "synthtab.privacy.settings",
     "SynthTabError": "synthtab.errors",
     "Synthesizer": "synthtab.pipeline",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
@@ -13,8 +13,12 @@ from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.lang.model import Model
 from synthtab.onetable import FitReport, OneTable, Sample, Violations
+from synthtab.privacy.settings import Privacy
 from synthtab.store import read_manifest
 from synthtab.wholemodel import WholeModel, WholeReport, WholeSample
+
+if TYPE_CHECKING:
+    from synthtab.privatetable import PrivateReport
 
 __all__ = ["FitReport", "Sample", "Synthesizer", "Violations", "WholeReport", "WholeSample"]
 
@@ -39,9 +43,15 @@ class Synthesizer:
         *,
         config: GeneratorConfig | None = None,
         solver_budget_s: float = 10.0,
+        privacy: Privacy | None = None,
     ) -> None:
-        kind: type[OneTable] | type[WholeModel] = WholeModel if needs_whole(model) else OneTable
-        self._engine: Engine = kind(model, config=config, solver_budget_s=solver_budget_s)
+        """Prepare to learn the tables of a model, under a privacy budget if one is given."""
+        self._engine: Engine
+        if privacy is not None:
+            self._engine = _private(model, privacy, config, solver_budget_s)
+        else:
+            kind = WholeModel if needs_whole(model) else OneTable
+            self._engine = kind(model, config=config, solver_budget_s=solver_budget_s)
 
     @classmethod
     def _of(cls, engine: Engine) -> Synthesizer:
@@ -70,6 +80,16 @@ class Synthesizer:
         return self._engine.report
 
     @property
+    def private(self) -> bool:
+        """Whether rows are learned under a privacy budget."""
+        return hasattr(self._engine, "privacy")
+
+    @property
+    def privacy_report(self) -> PrivateReport | None:
+        """What learning under a privacy budget met and spent; None without one, or before."""
+        return getattr(self._engine, "private", None)
+
+    @property
     def unenforced(self) -> tuple[str, ...]:
         """The rules, by name, that are learned like everything else, not enforced."""
         return self._engine.unenforced if isinstance(self._engine, OneTable) else ()
@@ -78,18 +98,19 @@ class Synthesizer:
         self,
         data: Any,
         *,
-        violations: Violations = "error",
-        seed: int = 0,
+        violations: Violations | None = None,
+        seed: int | None = None,
         progress: Callable[..., None] | None = None,
     ) -> Synthesizer:
         """Learn from real rows; return self.
 
         ``data`` is a DataFrame or a file for one table; for several a mapping of tables to these,
         a directory with a file named after each table, or a database's URL. Real rows that break
-        hard rules are an error, are dropped, or are repaired first, as ``violations`` says;
-        :attr:`report` counts them by rule. ``progress`` is told how far training is: a
-        :class:`~synthtab.generate.train.Progress`, and for several tables before it the table's
-        name, its number, and how many there are.
+        hard rules are an ``error`` (the default), are left out (``drop``), or mended first
+        (``repair``), as ``violations`` says; :attr:`report` counts them by rule. Under a privacy
+        budget they are always left out, and no ``seed`` is taken. ``progress`` is told how far
+        training is: a :class:`~synthtab.generate.train.Progress`, and for several tables before it
+        the table's name, its number, and how many there are.
 
         Raises DataError where the data do not fit the columns, RuleViolationError as above, and
         InfeasibleError where the rules contradict each other.
@@ -107,7 +128,12 @@ class Synthesizer:
                     "the model has several tables: fit it with a mapping of tables to DataFrames"
                 )
             data = {self.model.tables[0].name: data}
-        self._engine.fit(data, violations=violations, seed=seed, progress=progress)
+        if self.private:
+            how = violations or "drop"
+            self._engine.fit(data, violations=how, seed=seed, progress=progress)  # type: ignore[arg-type]
+        else:
+            how = violations or "error"
+            self._engine.fit(data, violations=how, seed=seed or 0, progress=progress)
         return self
 
     def rules_only(self) -> Synthesizer:
@@ -196,8 +222,12 @@ class Synthesizer:
     @classmethod
     def load(cls, path: str | Path) -> Synthesizer:
         """Load a saved model; SavedModelError says what is wrong where it cannot be."""
-        whole = read_manifest(path).get("kind") == "whole"
-        return cls._of(WholeModel.load(path) if whole else OneTable.load(path))
+        kind = read_manifest(path).get("kind")
+        if kind == "private":
+            from synthtab.privatetable import PrivateTable  # dp-accounting, an extra
+
+            return cls._of(PrivateTable.load(path))
+        return cls._of(WholeModel.load(path) if kind == "whole" else OneTable.load(path))
 
     def _one(self, what: str) -> OneTable:
         if not isinstance(self._engine, OneTable):
@@ -205,6 +235,24 @@ class Synthesizer:
                 f"{what} is for a model of one table whose rules are about single rows"
             )
         return self._engine
+
+
+def _private(
+    model: Model, privacy: Privacy, config: GeneratorConfig | None, budget_s: float
+) -> Engine:
+    """Return what learns a model under a privacy budget. Raises UsageError where it cannot."""
+    if needs_whole(model):
+        raise UsageError(
+            "under a privacy budget one table is learned whose rules are about single rows; "
+            f"the model has {len(model.tables)} tables or rules across rows"
+        )
+    try:
+        from synthtab.privatetable import PrivateTable  # dp-accounting, an extra
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"a privacy budget needs {error.name}: pip install 'synthtab[privacy]'"
+        ) from error
+    return PrivateTable(model, privacy, config=config, solver_budget_s=budget_s)
 
 
 def needs_whole(model: Model) -> bool:

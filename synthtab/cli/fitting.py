@@ -3,47 +3,79 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
-from synthtab.cli import common
+from synthtab.cli import common, guarantees
 from synthtab.cli.datasets import all_given
+from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress, TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import FitReport, Synthesizer, Violations, WholeReport, needs_whole
+from synthtab.privacy.settings import Privacy
 from synthtab.sources import Sources
 from synthtab.store import check_target
 
+DELTA = 1e-6
+"""The delta where none is given."""
 
-def fit(
-    rules: Path,
-    data: Sequence[str],
-    output: Path,
-    violations: Violations,
-    seed: int,
-    epochs: int | None,
-    as_json: bool,
-) -> None:
+
+@dataclass(frozen=True)
+class Request:
+    """How to learn, as the command line was asked."""
+
+    violations: Violations | None
+    seed: int | None
+    epochs: int | None
+    privacy: Privacy | None
+    as_json: bool
+
+
+def budget(
+    epsilon: float | None, delta: float | None, settings: Mapping[str, Any], zeros: bool
+) -> Privacy | None:
+    """Return the privacy asked for; UsageError where options come without ``--epsilon``."""
+    if epsilon is not None:
+        given = DELTA if delta is None else delta
+        return Privacy(epsilon=epsilon, delta=given, structural_zeros=zeros, **settings)
+    alone = [f"--{name}" for name in settings]
+    alone += ["--delta"] if delta is not None else []
+    alone += [] if zeros else ["--no-structural-zeros"]
+    if alone:
+        raise UsageError(f"{alone[0]} goes with a privacy budget: give --epsilon as well")
+    return None
+
+
+def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> None:
     """Learn real rows under a rules file, save the model, print what was met."""
     check_target(output)
+    epochs, as_json = request.epochs, request.as_json
     training = TrainConfig() if epochs is None else TrainConfig(max_epochs=epochs)
     model = Model.load(rules)
-    synthesizer = Synthesizer(model, config=GeneratorConfig(train=training))
+    config = GeneratorConfig(train=training)
+    synthesizer = Synthesizer(model, config=config, privacy=request.privacy)
     started = time.perf_counter()
     with Sources() as sources, common.progress(as_json) as update:
         bars = _Bars(update)
         synthesizer.fit(
             all_given(model, data, sources),
-            violations=violations,
-            seed=seed,
+            violations=request.violations,
+            seed=request.seed,
             progress=bars.table if needs_whole(model) else bars.rows,
         )
     seconds = time.perf_counter() - started
     synthesizer.save(output)
+    private = synthesizer.privacy_report
+    if private is not None:
+        guarantees.tell(private, as_json, {"model": str(output)})
+        if not as_json:
+            common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
+        return
     report = synthesizer.report
     assert report is not None
     if as_json:
@@ -67,7 +99,10 @@ class _Bars:
         self._last: str | None = None
 
     def rows(self, state: Progress) -> None:
-        self._update("learning", state.step / state.total)
+        if self._last not in (None, state.what):
+            self._update(str(self._last), 1.0)
+        self._last = state.what
+        self._update(state.what, state.step / state.total)
 
     def table(self, name: str, number: int, tables: int, state: Progress) -> None:
         stage = f"learning {number + 1} of {tables}: {escape(name)}"

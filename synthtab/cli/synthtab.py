@@ -59,6 +59,42 @@ class ModeName(StrEnum):
     solver_weighted = "solver+weighted"
 
 
+class MechanismName(StrEnum):
+    """How a privacy budget is spent."""
+
+    marginals = "marginals"
+    dp_sgd = "dp-sgd"
+    perturb = "perturb"
+
+
+class SourceName(StrEnum):
+    """What draws rows under a privacy budget."""
+
+    language_model = "language-model"
+    graphical = "graphical"
+
+
+class NeighbourName(StrEnum):
+    """Which data sets must not be told apart."""
+
+    add_remove = "add-remove"
+    exchange = "replace"
+
+
+class UnknownName(StrEnum):
+    """What becomes of domains that the rules do not declare."""
+
+    refuse = "refuse"
+    estimate = "estimate"
+
+
+class OutsideName(StrEnum):
+    """What becomes of values outside what the rules declare."""
+
+    clamp = "clamp"
+    refuse = "refuse"
+
+
 @app.command()
 def demo(
     output: Annotated[
@@ -93,22 +129,104 @@ def fit(
         Path, typer.Option("-o", "--output", help="The directory the model is saved in.")
     ],
     violations: Annotated[
-        Violations,
-        typer.Option("--violations", help="What to do about real rows that break rules."),
-    ] = Violations.error,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="For the same model again.")] = 0,
+        Violations | None,
+        typer.Option(
+            "--violations",
+            help="What to do about real rows that break rules: error by default; they are always "
+            "left out under a privacy budget.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="For the same model again; not under a privacy budget."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Go through the rows at most so often.")
     ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option("--epsilon", help="Learn with differential privacy; 1 is a usual budget."),
+    ] = None,
+    delta: Annotated[
+        float | None,
+        typer.Option("--delta", help="Far below 1 / the number of rows; 1e-6 by default."),
+    ] = None,
+    mechanism: Annotated[
+        MechanismName | None,
+        typer.Option("--mechanism", help="How the budget is spent: marginals by default."),
+    ] = None,
+    generator: Annotated[
+        SourceName | None,
+        typer.Option(
+            "--generator", help="Of marginals: train a language model on them, or draw from them."
+        ),
+    ] = None,
+    neighbours: Annotated[
+        NeighbourName | None,
+        typer.Option("--neighbours", help="Protect against adding or removing, or replacing."),
+    ] = None,
+    domains: Annotated[
+        UnknownName | None,
+        typer.Option("--domains", help="Ranges and categories that are not declared."),
+    ] = None,
+    outside: Annotated[
+        OutsideName | None,
+        typer.Option("--outside", help="Values outside what is declared."),
+    ] = None,
+    zeros: Annotated[
+        bool,
+        typer.Option(
+            "--structural-zeros/--no-structural-zeros",
+            help="Tell the estimate what the rules exclude (by default).",
+        ),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Learn the real rows of one table or several under rules, and save the model.
 
-    Example: [cyan]synthtab fit rules/adult.rules adult.csv.gz -o model/ --violations drop[/]
+    With --epsilon the real rows are looked at through noise only, and every look is booked
+    (docs/privacy.md). The other options from --delta on go with it.
+
+    Example: [cyan]synthtab fit rules/adult.rules adult.csv.gz -o model/ --epsilon 1[/]
     """
     from synthtab.cli import fitting  # torch, pandas
 
-    fitting.fit(rules, data, output, violations.value, seed, epochs, as_json)
+    chosen = {
+        "mechanism": mechanism,
+        "generator": generator,
+        "neighbours": neighbours,
+        "domains": domains,
+        "outside": outside,
+    }
+    settings = {k: v.value for k, v in chosen.items() if v is not None}
+    fitting.fit(
+        rules,
+        data,
+        output,
+        fitting.Request(
+            violations=None if violations is None else violations.value,
+            seed=seed,
+            epochs=epochs,
+            privacy=fitting.budget(epsilon, delta, settings, zeros),
+            as_json=as_json,
+        ),
+    )
+
+
+@app.command()
+def ledger(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model that was learned with --epsilon.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a saved model guarantees, and which looks at real rows it is made of.
+
+    Example: [cyan]synthtab ledger model/[/]
+    """
+    from synthtab.cli import guarantees  # torch, pandas
+
+    guarantees.show(model, as_json)
 
 
 @app.command()
@@ -182,7 +300,8 @@ def load(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="A directory with a file named after each table, or TABLE=FILE for each.",
+            help="A directory with a file named after each table, TABLE=FILE for each, or a "
+            "database's URL.",
         ),
     ],
     url: Annotated[

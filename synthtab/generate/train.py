@@ -27,12 +27,16 @@ from synthtab.generate.tokenizer import Layout
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training is: steps done and in all, loss in nats a row, seconds left (a forecast)."""
+    """How far training is: steps done and in all, loss in nats a row, seconds left (a forecast).
+
+    ``what`` is being done, in a word.
+    """
 
     step: int
     total: int
     loss: float
     seconds_left: float
+    what: str = "learning"
 
 
 ProgressHook = Callable[[Progress], None]

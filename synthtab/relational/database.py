@@ -248,6 +248,10 @@ class Parents:
         eligible = np.empty(len(order), dtype=bool)
         eligible[order] = self._eligible(home, rule)
         drawn = np.where(eligible, parent.counts[column], 0)
+        if column in model.children and model.view.alone(column):
+            batch = self.batches[rule.parent].take(np.argsort(order))
+            like = model.children[column].like(drawn, batch, eligible, rng)
+            drawn = np.where(parent.allows(column, like), like, drawn)
         rows = self.database.models[name].rows
         wanted = total
         if wanted is None and not rows:

@@ -122,7 +122,7 @@ def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:
     for rule in table.rules:
         if not isinstance(rule, nodes.RowRule) or rule.share is not None:
             continue
-        if late & set(columns_of(rule.condition)):
+        if late & set(columns_of(rule.condition)) or _led(rule.condition, late):
             continue
         for node in descendants(rule.condition):
             if isinstance(node, nodes.ColumnRef):
@@ -130,6 +130,11 @@ def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:
         if isinstance(rule.condition, nodes.GapFree) and not rule.condition.per:
             found -= {getattr(rule.condition.operand, "name", "")}
     return found
+
+
+def _led(condition: nodes.Condition, late: set[str]) -> bool:
+    """Say whether a condition speaks of a row that a reference which waits leads to."""
+    return any(isinstance(n, nodes.ParentRef) and n.path[0] in late for n in descendants(condition))
 
 
 def _start(table: nodes.Table, column: str) -> int | None:

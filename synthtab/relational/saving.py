@@ -15,6 +15,7 @@ from synthtab.generate.generator import RowGenerator
 from synthtab.ir import nodes
 from synthtab.keys import Draws
 from synthtab.keys import Sequence as KeySequence
+from synthtab.relational.children import Children
 from synthtab.relational.database import Database
 from synthtab.relational.features import Feature
 from synthtab.relational.late import Late
@@ -137,6 +138,14 @@ def _facts(model: TableModel, names: Mapping[nodes.ReferenceRule, list[str]]) ->
             for d in model.dependencies
         ],
         "late": [late(one) for one in model.late.values()],
+        "children": {
+            column: {
+                "feature": None if one.feature is None else asdict(one.feature),
+                "numbers": list(one.numbers),
+                "joint": one.joint.tolist(),
+            }
+            for column, one in model.children.items()
+        },
     }
 
 
@@ -198,6 +207,14 @@ def _model(
             for d in facts["dependencies"]
         ),
         late={made.rule: made for made in map(late, facts["late"])},
+        children={
+            column: Children(
+                None if one["feature"] is None else _feature(one["feature"]),
+                tuple(one["numbers"]),
+                np.array(one["joint"], dtype=np.int64),
+            )
+            for column, one in facts["children"].items()
+        },
     )
 
 

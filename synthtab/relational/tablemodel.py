@@ -12,6 +12,7 @@ from synthtab.batch import Batch, Codes
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
+from synthtab.relational.children import Children
 from synthtab.relational.company import There
 from synthtab.relational.features import Symbols
 from synthtab.relational.late import Late
@@ -26,10 +27,12 @@ from synthtab.relational.reading import (
     Rows,
     cells,
     feature_cells,
+    means_before,
     pick_names,
     read_name,
 )
 from synthtab.relational.view import View
+from synthtab.schema import TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
@@ -41,7 +44,8 @@ class TableModel:
     ``written`` are the columns (own ones and numbers of children) that the generator writes after
     what it reads; ``plan`` masks them. ``rows`` is how many rows were learned from, ``exempt`` the
     share of them that broke each soft rule. ``dependencies`` have the values seen of each
-    dependency, ``late`` how references that wait are chosen.
+    dependency, ``late`` how references that wait are chosen. ``children`` says, by the columns of
+    ``view.counts``, how many children real rows had.
     """
 
     view: View
@@ -56,6 +60,16 @@ class TableModel:
     listings: tuple[Listing, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     late: Mapping[nodes.ReferenceRule, Late] = field(default_factory=dict)
+    children: Mapping[str, Children] = field(default_factory=dict)
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether the plan is exact for all that is written, texts aside."""
+        return all(
+            self.plan.step(c).inexact is None
+            for c in self.written
+            if not isinstance(self.view.table.column(c).type, TextType)
+        )
 
     @property
     def relative(self) -> dict[str, Relative]:
@@ -76,9 +90,12 @@ class TableModel:
 
 def symbols_of(read: Read, table: str, batch: Batch, around: Company, real: There) -> Symbols:
     """Return what is read of each of a table's rows (rows,); ``batch`` has the siblings before."""
-    if read.kind in ("place", "size"):
-        numbers = around.place if read.kind == "place" else around.size
+    if read.kind in ("place", "size", "left"):
+        left = around.size - around.place
+        numbers = {"place": around.place, "size": around.size, "left": left}[read.kind]
         return NUMBERS.of(numbers, np.zeros(len(numbers), dtype=bool))
+    if read.kind == "mean":
+        return read.feature.of(*means_before(batch, read.feature.name, around))
     if read.kind == "before":
         return feature_cells(read.feature, batch, around.before)
     rows = real.links.follow(table, around.links, read.steps)

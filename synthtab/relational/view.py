@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from synthtab.ir import nodes
 from synthtab.ir.context import PREFIX
+from synthtab.ir.walk import columns_of
 from synthtab.relational.hidden import STAGED, Hidden, Rest
 from synthtab.relational.structure import Home
 
@@ -46,6 +47,12 @@ class View:
     def rests(self) -> tuple[str, ...]:
         """The hidden columns that stand for what is still to come."""
         return tuple(n for n, what in self.hidden.items() if isinstance(what, Rest))
+
+    def alone(self, count: str) -> bool:
+        """Say whether no rule speaks of a number of children together with another one."""
+        others = self.counts.keys() - {count}
+        spoken = [set(columns_of(rule.condition)) for rule in self.table.row_rules]
+        return not any(count in names and names & others for names in spoken)
 
     @property
     def staged(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,28 +13,23 @@ from synthtab.batch import Batch, Codes, Mask
 from synthtab.draw import Method
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Given
-from synthtab.generate.uniform import NULLS
+from synthtab.generate.uniform import NULLS, TO_COME, UniformGenerator
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
+from synthtab.relational.among import apart, sibling_rules, torn
 from synthtab.relational.company import There
 from synthtab.relational.guiding import WrittenGuide, base_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Rest, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
-from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
+from synthtab.relational.outlook import hopeless, telling
+from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch
+from synthtab.relational.patience import ANEW, LEAST, REPICKS, TRIES, patience
 from synthtab.relational.picking import others, pick, repeated
 from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
+from synthtab.relational.standing import Standing
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
 from synthtab.relational.task import Task, Written
 from synthtab.schema import TextType
-
-TRIES = 8
-"""How often a row that breaks a rule is written again before it is left to repair."""
-DEAD_TRIES = 3
-"""The same for a row of which the Plan left nothing: mostly its context is at fault."""
-EVEN_TRIES = 64
-"""The same where no network writes, which costs little and knows nothing."""
-REPICKS = 60
-"""How often further parents that do not go together are picked anew."""
 
 Progress = Callable[[int, int], None]
 
@@ -85,31 +81,21 @@ class _Writer:
         rests, whole = set(self._view.rests), self._view.table
         checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
         self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
-        groups = len(task.sizes)
-        self._state: dict[str, Cells] = {}
-        for name, what in self._view.hidden.items():
-            if isinstance(what, Before | SoFar):
-                empty = not (isinstance(what, SoFar) and what.function == "sum")
-                self._state[name] = np.zeros(groups, dtype=np.int64), np.full(groups, empty)
-        self._apart = [
-            (self._home.lead, mine)
-            for rule in self._home.distinct
-            for mine in [[r for r in self._home.others if set(r.columns) <= set(rule.columns)]]
-            if self._home.lead is not None
-            and mine
-            and set(rule.columns)
-            == {*self._home.lead.columns, *(c for r in mine for c in r.columns)}
-        ]
+        self._standing = Standing(self._view, len(task.sizes))
+        self._apart = apart(self._home)
         settled = {*self._view.known, *self._home.settled}
         fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
         about = VectorBackend(replace(whole, rules=fixed))
         self._contextual = about if fixed and model.picks else None
+        self._telling = telling(model) if method.level == "solver" and model.picks else ()
         # Drawn once: a row that need not keep a rule need not keep it later either.
         self._exempt = {
             name: rng.random(rows) < model.exempt[what.rule]
             for name, what in self._view.hidden.items()
             if isinstance(what, Exempt)
         }
+        staged = self._view.staged and method.broken != "keep"
+        self._among = sibling_rules(model) if staged else ()
         self._memories = [Memory(d) for d in model.dependencies]
         self._tries = 0
         self._lost = np.zeros(rows, dtype=bool)
@@ -123,13 +109,29 @@ class _Writer:
 
     def write(self, rows: Rows) -> None:
         """Write some rows, no two of them siblings where siblings come in an order."""
+        known = self._try(rows)
+        for _ in range(ANEW if self._model.picks and self._method.broken != "keep" else 0):
+            lost = rows[self._lost[rows]]
+            if not len(lost):
+                break
+            # Those that parents left no way on get others.
+            for reference, slots in self._slots.items():
+                left = self._links[reference][lost]
+                left = left[left >= 0]
+                np.add.at(slots, left[slots[left] >= 0], 1)
+            self._try(lost)
+            known = self._known(rows)
+        self._standing.remember(self._whole(rows, known), self._group[rows])
+
+    def _try(self, rows: Rows) -> dict[str, Cells]:
+        """Write rows, with further parents picked for them; return what was known beforehand."""
         reads = self._read(rows)
         self._pick(rows, reads)
         self._placed(rows)
         known = self._known(rows)
         if self._model.generator is not None and self._model.written:
             self._draw(rows, reads, known)
-        self._remember(rows, known)
+        return known
 
     def result(self) -> Written:
         """Return all rows, but those that no attempt made lawful and that groups can do without."""
@@ -249,10 +251,14 @@ class _Writer:
         once = [set(rule.columns) for rule in self._home.distinct]
         for attempt in range(REPICKS):
             wrong = self._repeated(rows)
-            if self._method.broken != "keep" and self._contextual is not None:
+            if self._method.broken != "keep" and (self._contextual or self._telling):
                 self._placed(rows)
-                whole = self._whole(rows, self._known(rows))
-                wrong |= self._contextual.violated(whole).any(axis=1)
+                known = self._known(rows)
+                if self._contextual is not None:
+                    whole = self._whole(rows, known)
+                    wrong |= self._contextual.violated(whole).any(axis=1)
+                pool = self._page.pool.array
+                wrong |= hopeless(self._telling, self._model.plan, known, pool, len(rows))
             if not wrong.any():
                 return
             for one in self._model.picks:
@@ -296,6 +302,7 @@ class _Writer:
         around, batch = self._company(rows), self._page.batch
         known: dict[str, Cells] = {}
         present = np.zeros(len(rows), dtype=bool)
+        known[TO_COME] = around.size - around.place, present
         for name, what in self._view.hidden.items():
             match what:
                 case Parent(steps, column):
@@ -315,9 +322,7 @@ class _Writer:
                 case ToCome():
                     known[name] = around.size - around.place, present
                 case Before() | SoFar():
-                    codes, nulls = self._state[name]
-                    group = self._group[rows]
-                    known[name] = codes[group], nulls[group]
+                    known[name] = self._standing.of(name, self._group[rows])
         for name in self._home.settled:
             known[name] = copied(batch, name, rows)
         for relative in self._model.relatives:
@@ -334,12 +339,12 @@ class _Writer:
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
         dead = np.zeros(len(rows), dtype=np.int64)
-        tries = TRIES if isinstance(self._model.generator, RowGenerator) else EVEN_TRIES
-        for attempt in range(tries):
+        patient = patience(self._model)
+        for attempt in range(patient.tries):
             fine, at_a_loss = self._attempt(rows, waiting, given.take(waiting), known, attempt)
             dead[waiting] += at_a_loss
             self._lost[rows[waiting]] = ~fine
-            waiting = waiting[~fine & (dead[waiting] < DEAD_TRIES)]
+            waiting = waiting[~fine & (dead[waiting] < patient.dead)]
             if not len(waiting) or keep:
                 break
 
@@ -350,13 +355,11 @@ class _Writer:
         generator = self._model.generator
         assert generator is not None
         self._tries += len(waiting)
-        drawn = generator.draw(
-            len(waiting),
-            level=self._method.level,
-            guide=self._guide if self._method.level == "solver" else None,
-            seed=self._seed(),
-            given=given,
-        )
+        guide = self._guide if self._method.level == "solver" else None
+        how: dict[str, Any] = {"level": self._method.level, "guide": guide, "given": given}
+        if isinstance(generator, UniformGenerator) and attempt >= TRIES:
+            how["least"] = LEAST
+        drawn = generator.draw(len(waiting), seed=self._seed(), **how)
         mine = rows[waiting]
         values = {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()}
         for name in self._model.written:
@@ -377,8 +380,19 @@ class _Writer:
         self._map(mine)
         fine = ~drawn.malformed & ~(drawn.copied & (attempt < TRIES // 2))
         whole = self._whole(mine, {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()})
-        broken = self._backend.violated(whole).any(axis=1)
+        broken = self._backend.violated(whole).any(axis=1) | self._torn(mine)
         return fine & ~broken, drawn.dead
+
+    def _torn(self, rows: Rows) -> Mask:
+        """Say which rows break a rule together with the siblings written before."""
+        if not self._among:
+            return np.zeros(len(rows), dtype=bool)
+        last = np.zeros(len(self._task.sizes), dtype=np.int64)
+        last[self._group[rows]] = self._place[rows]
+        so_far = np.flatnonzero(self._place <= last[self._group])
+        group = self._group[so_far]
+        torn_ = torn(self._table, self._among, self._page.batch.take(so_far), group)
+        return np.isin(self._group[rows], group[torn_])
 
     def _map(self, rows: Rows) -> None:
         """Give dependents the values that go with their determinants."""
@@ -397,23 +411,6 @@ class _Writer:
         nulls = [known[n][1] for n in hidden] + list(batch.nulls[rows].T) + [present] * len(numbers)
         names = (*hidden, *batch.columns, *self._counts)
         return Batch(names, np.stack(codes, axis=1), np.stack(nulls, axis=1), batch.pool)
-
-    def _remember(self, rows: Rows, known: Mapping[str, Cells]) -> None:
-        """Bring what is kept of each group up to date."""
-        whole, group = self._whole(rows, known), self._group[rows]
-        for name, (codes, nulls) in self._state.items():
-            what = self._view.hidden[name]
-            assert isinstance(what, Before | SoFar)
-            new, missing = value_of(what.term, self._view.table, whole)
-            if isinstance(what, Before):
-                codes[group], nulls[group] = new, missing
-            elif what.function == "sum":
-                codes[group] += np.where(missing, 0, new)
-            else:
-                least = np.minimum if what.function == "min" else np.maximum
-                old, none = codes[group], nulls[group]
-                both = np.where(none, new, np.where(missing, old, least(old, new)))
-                codes[group], nulls[group] = both, none & missing
 
     def _seed(self) -> int:
         return int(self._rng.integers(0, 2**63))

@@ -71,15 +71,20 @@ class Plan:
 
     def depends(self, column: str) -> tuple[str, ...]:
         """Return the earlier columns that the column's feasible set depends on, in plan order."""
-        step = self._by_column[column]
-        named = variables(step.formula)
+        return self._depends[column]
+
+    @cached_property
+    def _depends(self) -> dict[str, tuple[str, ...]]:
+        return {step.column: self._inputs(step) for step in self.steps}
+
+    def _inputs(self, step: Step) -> tuple[str, ...]:
         used: set[str] = set()
-        for name in named:
+        for name in variables(step.formula):
             if name in self.space.hidden:
                 used |= set(self.space.hidden[name].inputs)
             else:
                 used.add(name.removesuffix(NULL_SUFFIX) if name not in self.domains else name)
-        return tuple(c for c in self.order if c in used and c != column)
+        return tuple(c for c in self.order if c in used and c != step.column)
 
     def describe(self) -> list[dict[str, object]]:
         """Return, per column in order, what ``rulecheck plan`` prints.

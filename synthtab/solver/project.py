@@ -39,7 +39,7 @@ from synthtab.solver.formula import (
     variables,
 )
 from synthtab.solver.order import column_order
-from synthtab.solver.pieces import solvable
+from synthtab.solver.pieces import maskable, solvable
 from synthtab.solver.plan import Plan, Step
 from synthtab.solver.space import Space, all_ranges
 
@@ -181,8 +181,16 @@ def _step(
         touched = formula != TRUE
         return Step(column, rules=rules if touched else (), inexact=EXACT_TEXT if touched else None)
     if not solvable(formula, column, hidden, hi - lo + 1):
-        texts = [show(h.term) for h in hidden.values()]
-        return Step(column, rules=rules, inexact=f"cannot be solved for: {', '.join(texts)}")
+        less, unsolved = maskable(formula, column, hidden, hi - lo + 1)
+        named = variables(less)
+        texts = [show(hidden[n].term) for n in unsolved or hidden]
+        return Step(
+            column,
+            formula=less if solvable(less, column, hidden, hi - lo + 1) else TRUE,
+            hidden=tuple(h for n, h in hidden.items() if n in named),
+            rules=rules,
+            inexact=f"cannot be solved for: {', '.join(texts)}",
+        )
     return Step(
         column,
         formula=formula,

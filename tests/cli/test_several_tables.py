@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -243,6 +244,10 @@ def test_assess_compares_each_table_and_rules_over_all(
         (("assess", "{rules}", "{real}", "{tmp}"), "no file named after a table"),
         (("load", "{real}", "sqlite:///{tmp}/x.db", "--rules", "{tmp}/n.rules"), "n.rules"),
         (("load", "{tmp}", "sqlite:///{tmp}/x.db"), "has no file that ends in"),
+        (
+            ("load", "{tmp}/nix", "sqlite:///{tmp}/x.db", "--rules", "{rules}"),
+            "no directory or file",
+        ),
         (("load", "{real}", "{tmp}/x.db", "--rules", "{rules}"), "is no database URL"),
     ],
 )
@@ -319,6 +324,22 @@ def test_an_interrupt_leaves_no_half_directory(
     monkeypatch.setattr(files, "write_frame", half)
     assert call(synthtab.main, "sample", place / "model", "-o", tmp_path / "out").code == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_database_refuses_is_said_with_how_to_find_it(
+    call: Call, place: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(place / "real", data)
+    lines = (data / "orders.csv").read_text().splitlines()
+    (data / "orders.csv").write_text("\n".join([*lines, lines[-1]]) + "\n")
+    url, rules = f"sqlite:///{tmp_path}/x.db", place / "shop.rules"
+    ran = call(synthtab.main, "load", data, url, "--rules", rules)
+    assert ran.code == 1
+    assert "UNIQUE constraint failed: orders.id" in words(ran.err)
+    hint = "nothing was loaded; every row that breaks a rule is listed by"
+    assert f"{hint}: rulecheck validate {rules} {data}" in words(ran.err)
+    assert not (tmp_path / "x.db").exists()
 
 
 def test_a_database_takes_the_sampled_tables_under_its_own_constraints(
