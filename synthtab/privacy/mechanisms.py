@@ -105,7 +105,7 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Exponential:
-    """A choice, likelier the higher its score; one unit moves scores by ``sensitivity`` at most."""
+    """A choice, likelier the higher its score; a unit moves a score by ``sensitivity`` at most."""
 
     epsilon: float
     sensitivity: float = 1.0

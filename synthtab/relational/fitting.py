@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
+from synthtab.relational.amounts import seen_ranges
 from synthtab.relational.children import children_of
 from synthtab.relational.company import There, company, links_of, numbers_of_children
+from synthtab.relational.dealing import dealt_feature
 from synthtab.relational.features import Feature, Symbols, feature_of
 from synthtab.relational.hidden import Exempt
 from synthtab.relational.late import Late, late_of
@@ -37,7 +40,7 @@ from synthtab.relational.reading import (
     readings,
     relative_of,
 )
-from synthtab.relational.structure import Structure, may_lack
+from synthtab.relational.structure import Deal, Structure, may_lack
 from synthtab.relational.tablemodel import TableModel, base_of, compile_view, symbols_of
 from synthtab.relational.telling import telling
 from synthtab.relational.view import View
@@ -95,7 +98,9 @@ def fit_table(
 
     targets = _targets(own, batch, relative)
     targets += [NUMBERS.of(n, np.zeros(len(n), dtype=bool)) for n in counts.values()]
-    reads = readings(targets, _candidates(view, own, batch, around, real, whole))
+    deals = tuple(_dealt(deal, home.table, batch) for deal in home.deals)
+    reads = tuple(Read("dealt", dealt_feature(deal, home.table)) for deal in deals)
+    reads += readings(targets, _candidates(view, own, batch, around, real, whole))
     picks = tuple(_pick(rule, view, whole, around, batch, targets, real) for rule in home.others)
 
     columns: list[Column] = []
@@ -162,6 +167,7 @@ def fit_table(
         dependencies=mapped,
         late=late,
         children={n: children_of(k, features_of(batch, own), batch) for n, k in counts.items()},
+        deals=deals,
     )
 
 
@@ -191,6 +197,15 @@ def _targets(
         if feature is not None:
             found.append(feature.of(*cells_, batch.pool))
     return found
+
+
+def _dealt(deal: Deal, table: nodes.Table, batch: Batch) -> Deal:
+    """Return a deal of the words that rows hold; of an enum all words may come up."""
+    if isinstance(table.column(deal.column).type, EnumType):
+        return deal
+    codes, nulls = batch.column(deal.column)
+    held = set(batch.pool[codes[~nulls]])
+    return replace(deal, words=tuple(word for word in deal.words if word in held))
 
 
 def _exempt(view: View, context: Context) -> dict[str, float]:
@@ -361,19 +376,6 @@ def _picked(
     for name, feature in zip(names[int(pick.flag) :], pick.features, strict=True):
         out.append((feature.column(name), feature_cells(feature, there, rows)))
     return out
-
-
-def seen_ranges(table: nodes.Table, batch: Batch) -> dict[str, tuple[int, int]]:
-    """Return the range of codes that rows hold, of every column that has an order of its own."""
-    found = {}
-    for column in table.columns:
-        if not isinstance(column.type, EnumType | BooleanType | TextType):
-            codes, nulls = batch.column(column.name)
-            present = codes[~nulls]
-            lo = domain(column)[0]
-            some = (int(present.min()), int(present.max())) if len(present) else (lo, lo)
-            found[column.name] = some
-    return found
 
 
 def _ranges(

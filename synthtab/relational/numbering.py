@@ -64,7 +64,8 @@ def _drawn(home: Home, spoken: set[str]) -> tuple[Draws, ...]:
     found: dict[str, Draws] = {}
     for rule in home.table.unique_rules:
         column = home.table.column(rule.columns[0])
-        free = len(rule.columns) == 1 and column.name not in home.placed | spoken
+        dealt = {deal.column for deal in home.deals}
+        free = len(rule.columns) == 1 and column.name not in home.placed | spoken | dealt
         if free and isinstance(column.type, TextType) and column.type.pattern is not None:
             found.setdefault(column.name, Draws((column,), rule.name))
     return tuple(found.values())

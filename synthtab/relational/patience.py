@@ -20,6 +20,9 @@ LEAST = 0.5
 REPICKS = 60
 """How often further parents that do not go together are picked anew."""
 
+REDRAWS = 60
+"""How often rows are written again so that they have fewer children."""
+
 
 @dataclass(frozen=True)
 class Patience:

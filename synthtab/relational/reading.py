@@ -32,8 +32,9 @@ class Read:
     """One feature that is read.
 
     ``kind`` says whose: of the row ``steps`` lead to (``parent``), of the sibling before
-    (``before``), a number's mean over the siblings before (``mean``), or a number among siblings
-    (``place``, ``size``, and ``left``: how many are to come).
+    (``before``), the row's own key that comes from a list (``dealt``), a number's mean over the
+    siblings before (``mean``), or a number among siblings (``place``, ``size``, and ``left``: how
+    many are to come).
     """
 
     kind: str

@@ -58,7 +58,7 @@ def _made(home: Home) -> Made:
 
 def _is_free(home: Home, rule: nodes.Rule) -> bool:
     if isinstance(rule, nodes.UniqueRule):
-        return not home.placed & set(rule.columns)
+        return not (home.placed | {d.column for d in home.deals}) & set(rule.columns)
     return isinstance(rule, nodes.RowRule) and nodes.is_pure(rule.condition)
 
 
@@ -93,11 +93,14 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
         picks=picks,
         relatives=(),
         plan=plan,
-        generator=UniformGenerator(view.table, plan.domains, written, rising) if written else None,
+        generator=UniformGenerator(view.table, plan.domains, written, rising=rising)
+        if written
+        else None,
         rows=0 if home.lead is not None else ROWS,
         exempt={w.rule: 0.0 for w in view.hidden.values() if isinstance(w, Exempt)},
         dependencies=dependencies(home, _empty(home.table), made.columns),
         late={r: _late(home, r) for r in home.late if r.share is None},
+        deals=home.deals,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from synthtab.ir import nodes
 from synthtab.ir.context import PREFIX
 from synthtab.ir.walk import columns_of
+from synthtab.relational.amounts import Amounts
 from synthtab.relational.hidden import STAGED, Hidden, Rest
 from synthtab.relational.structure import Home
 
@@ -29,6 +30,7 @@ class View:
     children; its rules are over one row. ``hidden`` says what the hidden columns are; ``counts``
     which reference each number of children belongs to (by child and rule). ``fits`` restrict which
     rows may be picked. ``left`` names the rules, of any table, that are not covered.
+    ``amounts`` are the numbers that the view counts on being written alone.
     """
 
     home: Home
@@ -37,6 +39,7 @@ class View:
     counts: Mapping[str, tuple[str, nodes.ReferenceRule]]
     fits: tuple[Fit, ...]
     left: tuple[str, ...]
+    amounts: Amounts
 
     @property
     def known(self) -> tuple[str, ...]:
