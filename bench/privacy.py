@@ -70,7 +70,7 @@ def ways() -> dict[str, Way]:
 PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS)
 
 
-def run(only: Sequence[str] = (), work: Path | None = None) -> Iterator[Section]:
+def run(only: Sequence[str] = (), work: Path | None = None, runs: int = RUNS) -> Iterator[Section]:
     """Yield the sections: Adult in all ways, then other tables."""
     started = time.perf_counter()
 
@@ -82,12 +82,12 @@ def run(only: Sequence[str] = (), work: Path | None = None) -> Iterator[Section]
 
     adult = [(w, f"adult_{n}") for n, w in ways().items() if wanted(f"adult_{n}")]
     if adult:
-        yield _section("adult", adult, RUNS, work, tell)
+        yield _section("adult", adult, runs, work, tell)
     for name in OTHERS:
         if wanted(name):
             default = Way("marginals, language model, epsilon 1", ways()["model_1"].privacy)
             free = Way("no budget", None)
-            yield _section(name, [(default, name), (free, f"{name}_none")], RUNS, work, tell)
+            yield _section(name, [(default, name), (free, f"{name}_none")], runs, work, tell)
 
 
 def _section(
