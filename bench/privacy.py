@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from bench import utility
+from bench import privacy_audit, utility
 from bench.adult import split
 from bench.kept import kept
 from bench.report import Figure, Grid, Section, data_directory, percent, rules_file
@@ -67,7 +67,7 @@ def ways() -> dict[str, Way]:
     return made
 
 
-PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS)
+PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS, "audit")
 
 
 def run(only: Sequence[str] = (), work: Path | None = None, runs: int = RUNS) -> Iterator[Section]:
@@ -88,6 +88,8 @@ def run(only: Sequence[str] = (), work: Path | None = None, runs: int = RUNS) ->
             default = Way("marginals, language model, epsilon 1", ways()["model_1"].privacy)
             free = Way("no budget", None)
             yield _section(name, [(default, name), (free, f"{name}_none")], runs, work, tell)
+    if wanted("audit"):
+        yield privacy_audit.run(work, tell)
 
 
 def _section(
