@@ -12,8 +12,10 @@ import numpy as np
 
 from synthtab.backends.tables import Checks
 from synthtab.batch import Batch, Mask
+from synthtab.generate.generator import RowGenerator
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of, descendants
+from synthtab.relational.hidden import Exempt
 from synthtab.relational.reading import Rows
 from synthtab.relational.structure import Home, conjuncts
 from synthtab.relational.tablemodel import TableModel
@@ -37,13 +39,22 @@ def apart(home: Home) -> list[tuple[nodes.ReferenceRule, References]]:
 
 
 def sibling_rules(model: TableModel) -> tuple[nodes.Rule, ...]:
-    """Return the rules that are left, and that look no further than a lead's rows."""
+    """Return the rules that are left, and that look no further than a lead's rows.
+
+    Where no data are learned from, nothing else has rows keep soft rules: these are among them.
+    """
     home, left = model.view.home, set(model.view.left)
     if home.lead is None:
         return ()
     lead = set(home.lead.columns)
     known = {*model.written, *home.settled}
-    rules = [r for r in home.table.rules if r.share is None and r.name in left]
+    seen = {w.rule for w in model.view.hidden.values() if isinstance(w, Exempt)}
+    dataless = not isinstance(model.generator, RowGenerator)
+    rules = [
+        r
+        for r in home.table.rules
+        if (r.name in left if r.share is None else dataless and r.name not in seen)
+    ]
     return tuple(r for r in rules if _within(r, lead, known))
 
 
