@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from synthtab.ir import nodes
 from synthtab.privacy.bins import axes, plain_axis
+from synthtab.privacy.estimate import Measured
 from synthtab.privacy.graphical import GraphicalGenerator
 from synthtab.privacy.grid import Grid
+from synthtab.privacy.ledger import Purse
 from synthtab.privacy.selecting import Plan, Progress, learn
 from synthtab.privacy.vault import Vault
 from synthtab.privacy.zeros import Zeros, structural_zeros
@@ -26,17 +28,26 @@ def learn_marginals(
     plan: Plan = Plan(),  # noqa: B008
     solver_s: float = 20.0,
     progress: Progress | None = None,
+    purse: Purse | None = None,
+    most: int = 1,
+    told: Sequence[Measured] = (),
+    beside: Grid = Grid(()),  # noqa: B008
 ) -> GraphicalGenerator:
-    """Spend what the vault's ledger has left on a table's marginals; return what draws rows.
+    """Spend a purse on a table's marginals; return what draws rows. None is all that is left.
 
-    All columns of ``table`` have public, finite domains; ``order`` is that of the Plan rows are to
-    be drawn under; ``rows`` is about how many there are. With ``zeros`` the estimate is told which
-    cells the rules leave empty. Raises BudgetError where what is left says nothing.
+    The columns of ``order`` have public, finite domains; it is that of the Plan rows are to be
+    drawn under. ``beside`` are further columns of the table, with their cells, that rows are to be
+    drawn for, and ``told`` what is known of these. ``rows`` is about how many there are, ``most`` how many of them one unit may have.
+    With ``zeros`` the estimate is told which cells the rules leave empty. Raises BudgetError where
+    the purse pays for nothing that says anything.
     """
-    many = any(plain_axis(c) is None for c in table.columns)
-    purse = vault.ledger.purse()
-    grid = axes(vault, table.name, table.columns, purse.share(BINS if many else 0.0))
-    known = structural_zeros(table, grid, solver_s) if zeros else Zeros({})
+    columns = tuple(c for c in table.columns if c.name in order)
+    many = any(plain_axis(c) is None for c in columns)
+    whole = vault.ledger.purse() if purse is None else purse
+    bins = BINS if many else 0.0
+    own = axes(vault, table.name, columns, whole.share(bins), most)
+    grid = Grid((*beside.axes, *own.axes))
+    known = structural_zeros(table, grid, solver_s, beside.columns) if zeros else Zeros({})
     gone = {f.column for f in known.fixed}
     grid = Grid(tuple(a for a in grid.axes if a.column not in gone))
     made = learn(
@@ -44,9 +55,11 @@ def learn_marginals(
         table.name,
         grid,
         known.occupied,
-        vault.ledger.purse(),
+        vault.ledger.purse() if purse is None else purse.share(1 - bins),
         rows,
         plan=plan,
+        most=most,
+        told=told,
         progress=progress,
     )
-    return GraphicalGenerator(table.columns, tuple(order), made.chain, known.fixed)
+    return GraphicalGenerator(columns, tuple(order), made.chain, known.fixed)
