@@ -50,19 +50,25 @@ class Drawing:
         self._plans: dict[str, Plan] = {}
         self._made: dict[str, GraphicalGenerator] = {}
 
-    def measure(
-        self, vault: Vault, rows: Mapping[str, float], shares: Mapping[str, float], purse: Purse
-    ) -> None:
-        """Spend each table's share of the purse on its marginals, the root's first."""
+    def measure(self, vault: Vault, rows: Mapping[str, float], shares: Mapping[str, float]) -> None:
+        """Spend what the ledger has left on marginals, by tables' shares, the root's first.
+
+        What a table leaves, once all of its marginals are known, goes to those after it.
+        """
+        due = 1.0
+
+        def part(name: str) -> Purse:
+            nonlocal due
+            share, due = min(1.0, shares[name] / due), due - shares[name]
+            return vault.ledger.purse().share(share)
+
         whole = self._whole
         root = whole.root.table.name
         rests = set(whole.rests)
         plan = compile_plan(whole.ruled, last=whole.rests, budget_s=self._budget)
         order = tuple(c for c in plan.order if c not in rests)
         self._plans[root] = plan
-        self._made[root] = self._learned(
-            vault, whole.ruled, order, rows[root], purse.share(shares[root])
-        )
+        self._made[root] = self._learned(vault, whole.ruled, order, rows[root], part(root))
         units = self._units(round(rows[root]), np.random.default_rng())
         for branch in whole.branches:
             name = branch.table.name
@@ -73,9 +79,8 @@ class Drawing:
             if not order:
                 continue
             beside, told = self._beside(branch, units)
-            part = purse.share(shares[name])
             self._made[name] = self._learned(
-                vault, branch.learned, order, rows[name], part, branch.most, told, beside
+                vault, branch.learned, order, rows[name], part(name), branch.most, told, beside
             )
 
     def _learned(
@@ -191,9 +196,7 @@ class Drawing:
         )[:, : len(joined)]
         pool = generator.chain.draw(POOL, rng)
         names = [c.name for c in generator.columns]
-        out = {
-            n: (np.zeros(len(at), dtype=np.int64), np.zeros(len(at), dtype=bool)) for n in names
-        }
+        out = {n: (np.zeros(len(at), dtype=np.int64), np.zeros(len(at), dtype=bool)) for n in names}
         open_ = np.arange(len(at))
         for attempt in range(TRIES):
             mine = at[open_]

@@ -26,7 +26,7 @@ from synthtab.generate.train import Progress
 from synthtab.lang.model import Model
 from synthtab.onetable import Violations
 from synthtab.privacy.intake import count_outcomes
-from synthtab.privacy.ledger import Ledger, Purse
+from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed
 from synthtab.privacy.settings import Privacy
 from synthtab.privacy.statement import statement
@@ -89,6 +89,22 @@ class PrivateWholeReport:
     def statement(self) -> str:
         """The guarantee in plain language."""
         return statement(self.ledger, self.privacy)
+
+    @property
+    def met(self) -> tuple[str, ...]:
+        """What was met in the data, a sentence each."""
+        lines = []
+        for name, counted in self.tables.items():
+            beyond = f", about {max(0, counted.beyond):,} more than {counted.most} rows"
+            lines.append(
+                f"learned about {counted.rows:,} rows of {name} (give or take "
+                f"{counted.spread:,.0f}) with {counted.share:.0%} of the budget for marginals; of "
+                f"the rows of {self.root}, about {max(0, counted.moved):,} had numbers moved into "
+                f"their ranges there, about {max(0, counted.left_out):,} rows left out"
+                f"{beyond if name != self.root else ''} (each give or take "
+                f"{counted.units_spread:,.0f})"
+            )
+        return tuple(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data."""
@@ -156,8 +172,7 @@ class PrivateWhole(WholeModel):
         ``drop``. Raises UsageError for a seed; BudgetError where the budget says nothing of so few
         units; DataError where the data do not fit, without a word on which values do not.
         """
-        # Deferred: mbi and jax are an extra.
-        from synthtab.privatedrawing import Drawing
+        from synthtab.privatedrawing import Drawing  # mbi and jax, an extra
 
         refuse_seed(seed)
         if violations != "drop":
@@ -175,11 +190,10 @@ class PrivateWhole(WholeModel):
             given = _given(names, data, sources)
             vault = Vault(take_units(whole.root, whole.branches, given, settings.outside), ledger)
         counted = _counted(vault, whole)
-        purse = ledger.purse()
         shares = _shares(whole, counted)
         told = None if progress is None else _measuring(progress, names)
         drawing = Drawing(whole, settings, self._budget, self._effort, told)
-        drawing.measure(vault, {n: c.rows for n, c in counted.items()}, shares, purse)
+        drawing.measure(vault, {n: c.rows for n, c in counted.items()}, shares)
         # From here on nothing is private any more.
         del vault
         rows = drawing.database(_drawn(whole, counted), np.random.default_rng())
@@ -358,6 +372,3 @@ def _learning(progress: FitProgress) -> FitProgress:
         progress(table, tables + number, 2 * tables, state)
 
     return told
-
-
-__all__ = ["PrivateWhole", "PrivateWholeReport", "Purse", "TableCounted"]
