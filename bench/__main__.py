@@ -18,7 +18,9 @@ from bench import (
     inference,
     mending,
     peers,
+    perturb,
     plans,
+    privacy,
     relational,
     repairs,
     support,
@@ -36,20 +38,25 @@ is `../shared/data` beside the checkout. Figures of speed are those of one machi
 
 
 ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
+ALL += ("privacy", "perturb")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    single = ["adult", "check", "infer", "mending", "peers", "plans", "repair", "validate"]
-    parser.add_argument("what", choices=[*single, "all", "fuzz", "relational", "support"])
+    single = ["adult", "check", "infer", "mending", "peers", "perturb"]
+    single += ["plans", "repair", "validate"]
+    choices = [*single, "all", "fuzz", "privacy", "relational", "support"]
+    parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
     parser.add_argument("--output", type=Path, help="write the figures into this page as well")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
-    across = parser.add_argument_group("relational")
+    across = parser.add_argument_group("relational, privacy")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
-    across.add_argument("--only", choices=relational.PARTS, action="append", default=[])
+    across.add_argument(
+        "--only", choices=[*relational.PARTS, *privacy.PARTS], action="append", default=[]
+    )
     across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
     across.add_argument(
         "--work", type=Path, help="keep figures of parts here, and go on from there"
@@ -66,12 +73,14 @@ def main() -> None:
         "mending": lambda: [mending.run(given.seed)],
         "validate": lambda: [validation.run(given.seed)],
         "peers": lambda: [peers.run(given.seed)],
+        "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
         "relational": lambda: relational.run(
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["privacy"] = lambda: privacy.run(given.only, given.work)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
         for section in runs[name]():

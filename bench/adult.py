@@ -71,7 +71,7 @@ def run(rows: int = 50_000, seed: int = 0) -> Section:
     """Train on 80% of the rows, sample ``rows`` in each mode, measure."""
     table = Model.load(rules_file("adult")).table()
     real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
-    train, held_out = _split(real, seed)
+    train, held_out = split(real, seed)
     synthesizer = Synthesizer(Model.load(rules_file("adult")))
     frame = decode_frame(table.columns, train)
     started = time.perf_counter()
@@ -84,7 +84,7 @@ def run(rows: int = 50_000, seed: int = 0) -> Section:
     }
     rates = _rates(synthesizer, rows, seed)
     own = compare(table.columns, train, held_out)
-    splits = [_split(real, seed + at) for at in range(SPLITS)]
+    splits = [split(real, seed + at) for at in range(SPLITS)]
     floor = Means.of([compare(table.columns, one, two) for one, two in splits])
     figures = [
         at_most(f"fit, {len(train):,} rows", fitted, 180, seconds),
@@ -104,7 +104,8 @@ def run(rows: int = 50_000, seed: int = 0) -> Section:
     return Section(title, "python -m bench adult", seed, figures, note)
 
 
-def _split(real: Batch, seed: int) -> tuple[Batch, Batch]:
+def split(real: Batch, seed: int) -> tuple[Batch, Batch]:
+    """Return the training rows, the first 80% in an order by the seed, and the others."""
     order = np.random.default_rng(seed).permutation(len(real))
     cut = int(TRAIN_SHARE * len(real))
     return real.take(order[:cut]), real.take(order[cut:])

@@ -97,6 +97,7 @@ class Drawing:
         return learn_marginals(
             vault,
             table,
+            table.name,
             order,
             rows,
             zeros=self._zeros,

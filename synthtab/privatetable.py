@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,33 @@ from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import Progress, ProgressHook
 from synthtab.ir import nodes
-from synthtab.keys import free_keys
+from synthtab.keys import Draws, free_keys
+from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
 from synthtab.onetable import OneTable, Violations
+from synthtab.privacy.completed import Completed
+from synthtab.privacy.domains import complete, refuse_undeclared
+from synthtab.privacy.dpsgd import train_private
 from synthtab.privacy.graphical import GraphicalGenerator
 from synthtab.privacy.intake import count_outcomes, outcomes_of, take_in
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed
+from synthtab.privacy.perturb import perturb_rows
+from synthtab.privacy.restored import RestoredGenerator
 from synthtab.privacy.settings import Privacy
 from synthtab.privacy.statement import statement
 from synthtab.privacy.vault import Vault
+from synthtab.schema import Column, TextType, domain
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 from synthtab.sources import Rows
 from synthtab.store import read_manifest, save_directory
 
+Saved = RowGenerator | GraphicalGenerator | RestoredGenerator
 COUNTING = 0.01
 """The share of the budget for the number of rows, and of rows outside what is declared."""
+DOMAINS = 0.1
+"""The share of what is then left for ranges and categories that are not declared."""
 TOLD = 4.0
 """A number of rows counts as known when it is so many standard deviations of its noise."""
 LEAST_LEARNED, MOST_LEARNED = 20_000, 100_000
@@ -45,7 +55,8 @@ class PrivateReport:
 
     ``rows``, ``moved`` and ``left_out`` are noisy counts: of all rows that were used, of those with
     a number moved into its range, and of those that do not keep the rules; ``spread`` is their
-    standard deviation.
+    standard deviation. ``estimated`` says, a line each, what became known of domains that the rules
+    do not declare.
     """
 
     table: str
@@ -53,6 +64,7 @@ class PrivateReport:
     moved: int
     left_out: int
     spread: float
+    estimated: tuple[str, ...]
     privacy: Privacy
     ledger: Ledger
     seconds: float
@@ -73,7 +85,9 @@ class PrivateReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data."""
-        plain = {k: getattr(self, k) for k in ("table", "rows", "moved", "left_out", "spread")}
+        names = ("table", "rows", "moved", "left_out", "spread")
+        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
+        plain["estimated"] = list(self.estimated)
         return {
             **plain,
             "seconds": self.seconds,
@@ -85,10 +99,12 @@ class PrivateReport:
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> PrivateReport:
         """Return the report that :meth:`to_dict` made ``facts`` of. Raises SavedModelError."""
-        rest = {k: v for k, v in facts.items() if k not in ("privacy", "ledger", "statement")}
+        made = ("privacy", "ledger", "statement", "estimated")
+        rest = {k: v for k, v in facts.items() if k not in made}
         try:
             return cls(
                 **rest,
+                estimated=tuple(facts["estimated"]),
                 privacy=Privacy.from_dict(facts["privacy"]),
                 ledger=Ledger.from_dict(facts["ledger"]),
             )
@@ -113,6 +129,7 @@ class PrivateTable(OneTable):
         super().__init__(model, config=config, solver_budget_s=solver_budget_s)
         self.privacy = privacy
         self.private: PrivateReport | None = None
+        self._completed: Completed | None = None
 
     def fit(
         self,
@@ -136,80 +153,94 @@ class PrivateTable(OneTable):
                 "out, whatever they are; an error or a repair would tell of them"
             )
         started = time.perf_counter()
-        table = self._hard_table
+        table, privacy = self._hard_table, self.privacy
         sequences, draws = free_keys(table)
-        apart = {s.column for s in sequences} | {c.name for d in draws for c in d.columns}
-        learned = replace(
-            table,
-            columns=tuple(c for c in table.columns if c.name not in apart),
-            rules=tuple(r for r in table.rules if isinstance(r, nodes.RowRule)),
-        )
-        plan = compile_plan(table, budget_s=self._budget)
-        ledger = Ledger(self.privacy.epsilon, self.privacy.delta, self.privacy.relation())
-        taken = take_in(table, data, self.privacy.outside)
+        apart = _apart(sequences, draws)
+        if privacy.domains == "refuse":
+            refuse_undeclared(table, apart)
+        ledger = Ledger(privacy.epsilon, privacy.delta, privacy.relation())
+        taken = take_in(table, data, privacy.outside)
         vault = Vault({table.name: taken.rows, outcomes_of(table.name): taken.outcomes}, ledger)
         del taken
         noise = count_noise(ledger.purse().share(COUNTING), ledger.neighbours)
         as_is, moved, left_out = (int(n) for n in count_outcomes(vault, table.name, noise))
         rows = as_is + moved
-        # Two of the counts make it up.
-        give = math.sqrt(2) * noise.spread
-        if rows < TOLD * give:
-            raise BudgetError(
-                f"the budget is too small for any answer: the number of rows of table "
-                f"`{table.name}` came out as {rows:,} with a standard deviation of "
-                f"{give:,.0f}, which cannot be told from none; raise epsilon, or learn "
-                "from more rows"
+        _enough(table.name, rows, noise.spread)
+        share = ledger.purse().share(DOMAINS)
+        completed = complete(vault, table, privacy.domains, share, leave_out=apart)
+        if not completed.table.columns:
+            raise UsageError(
+                f"nothing of table `{table.name}` can be learned under a privacy budget: its "
+                "columns are keys or texts that too many rows have for themselves"
             )
-        self._generator = self._learned(vault, learned, plan, rows, progress)
-        self._plan, self._sequences, self._draws = plan, sequences, draws
-        self._kept = table
+        self._plan = _plan(table, completed, self._budget)
+        self._generator = self._learned(vault, completed, rows, progress)
+        self._sequences, self._draws, self._kept = sequences, draws, table
+        self._completed = completed
         self.private = PrivateReport(
             table.name,
             rows,
             moved,
             left_out,
             noise.spread,
-            self.privacy,
+            completed.in_words(),
+            privacy,
             ledger,
             time.perf_counter() - started,
         )
         return self
 
     def _learned(
+        self, vault: Vault, completed: Completed, rows: float, progress: ProgressHook | None
+    ) -> Saved:
+        """Return what draws rows, with the rest of the budget spent on it."""
+        plan = compile_plan(completed.table, budget_s=self._budget)
+        how = self.privacy.mechanism
+        if how == "dp-sgd":
+            held = replace(completed.table, name=completed.rows)
+            trained = train_private(vault, held, plan, round(rows), progress=progress)
+            return _restored(trained, plan, completed)
+        rng = np.random.default_rng()
+        # What is drawn here is no longer private.
+        if how == "perturb":
+            batch = perturb_rows(vault, completed.table, rows=completed.rows).batch
+        else:
+            drawing = self._marginals(vault, completed, plan, rows, progress)
+            if self.privacy.generator == "graphical":
+                return _restored(drawing, plan, completed)
+            many = int(np.clip(4 * rows, LEAST_LEARNED, MOST_LEARNED))
+            batch = drawing.draw(many, guide=plan, seed=secrets.randbits(32)).batch
+        assert self._plan is not None
+        names = set(completed.learned)
+        return RowGenerator.fit(
+            tuple(completed.original.column(n) for n in completed.learned),
+            [c for c in self._plan.order if c in names],
+            {c: self._plan.domains[c] for c in names},
+            completed.restore(batch, rng),
+            config=self._config,
+            seed=secrets.randbits(32),
+            progress=progress,
+        )
+
+    def _marginals(
         self,
         vault: Vault,
-        table: nodes.Table,
+        completed: Completed,
         plan: Plan,
         rows: float,
         progress: ProgressHook | None,
-    ) -> RowGenerator | GraphicalGenerator:
-        """Return what draws rows, with the rest of the budget spent on it."""
+    ) -> GraphicalGenerator:
         from synthtab.privacy.marginals import learn_marginals  # mbi and jax, an extra
 
-        order = tuple(c for c in plan.order if c in table.column_names)
-        drawing = learn_marginals(
+        return learn_marginals(
             vault,
-            table,
-            order,
+            completed.table,
+            completed.rows,
+            plan.order,
             rows,
             zeros=self.privacy.structural_zeros,
             solver_s=2 * self._budget,
             progress=_told(progress),
-        )
-        if self.privacy.generator == "graphical":
-            return drawing
-        # From here on nothing is private any more.
-        many = int(np.clip(4 * rows, LEAST_LEARNED, MOST_LEARNED))
-        batch = drawing.draw(many, guide=plan, seed=secrets.randbits(32)).batch
-        return RowGenerator.fit(
-            table.columns,
-            order,
-            {c: plan.domains[c] for c in order},
-            batch,
-            config=self._config,
-            seed=secrets.randbits(32),
-            progress=progress,
         )
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
@@ -228,7 +259,9 @@ class PrivateTable(OneTable):
         """Save to a directory (JSON and safetensors), with the ledger."""
         generator, plan = self._fitted()
         assert self.private is not None
-        assert isinstance(generator, RowGenerator | GraphicalGenerator)
+        assert self._completed is not None
+        assert isinstance(generator, RowGenerator | GraphicalGenerator | RestoredGenerator)
+        inner = generator.inner if isinstance(generator, RestoredGenerator) else generator
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
@@ -237,8 +270,11 @@ class PrivateTable(OneTable):
         facts = {
             "kind": "private",
             "order": list(plan.order),
-            "graphical": isinstance(generator, GraphicalGenerator),
-            "sequences": [asdict(s) for s in self._sequences],
+            "graphical": isinstance(inner, GraphicalGenerator),
+            "restored": list(generator.plan.order)
+            if isinstance(generator, RestoredGenerator)
+            else None,
+            "completed": self._completed.to_dict(),
             "private": self.private.to_dict(),
         }
         save_directory(path, facts, write)
@@ -249,21 +285,61 @@ class PrivateTable(OneTable):
         facts, folder = read_manifest(path), Path(path)
         try:
             report = PrivateReport.from_dict(facts["private"])
-            order, graphical = facts["order"], facts["graphical"]
-        except KeyError as error:
-            raise SavedModelError(f"{folder}: the manifest lacks {error}") from error
-        loaded = cls(Model.load(folder / "model.rules"), report.privacy)
-        table = loaded._hard_table
+            loaded = cls(Model.load(folder / "model.rules"), report.privacy)
+            table = loaded._hard_table
+            completed = Completed.from_dict(table, facts["completed"])
+            order, graphical, restored = facts["order"], facts["graphical"], facts["restored"]
+        except (KeyError, TypeError) as error:
+            raise SavedModelError(f"{folder}: the manifest lacks or garbles {error}") from error
         loaded._sequences, loaded._draws = free_keys(table)
-        apart = {s.column for s in loaded._sequences}
-        apart |= {c.name for d in loaded._draws for c in d.columns}
-        loaded._plan = compile_plan(table, order=order)
-        columns = tuple(c for c in table.columns if c.name not in apart)
-        loaded._generator = (
-            GraphicalGenerator.load(folder, columns) if graphical else RowGenerator.load(folder)
-        )
-        loaded.private, loaded._kept = report, table
+        loaded._plan = _plan(table, completed, loaded._budget, order)
+        if restored is None and not graphical:
+            loaded._generator = RowGenerator.load(folder)
+        else:
+            names = completed.table.column_names
+            plan = compile_plan(completed.table, order=restored or [c for c in order if c in names])
+            columns = completed.table.columns
+            inner = (
+                GraphicalGenerator.load(folder, columns) if graphical else RowGenerator.load(folder)
+            )
+            loaded._generator = _restored(inner, plan, completed)
+        loaded.private, loaded._kept, loaded._completed = report, table, completed
         return loaded
+
+
+def _apart(sequences: Sequence[Numbers], draws: Sequence[Draws]) -> set[str]:
+    """Return the columns that are made up when rows are sampled, whatever the real ones hold."""
+    return {s.column for s in sequences} | {c.name for d in draws for c in d.columns}
+
+
+def _plan(
+    table: nodes.Table, completed: Completed, budget_s: float, order: Sequence[str] | None = None
+) -> Plan:
+    """Return the Plan of the table as declared, within the ranges that became known."""
+    known = {c.name: domain(c) for c in completed.table.columns}
+    domains = {c.name: known[c.name] for c in table.columns if _ranged(c, known)}
+    return compile_plan(table, domains=domains, order=order, budget_s=budget_s)
+
+
+def _ranged(column: Column, known: Mapping[str, tuple[int, int]]) -> bool:
+    return column.name in known and not isinstance(column.type, TextType)
+
+
+def _restored(inner: RowGenerator | GraphicalGenerator, plan: Plan, completed: Completed) -> Saved:
+    """Return a generator of the declared columns: the inner one, where these are its own."""
+    same = completed.table.columns == tuple(completed.original.column(n) for n in completed.learned)
+    return inner if same else RestoredGenerator(inner, plan, completed)
+
+
+def _enough(table: str, rows: int, spread: float) -> None:
+    """Raise BudgetError where a noisy number of rows, the sum of two counts, tells nothing."""
+    give = math.sqrt(2) * spread
+    if rows < TOLD * give:
+        raise BudgetError(
+            f"the budget is too small for any answer: the number of rows of table `{table}` came "
+            f"out as {rows:,} with a standard deviation of {give:,.0f}, which cannot be told from "
+            "none; raise epsilon, or learn from more rows"
+        )
 
 
 def _told(progress: ProgressHook | None) -> Any:

@@ -106,6 +106,11 @@ class PrivateWholeReport:
             )
         return tuple(lines)
 
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """What became known of undeclared domains: nothing, they are refused."""
+        return ()
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data."""
         return {

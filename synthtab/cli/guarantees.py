@@ -39,6 +39,8 @@ def tell(
     for line in report.met:
         console.print(line, markup=False)
     console.print(f"in {report.seconds:.0f} s", markup=False)
+    for line in report.estimated:
+        console.print(f"estimated: {line}", markup=False)
     grid = common.grid("mechanism", "reads", "why", "epsilon alone", right=[3])
     for row in report.ledger.table():
         grid.add_row(*(escape(cell) for cell in row))

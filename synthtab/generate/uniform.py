@@ -6,7 +6,7 @@ It stands where a fitted RowGenerator can: the decoding modes are the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -35,7 +35,8 @@ class UniformGenerator:
     ``table`` has the columns, and the rules, which tell what texts are about; ``domains`` the codes
     (lo, hi) of each column; ``order`` which columns are drawn, in which order (the guide's; empty:
     all, in the table's). Columns that are not in it are context: rules may speak of them, and what
-    is given may hold them.
+    is given may hold them. ``known`` has densities of columns, with their shares of NULL, that are
+    known from elsewhere and go before hints.
 
     What is uniform: each cell is drawn from its density within what the guide leaves of it. The
     density is even over the column's range (a stretch of readable size where an end is not
@@ -49,6 +50,7 @@ class UniformGenerator:
     table: nodes.Table
     domains: Mapping[str, tuple[int, int]]
     order: tuple[str, ...] = ()
+    known: Mapping[str, tuple[Density, float]] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -89,7 +91,7 @@ class UniformGenerator:
                 drawing.write_text(column, self._wordings[name])
             else:
                 allowed = self._allowed(column, drawing, guide if level == "solver" else None)
-                drawing.write_code(column, self._densities[name], allowed)
+                drawing.write_code(column, *self._densities[name], allowed)
         if progress is not None:
             progress(rows, rows)
         return drawing.result(tuple(c.name for c in self.columns))
@@ -105,9 +107,9 @@ class UniformGenerator:
         return Feasible(np.full(drawing.rows, column.optional), *ends)
 
     @cached_property
-    def _densities(self) -> dict[str, Density]:
+    def _densities(self) -> dict[str, tuple[Density, float]]:
         return {
-            c.name: density(c, *self.domains[c.name])
+            c.name: self.known.get(c.name) or (density(c, *self.domains[c.name]), null_share(c))
             for c in self.columns
             if not isinstance(c.type, TextType)
         }
@@ -165,10 +167,9 @@ class _Drawing:
                 codes = np.where(same, self.known[name][0], codes)
         self.known[column.name] = np.where(nulls, 0, codes), nulls
 
-    def write_code(self, column: Column, base: Density, allowed: Feasible) -> None:
-        """Draw any other column, within what is allowed."""
+    def write_code(self, column: Column, base: Density, share: float, allowed: Feasible) -> None:
+        """Draw any other column, with a share of NULLs, within what is allowed."""
         codes, mass = base.draw(allowed, self._rng)
-        share = null_share(column)
         mass = mass * (1 - share)
         # A share of 0 or 1 is an aim as well: rules may leave nothing else.
         absent = np.where(allowed.null, max(share, RARE * RARE), 0.0)

@@ -102,7 +102,7 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Exponential:
-    """A choice, likelier the higher the score; one unit moves one by ``sensitivity`` at most."""
+    """A choice, likelier the higher its score; one unit moves scores by ``sensitivity`` at most."""
 
     epsilon: float
     sensitivity: float = 1.0
@@ -151,6 +151,54 @@ class Snapping:
         )
         inside = np.clip(values, self.lower, self.upper)
         return np.array([made.randomise(float(v)) for v in inside])
+
+
+@dataclass(frozen=True, eq=False)
+class Randomiser:
+    """The exponential mechanism on one value by itself: the nearer a candidate, the likelier.
+
+    ``distances`` (values, candidates) are public. Candidate u stands for value v with probability
+    in proportion to exp(-strength * distances[v, u]), and ``epsilon`` is the greatest log-ratio
+    that any two values give one candidate: privacy/channels.py finds the strength that it belongs
+    to. On numbers this is discrete Laplace noise within bounds (Holohan, Antonatos, Braghin and Mac
+    Aonghusa, "The bounded Laplace mechanism in differential privacy", 2018), on categories k-ary
+    randomised response (Kairouz, Oh and Viswanath, "Extremal mechanisms for local differential
+    privacy", 2016).
+    """
+
+    distances: Floats
+    strength: float
+    epsilon: float
+
+    name = "exponential"
+
+    @property
+    def cost(self) -> Pure:
+        """What it costs the row that the value is of."""
+        return Pure(self.epsilon)
+
+    def draw(self, values: Counts) -> Counts:
+        """Return a candidate for each value, each drawn by itself."""
+        drawn = np.zeros(len(values), dtype=np.int64)
+        for value in np.unique(values):
+            rows = np.flatnonzero(values == value)
+            made = _CheckedOnce(
+                # The strength is within the utility. The library would find one for an epsilon,
+                # and halve it for normalising constants that differ: ``epsilon`` counts these.
+                epsilon=1.0,
+                sensitivity=1.0,
+                utility=[-float(d) for d in self.strength * self.distances[value]],
+                monotonic=True,
+            )
+            drawn[rows] = [made.randomise() for _ in rows]
+        return drawn
+
+
+class _CheckedOnce(lib.Exponential):  # type: ignore[misc]
+    """The library's mechanism, whose arguments are checked when it is made and not at each draw."""
+
+    def _check_all(self, value: None) -> bool:
+        return True
 
 
 class _ScaledGaussian(lib.GaussianDiscrete):  # type: ignore[misc]

@@ -51,6 +51,8 @@ class Plan:
     last_steps: int = 1500
 
 
+ENOUGH = 1e-6
+"""What is left of a purse when it counts as empty."""
 Progress = Callable[[float, str], None]
 """Is told which share of the budget is spent, and what is being done."""
 
@@ -149,29 +151,29 @@ class _Learner:
         self._fit(plan.steps)
         # A pick is a choice and a measurement; so many would be paid for at the first price.
         price = (1 - plan.first) / (plan.picks * len(columns))
-        while self._spent < 1 - 1e-9:
-            left = 1 - self._spent
-            if left < 2 * plan.at_once * price:
-                price = left / plan.at_once
-            better = self._round(price)
-            if not better:
+        while self._spent < 1 - ENOUGH:
+            if not self._round(price):
                 price *= 4
-            self._fit(plan.steps if self._spent < 1 - 1e-9 else plan.last_steps)
+            self._fit(plan.steps if self._spent < 1 - ENOUGH else plan.last_steps)
         assert self._made is not None
         return self._made
 
     def _round(self, price: float) -> bool:
-        """Choose and measure a few marginals; say whether most of them told something new."""
-        plan = self._plan
-        noise = count_noise(
-            self._whole.share((1 - plan.choosing) * price), self._vault.neighbours, self._most
-        )
+        """Choose and measure a few marginals; say whether most of them told something new.
+
+        Where two rounds would cost more than is left, this one spends all of it.
+        """
+        plan, told = self._plan, []
         candidates = self._candidates()
         expected = self._expected(candidates)
-        told = []
-        for _ in range(plan.at_once):
-            if not candidates or self._spent >= 1 - 1e-9:
+        picks = min(plan.at_once, len(candidates))
+        last = 1 - self._spent < 2 * picks * price
+        for done in range(picks):
+            if not candidates:
                 break
+            if last:
+                price = (1 - self._spent) / min(picks - done, len(candidates))
+            noise = self._noise((1 - plan.choosing) * price)
             k = self._choose(candidates, expected, noise, plan.choosing * price)
             clique, before = candidates[k], expected[k]
             self._spent += plan.choosing * price
@@ -184,6 +186,9 @@ class _Learner:
         if not told:
             self._spent = 1.0
         return sum(told) * 2 >= len(told)
+
+    def _noise(self, price: float) -> CountNoise:
+        return count_noise(self._whole.share(price), self._vault.neighbours, self._most)
 
     def _choose(
         self,
@@ -206,7 +211,7 @@ class _Learner:
         return self._vault.release(reader)
 
     def _measure(self, clique: Clique, price: float) -> Floats:
-        noise = count_noise(self._whole.share(price), self._vault.neighbours, self._most)
+        noise = self._noise(price)
         why = "single columns" if len(clique) == 1 else "columns together"
         counts = self._vault.release(
             CountCells(self._table, self._grid, clique, noise, why)
