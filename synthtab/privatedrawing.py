@@ -26,6 +26,9 @@ from synthtab.relational.star import Star
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
+BINS, FIRST, PICKS = 0.2, 0.25, 2
+"""Rows of a branch are few for the noise on them: more of the budget for cells and for single
+columns, less for many columns together, than for a single table."""
 POOL = 100_000
 """Rows that are drawn jointly, for those wanted to be matched with."""
 
@@ -45,7 +48,7 @@ class Drawing:
         told: Told | None,
     ) -> None:
         self._whole, self._zeros, self._budget = whole, privacy.structural_zeros, budget_s
-        self._effort = effort or Effort()
+        self._effort = effort or Effort(first=FIRST, picks=PICKS)
         self._told = told
         self._plans: dict[str, Plan] = {}
         self._made: dict[str, GraphicalGenerator] = {}
@@ -108,6 +111,7 @@ class Drawing:
             most=most,
             told=told,
             beside=beside,
+            bins=BINS,
         )
 
     def _beside(self, branch: Branch, units: Batch) -> tuple[Grid, tuple[Measured, ...]]:

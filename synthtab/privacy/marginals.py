@@ -33,20 +33,22 @@ def learn_marginals(
     most: int = 1,
     told: Sequence[Measured] = (),
     beside: Grid = Grid(()),  # noqa: B008
+    bins: float = BINS,
 ) -> GraphicalGenerator:
     """Spend a purse on a table's marginals; return what draws rows. None is all that is left.
 
     The columns of ``order`` have public, finite domains; it is that of the Plan rows are to be
-    drawn under. ``held`` is the name under which the vault holds the table's rows, about ``rows`` of
-    them, up to ``most`` of which one unit may have. ``beside`` are further columns of the table,
-    with their cells, that rows are to be drawn for, and ``told`` what is known of these. With
-    ``zeros`` the estimate is told which cells the rules leave empty. Raises BudgetError where the
-    purse pays for nothing that says anything.
+    drawn under. ``held`` is the name under which the vault holds the table's rows, about ``rows``
+    of them, up to ``most`` of which one unit may have. ``beside`` are further columns of the table,
+    with their cells, that rows are to be drawn for, and ``told`` what is known of these. ``bins``
+    is the share for cells of columns of many values. With ``zeros`` the estimate is told which
+    cells the rules leave empty. Raises BudgetError where the purse pays for nothing that says
+    anything.
     """
     columns = tuple(c for c in table.columns if c.name in order)
     many = any(plain_axis(c) is None for c in columns)
     whole = vault.ledger.purse() if purse is None else purse
-    bins = BINS if many else 0.0
+    bins = bins if many else 0.0
     own = axes(vault, held, columns, whole.share(bins), most)
     grid = Grid((*beside.axes, *own.axes))
     known = structural_zeros(table, grid, solver_s, beside.columns) if zeros else Zeros({})

@@ -134,8 +134,9 @@ def take_units(
 
 
 def count_units(vault: Vault, branch: Branch, noise: CountNoise) -> Cells:
-    """Return for how many units a branch's rows were taken as they were, with values moved, with
-    some left out, and with more than are looked at; noisy. One unit counts once.
+    """Return of how many units a branch's rows fared in which way; noisy.
+
+    The ways are AS_IS, MOVED, DROPPED (some of them) and BEYOND; a unit counts once, as the last.
     """
     codes = (AS_IS, MOVED, DROPPED, BEYOND)
     grid = Grid((Axis(OUTCOME, codes, codes, False),))
