@@ -9,7 +9,12 @@ import numpy as np
 
 from bench.report import percent
 from synthtab.assess.fidelity import Distances, compare, noise_floor
-from synthtab.assess.relations import Relations, compare_relations, relations_floor
+from synthtab.assess.relations import (
+    Relations,
+    compare_relations,
+    meaningful,
+    relations_floor,
+)
 from synthtab.batch import Batch
 from synthtab.ir import nodes
 
@@ -21,11 +26,14 @@ class Likeness:
     """Means of the distances within tables and across them; None where there is nothing to mean.
 
     ``children`` counts in mean numbers of children; the others are shares, and differences of
-    correlations.
+    correlations. ``meaning`` and ``meaning_pair`` leave out columns that only tell rows apart or
+    hold keys of other rows: which numbers those are means nothing.
     """
 
     shape: float | None
+    meaning: float | None
     pair: float | None
+    meaning_pair: float | None
     children: float | None
     across: float | None
     variation: float | None
@@ -35,7 +43,9 @@ class Likeness:
         """Return what each is called, and the figure as text; ``none`` where there is none."""
         return {
             "shape error of columns": _shown(self.shape, percent),
+            "shape error of columns, keys apart": _shown(self.meaning, percent),
             "pair error within tables": _shown(self.pair, percent),
+            "pair error within tables, keys apart": _shown(self.meaning_pair, percent),
             "children per parent, W1 in means": _shown(self.children, _plain),
             "pair error of child and parent": _shown(self.across, percent),
             "pair error of a value and the next": _shown(self.variation, percent),
@@ -50,7 +60,7 @@ def likeness(tables: Sequence[nodes.Table], real: Batches, other: Batches) -> Li
     """
     real, other = _only(tables, real), _only(tables, other)
     within = [
-        compare(t.columns, real[t.name], other[t.name])
+        (t, compare(t.columns, real[t.name], other[t.name]))
         for t in tables
         if len(real[t.name]) and len(other[t.name])
     ]
@@ -60,7 +70,9 @@ def likeness(tables: Sequence[nodes.Table], real: Batches, other: Batches) -> Li
 def floor(tables: Sequence[nodes.Table], real: Batches, seed: int) -> Likeness:
     """Return how far random halves of the real tables are from each other: chance alone."""
     real = _only(tables, real)
-    within = [noise_floor(t.columns, real[t.name], seed) for t in tables if len(real[t.name]) > 1]
+    within = [
+        (t, noise_floor(t.columns, real[t.name], seed)) for t in tables if len(real[t.name]) > 1
+    ]
     return _likeness(within, relations_floor(tables, real, seed))
 
 
@@ -68,17 +80,24 @@ def _only(tables: Sequence[nodes.Table], batches: Batches) -> Batches:
     return {t.name: batches[t.name] for t in tables}
 
 
-def _likeness(within: Sequence[Distances], across: Relations) -> Likeness:
-    shapes = [c.shape for d in within for c in d.columns]
-    pairs = [p[2] for d in within for p in d.pairs]
+def _likeness(within: Sequence[tuple[nodes.Table, Distances]], across: Relations) -> Likeness:
+    meant = {t.name: {c.name for c in meaningful(t)} for t, _ in within}
+    shapes = [(c.name in meant[t.name], c.shape) for t, d in within for c in d.columns]
+    pairs = [({one, two} <= meant[t.name], apart) for t, d in within for one, two, apart in d.pairs]
     return Likeness(
-        float(np.mean(shapes)) if shapes else None,
-        float(np.mean(pairs)) if pairs else None,
+        _mean([shape for _, shape in shapes]),
+        _mean([shape for means, shape in shapes if means]),
+        _mean([pair for _, pair in pairs]),
+        _mean([pair for means, pair in pairs if means]),
         across.children,
         across.pair,
         across.variation,
         across.correlation,
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _plain(value: float) -> str:

@@ -1,6 +1,6 @@
 """Relational generation: whole models beside a peer, growing tables, and forbidden pairs.
 
-With full training, a fit takes up to about a minute a table: an hour in all for the 57 tables there
+With full training, a fit takes up to about a minute a table: an hour in all for the 65 tables there
 are. To this come at most 10 minutes a model for the peer, 90 for growing tables (some 10 where all
 is well) and 20 for forbidden pairs. ``--only`` picks parts, ``--symbols 200000`` trains little, and
 ``--work FOLDER`` keeps the figures of each part, so that a run that was stopped goes on; delete a
@@ -16,22 +16,23 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import pairs, scaling, wholes
+from bench import nodata, pairs, scaling, wholes
 from bench.kept import kept
 from bench.report import Figure, Section
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import TrainConfig
 
-PARTS = (*(d.name for d in wholes.SETS), "scaling", "pairs_adult", "pairs_tax")
+PARTS = (*(d.name for d in (*wholes.SETS, *nodata.SETS)), "scaling", "pairs_adult", "pairs_tax")
 WHOLES_NOTE = (
     "All rules are judged on the sampled tables as they were handed over. Distances are from the "
     "real rows learned from: means over the columns, over the pairs of columns of a table, over "
     "references, over the pairs of a child's column and its parent's, over the columns of rows in "
-    "a declared order. Chance is the distance of two random halves of the real rows (parents, "
+    "a declared order. Keys are columns that only tell rows apart or name rows of other tables. "
+    "Chance is the distance of two random halves of the real rows (parents, "
     "groups). The peer is in an environment of its own: `python -m venv peer`, then "
     "`peer/bin/pip install sdv`, and `--peer-python peer/bin/python` here. It takes five tables at "
     "most, none both parent and child; it gets the same rows of the tables named, and is judged by "
-    "the rules that speak of these alone. (employment.rules has no public rows to learn from.)"
+    "the rules that speak of these alone. PostgreSQL is started for the run, on loopback."
 )
 
 
@@ -60,6 +61,9 @@ def run(
         some = f", {data.rows:,} rows of `{data.root}`" if data.root else ""
         measured = partial(wholes.measure, data, config, seed, peer_python, tell)
         parts[data.name] = f"Tables of {data.name}{some}", measured, WHOLES_NOTE
+    for shipped in nodata.SETS:
+        without = partial(nodata.measure, shipped, seed, tell)
+        parts[shipped.name] = f"Rows without data: {shipped.name}", without, nodata.NOTE
     parts["scaling"] = "Growing tables", partial(scaling.measure, config, seed, tell), scaling.NOTE
     for table in ("adult", "tax"):
         measured = partial(pairs.measure, table, config, seed, tell)

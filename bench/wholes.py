@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench import peer
 from bench.likeness import floor, likeness
+from bench.loads import loaded
 from bench.report import Figure, data_directory, number, rules_file, seconds
 from bench.subset import subset
 from synthtab.assess.compliance import Audit
@@ -36,13 +37,15 @@ class DataSet:
     """A public data set: ``rows`` of the table ``root`` and what hangs together with them, or all.
 
     ``peer`` names the tables that the peer is given: it takes five at most, and of tables that
-    refer to each other no chain of three.
+    refer to each other no chain of three. ``rules`` names the rules and the data where it is not
+    ``name``.
     """
 
     name: str
     root: str | None
     rows: int
-    peer: tuple[str, ...]
+    peer: tuple[str, ...] = ()
+    rules: str = ""
 
 
 SETS = (
@@ -57,14 +60,16 @@ SETS = (
         ("patients", "conditions", "immunizations", "careplans", "allergies"),
     ),
     DataSet("formula1", "races", 120, ("races", "drivers", "constructors", "results")),
+    DataSet("berka_full", None, 0, rules="berka_bank"),
     DataSet("nyc_flights", "flights", 10_000, ("airlines", "airports", "planes", "flights")),
 )
 
 
 def load(data: DataSet, seed: int) -> tuple[Model, dict[str, Batch]]:
     """Return the model and the rows that are learned from."""
-    model = Model.load(rules_file(data.name))
-    folder = data_directory() / data.name
+    name = data.rules or data.name
+    model = Model.load(rules_file(name))
+    folder = data_directory() / name
     files = {t.name: next(folder.glob(f"{t.name}.csv*")) for t in model.tables}
     batches = {t.name: read_batch(files[t.name], t.columns) for t in model.tables}
     if data.root is not None:
@@ -97,12 +102,15 @@ def measure(
                 f"sample at scale 1: {made:,} rows",
                 f"{seconds(sample.seconds)}, {number(made / sample.seconds)} rows/s",
             ),
-            *_rules(model, sample.frames, ours),
+            *judged(model, sample.frames, ours),
             Figure("rows written per row kept", f"{drawn / max(1, made):.2f}"),
             Figure("cells mended at the end", f"{mended:,}"),
+            *loaded(model, sample.frames),
         ]
     tell(f"{data.name}: distances")
     all_tables = _distances("all tables", model.tables, real, {"ours": ours}, seed)
+    if not data.peer:
+        return [*figures, *all_tables]
     beside = _beside_peer(data, model, frames, real, ours, seed, peer_python, tell)
     return [*figures, *all_tables, *beside]
 
@@ -132,7 +140,7 @@ def only(tables: Sequence[nodes.Table], names: Sequence[str]) -> tuple[nodes.Tab
     )
 
 
-def _rules(
+def judged(
     model: Model, frames: Mapping[str, pd.DataFrame], batches: Batches
 ) -> tuple[Figure, Figure]:
     """Judge the rows by DuckDB and by our own validator, which knows declared ranges as well."""

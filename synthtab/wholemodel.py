@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from synthtab.backends.tables import TablesBackend
-from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
 from synthtab.databases.address import hidden
 from synthtab.distinct.tuples import capacity
@@ -31,9 +29,10 @@ from synthtab.relational.database import (
     rows_asked,
     write_database,
 )
-from synthtab.relational.rearranging import rearranged
+from synthtab.relational.judging import Broken, broken_rules, named_rows
 from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
+from synthtab.relational.settling import settle
 from synthtab.solver.mend import mend
 from synthtab.sources import Rows, Sources, is_collection, read_rows
 from synthtab.store import read_manifest, save_directory
@@ -70,13 +69,14 @@ class TableCounts:
     """What became of one table's rows.
 
     ``drawn`` rows were written in all, ``returned`` of them kept; ``mended`` cells were changed so
-    that rules across rows hold.
+    that rules across rows hold. ``again`` rows were left broken by that, and replaced by others.
     """
 
     asked: int | None
     returned: int
     drawn: int
     mended: int
+    again: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class WholeModel:
     ) -> tuple[dict[str, Batch], dict[str, dict[str, int]], int]:
         """Return rows that break no hard rule, how many broke each, how many cells were mended."""
         tables = self.model.tables
-        broken = _broken(tables, batches)
+        broken = broken_rules(tables, batches)
         counts = {
             name: {rule: int(mask.sum()) for rule, mask in rules.items()}
             for name, rules in broken.items()
@@ -180,7 +180,7 @@ class WholeModel:
         if violations == "repair":
             mended = mend(tables, batches, rng=np.random.default_rng(seed))
             batches, cells = dict(mended.batches), len(mended.changes)
-            broken = _broken(tables, batches)
+            broken = broken_rules(tables, batches)
         while broken:
             for name, rules in broken.items():
                 wrong = np.logical_or.reduce(list(rules.values()))
@@ -191,7 +191,7 @@ class WholeModel:
                         "to rows that were dropped; check the rules against the data with "
                         "'rulecheck validate'"
                     )
-            broken = _broken(tables, batches)
+            broken = broken_rules(tables, batches)
         return batches, counts, cells
 
     # Sampling.
@@ -233,25 +233,24 @@ class WholeModel:
             )
         chosen = secrets.randbits(32) if seed is None else seed
         sizes = rows_asked(database, scale)
-        _check_room(self.model.tables, sizes)
+        _check_room(self.model.tables, _expected(database, scale) | sizes)
         started = time.perf_counter()
         rng = np.random.default_rng(chosen)
         drawn = write_database(database, sizes, method, rng, progress)
         batches, changed = dict(drawn.batches), dict.fromkeys(drawn.batches, 0)
-        broken = _broken(self.model.tables, batches)
+        tries = {name: written.tries for name, written in drawn.written.items()}
+        again = dict.fromkeys(batches, 0)
+        broken: Broken = broken_rules(self.model.tables, batches)
         if broken and method.broken == "mend":
-            sorted_ = rearranged(self.model.tables, batches)
-            mended = mend(self.model.tables, sorted_, rng=rng, progress=_mending(progress))
-            changed = {n: _differing(b, sorted_[n]) for n, b in batches.items()}
-            for change in mended.changes:
-                changed[change.table] += 1
-            batches = dict(mended.batches)
-            broken = _broken(self.model.tables, batches)
+            settled = settle(database, batches, method, rng, _mending(progress))
+            batches, broken, changed = dict(settled.batches), settled.broken, settled.mended
+            again = {name: settled.again.get(name, 0) for name in batches}
+            tries = {name: number + settled.tries.get(name, 0) for name, number in tries.items()}
         if broken and method.broken != "keep":
-            raise InfeasibleError(_why(broken, batches))
+            raise InfeasibleError(_why(self.model, broken, batches))
         counts = {
             name: TableCounts(
-                sizes.get(name), len(batches[name]), drawn.written[name].tries, changed[name]
+                sizes.get(name), len(batches[name]), tries[name], changed[name], again[name]
             )
             for name in batches
         }
@@ -294,9 +293,11 @@ class WholeModel:
         return self._database
 
 
-def _differing(one: Batch, other: Batch) -> int:
-    """Return how many cells differ between two batches of one pool."""
-    return int(((one.codes != other.codes) | (one.nulls != other.nulls)).sum())
+def _expected(database: Database, scale: float | Mapping[str, int]) -> dict[str, int]:
+    """Return how many rows tables are to come to where all grow by a factor."""
+    if isinstance(scale, Mapping):
+        return {}
+    return {name: round(model.rows * scale) for name, model in database.models.items()}
 
 
 def _check_room(tables: tuple[nodes.Table, ...], sizes: Mapping[str, int]) -> None:
@@ -354,27 +355,6 @@ def _read(model: Model, data: Data) -> dict[str, Batch]:
         return {t.name: read_rows(t.name, t.columns, given[t.name]) for t in model.tables}
 
 
-def _broken(
-    tables: tuple[nodes.Table, ...], batches: Mapping[str, Batch]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Return, by table, the hard rules and columns that rows break, and which rows."""
-    found: dict[str, dict[str, np.ndarray]] = {}
-    violated = TablesBackend(tables).violated(batches)
-    for table in tables:
-        mine = {
-            rule.name: violated[table.name, rule.name]
-            for rule in table.rules
-            if rule.share is None and violated[table.name, rule.name].any()
-        }
-        outside = VectorBackend(table).out_of_domain(batches[table.name])
-        for at, column in enumerate(table.columns):
-            if outside[:, at].any():
-                mine[f"column {column.name}"] = outside[:, at]
-        if mine:
-            found[table.name] = mine
-    return found
-
-
 def _complain(broken: Mapping[str, Mapping[str, np.ndarray]], batches: Mapping[str, Batch]) -> str:
     lines = ["real rows break the rules:"]
     for name, rules in broken.items():
@@ -389,12 +369,12 @@ def _complain(broken: Mapping[str, Mapping[str, np.ndarray]], batches: Mapping[s
     return "\n".join(lines)
 
 
-def _why(broken: Mapping[str, Mapping[str, np.ndarray]], batches: Mapping[str, Batch]) -> str:
+def _why(model: Model, broken: Broken, batches: Mapping[str, Batch]) -> str:
     lines = ["no tables were found that keep all rules; rows that still break some:"]
-    for name, rules in broken.items():
-        for rule, mask in rules.items():
-            rows = np.flatnonzero(mask)
-            first = ", ".join(str(r + 1) for r in rows[:5])
-            lines.append(f"  {name}.{rule}: {len(rows):,} of {len(batches[name]):,} rows ({first})")
+    for table in model.tables:
+        batch = batches[table.name]
+        for rule, mask in broken.get(table.name, {}).items():
+            which = named_rows(table, batch, mask)
+            lines.append(f"  {table.name}.{rule}: {mask.sum():,} of {len(batch):,} rows ({which})")
     lines.append("try another seed or scale, or see with 'rulecheck check' whether they agree")
     return "\n".join(lines)

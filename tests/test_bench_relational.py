@@ -189,7 +189,7 @@ def test_parts_are_sections_and_those_kept_are_not_measured_again(tmp_path: Path
 
 def test_sets_name_tables_there_are_and_the_peer_takes_them() -> None:
     for data in wholes.SETS:
-        tables = {t.name: t for t in Model.load(rules_file(data.name)).tables}
+        tables = {t.name: t for t in Model.load(rules_file(data.rules or data.name)).tables}
         assert set(data.peer) <= set(tables)
         assert len(data.peer) <= 5
         few = wholes.only(tuple(tables.values()), data.peer)

@@ -17,6 +17,7 @@ from stored import postgres_with
 
 from synthtab.databases.address import parse_address
 from synthtab.errors import DataError, RuleViolationError, UsageError
+from synthtab.exchange.reflect import from_database
 from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.lang.model import Model
@@ -239,6 +240,32 @@ def test_a_schema_of_postgresql_can_be_named(postgres_url: str) -> None:
     assert count == len(frames["orders"])
     with pytest.raises(DataError, match="has no schema `nix`"):
         loaded(SHOP, frames, f"{postgres_url}#nix.")
+
+
+LONG = "a_name_of_a_table_that_is_as_long_as_postgresql_allows_" + "x" * 8
+TWO_MODELS = [
+    "table customer { id integer key rule once: unique (id) where id > 1 }"
+    "table `customer.id` { a integer rule once: unique (a) }"
+    f"table {LONG} {{ id integer key other integer unique }}",
+    "table client { id integer key rule once: unique (id) where id > 1 }"
+    f"table {LONG[:-1]}y {{ id integer key other integer unique }}",
+]
+
+
+def test_models_of_equal_rules_share_a_database(url: str) -> None:
+    for text in TWO_MODELS:
+        model = Model.parse(text)
+        frames = {
+            t.name: pd.DataFrame({c.name: [1, 2, 3] for c in t.columns}) for t in model.tables
+        }
+        loaded(model, frames, url)
+    if not url.startswith("duckdb"):
+        # Each rule is imported under its own name: no table's name, no digest.
+        got = {t.name: t for t in from_database(url).tables}
+        assert len(got) == 5
+        for table in (t for text in TWO_MODELS for t in Model.parse(text).tables):
+            names = {r.name for r in table.rules}
+            assert {r.name for r in got[table.name].rules} == names
 
 
 def test_what_others_depend_on_is_not_dropped(postgres_url: str) -> None:

@@ -366,3 +366,17 @@ def test_more_rows_than_a_key_has_values_are_refused_before_any_is_written() -> 
     with pytest.raises(InfeasibleError, match=r"`room` cannot have 64 rows: .* only 40 different"):
         whole.sample(4.0, progress=lambda *at: told.append(at))
     assert told == []
+
+
+def test_more_children_than_their_key_has_values_are_refused_before_any_is_written() -> None:
+    rules = "table a { id integer key }\ntable b { id integer in 1 .. 60 key\n"
+    rules += " a_id integer -> a.id }"
+    a = pd.DataFrame({"id": range(1, 31)})
+    b = pd.DataFrame({"id": range(1, 51), "a_id": [k % 30 + 1 for k in range(50)]})
+    whole = WholeModel(Model.parse(rules), config=QUICK).fit({"a": a, "b": b}, seed=1)
+    for seed in range(3):
+        assert len(whole.sample(seed=seed)["b"]) <= 60
+    told: list[object] = []
+    with pytest.raises(InfeasibleError, match=r"`b` cannot have 100 rows: .* only 60 different"):
+        whole.sample(2.0, progress=lambda *at: told.append(at))
+    assert told == []

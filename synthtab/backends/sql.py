@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synthtab.backends import sqltext
-from synthtab.backends.sqlcreate import Names, create
+from synthtab.backends.sqlcreate import create
 from synthtab.backends.sqldata import attach
 from synthtab.backends.sqldialect import Dialect
+from synthtab.backends.sqlnames import Names
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import TooWideError
 from synthtab.backends.support import Supports
@@ -72,7 +73,7 @@ class SqlBackend:
         dialect = Dialect()
         parents = [_parent(self.table, r) for r in self.table.rules if _leads_out(r, self.table)]
         known = [self.table, *parents]
-        made = create(self.table, dialect, Names(dialect), [t.name for t in known], known)
+        made = create(self.table, dialect, Names(), [t.name for t in known], known)
         return f"{made.statements[0]};\n"
 
     def violated(self, source: pd.DataFrame | str | Path) -> Mask:

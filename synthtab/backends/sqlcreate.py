@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from synthtab.backends import sqltext
 from synthtab.backends.sqldialect import Dialect
+from synthtab.backends.sqlnames import Names
 from synthtab.backends.sqlrules import Translator
 from synthtab.backends.sqltext import NotSaidError
 from synthtab.ir import nodes
@@ -14,36 +15,6 @@ from synthtab.schema import Column, DecimalType, IntegerType, TextType
 
 _ACROSS = "no constraint looks at other rows"
 _SOFT = "no constraint lets some rows break it"
-_MAX_NAME = 63
-
-
-class Names:
-    """Gives constraints names of their own, within a table or, where those share them, beyond."""
-
-    def __init__(self, dialect: Dialect, tables: Collection[str] = ()) -> None:
-        self.dialect = dialect
-        self._shared = {name.lower() for name in tables}
-        self._own: dict[str, set[str]] = {}
-
-    def of(self, table: str, name: str, *, index: bool = False) -> str:
-        """Return the name, changed if it was used before; ``index`` says that it names an index."""
-        own = self._own.setdefault(table, set())
-        shared = self._shared if index else set()
-        free, count = _cut(name), 2
-        if free.lower() in shared:
-            free = _cut(f"{table}.{name}")
-        while free.lower() in own or free.lower() in shared:
-            free, count = _cut(name, f" {count}"), count + 1
-        own.add(free.lower())
-        if index:
-            self._shared.add(free.lower())
-        return free
-
-
-def _cut(name: str, end: str = "") -> str:
-    """Return the name with its end, within the 63 bytes that PostgreSQL keeps of it."""
-    room = _MAX_NAME - len(end.encode())
-    return name.encode()[:room].decode(errors="ignore") + end
 
 
 @dataclass(frozen=True)

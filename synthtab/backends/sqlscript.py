@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthtab.backends.sqlcreate import Names, create
+from synthtab.backends.sqlcreate import create
 from synthtab.backends.sqldialects import dialect_of
+from synthtab.backends.sqlnames import Names
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.sqltext import NotSaidError
 from synthtab.ir import nodes
@@ -49,7 +50,7 @@ def ddl(
     """
     words = dialect_of(dialect)
     chosen = [t for t in tables if wanted is None or t.name in wanted]
-    names = Names(words, [t.name for t in chosen])
+    names = Names([t.name for t in chosen])
     there: set[str] = set()
     statements: list[str] = []
     later: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from synthtab.databases.address import is_url
 from synthtab.errors import DataError, UsageError
@@ -67,6 +68,8 @@ def all_given(model: Model, data: Sequence[str], sources: Sources) -> Mapping[st
     names = {t.name for t in model.tables}
     lone = len(data) == 1 and data[0].partition("=")[0] not in names
     if lone and len(names) > 1 and not is_collection(data[0]):
+        if not Path(data[0]).exists():
+            raise DataError(f"there is no directory or file {data[0]!r}")
         raise UsageError(
             f"{data[0]!r} is one file, and the model has {len(names)} tables: give TABLE=path for "
             "each, or a directory or database that has them all"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -13,7 +14,7 @@ from rich.markup import escape
 from synthtab.cli import common
 from synthtab.cli.datasets import all_given
 from synthtab.databases.address import hidden, parse_address
-from synthtab.errors import DataError
+from synthtab.errors import DataError, RuleViolationError
 from synthtab.files import SUFFIXES, read_frame
 from synthtab.frames import decode_frame
 from synthtab.lang.infer import infer_table
@@ -34,13 +35,25 @@ def load_data(
     check_target(model.tables, address, replace=replace)
     with common.progress(as_json) as update:
         frames = _frames(model, data, update)
-        loaded = load(model.tables, frames, address, replace=replace, progress=update)
+        try:
+            loaded = load(model.tables, frames, address, replace=replace, progress=update)
+        except RuleViolationError as error:
+            raise RuleViolationError(f"{error}\n{_hint(data, rules)}") from error
     if as_json:
         common.print_json({**asdict(loaded), "database": hidden(address.url)})
     else:
         print_loaded(loaded)
         common.stdout().print(f"loaded: {hidden(address.url)}", soft_wrap=True, markup=False)
     return not loaded.broken
+
+
+def _hint(data: Sequence[str], rules: Path | None) -> str:
+    """Say how to find the rows that a database refuses: it names the first one at most."""
+    left = "nothing was loaded"
+    if rules is None:
+        return left
+    words = " ".join(map(shlex.quote, [str(rules), *map(hidden, data)]))
+    return f"{left}; every row that breaks a rule is listed by: rulecheck validate {words}"
 
 
 def print_loaded(loaded: Loaded) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from synthtab.cli import common
+from synthtab.cli.options import TableName
 
 app = typer.Typer(
     name="synthtab",
@@ -299,7 +300,8 @@ def load(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="A directory with a file named after each table, or TABLE=FILE for each.",
+            help="A directory with a file named after each table, TABLE=FILE for each, or a "
+            "database's URL.",
         ),
     ],
     url: Annotated[
@@ -349,6 +351,66 @@ def assess(
 
     broken = assessing.assess(rules, real, synth, seed, as_json)
     common.finish(common.FINDINGS if broken else common.FINE)
+
+
+@app.command()
+def audit(
+    rules: RulesFile,
+    train: Annotated[
+        str, typer.Argument(metavar="TRAIN", help="The real rows that were learned from.")
+    ],
+    synth: Annotated[str, typer.Argument(metavar="SYNTH", help="The synthetic rows.")],
+    holdout: Annotated[
+        str,
+        typer.Option("--holdout", help="Real rows of the same source that were not learned from."),
+    ],
+    table: TableName = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option("--secret", help="A column to guess (repeated); all but text by default."),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option("--rows", min=4, help="Look at so many rows of each file at most.")
+    ] = 5_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows, for the same again.")] = 0,
+    confidence: Annotated[
+        float, typer.Option("--confidence", help="That no finding at all is a false alarm.")
+    ] = 0.95,
+    runs: Annotated[
+        int, typer.Option("--runs", min=0, help="Fit so many models with and without canaries.")
+    ] = 0,
+    canaries: Annotated[
+        int, typer.Option("--canaries", min=1, help="Rows that are in a model or not, by coins.")
+    ] = 500,
+    epsilon: Annotated[
+        float | None, typer.Option("--epsilon", help="Fit them under this budget, and hold it.")
+    ] = None,
+    delta: Annotated[float, typer.Option("--delta", help="The delta of bounds on epsilon.")] = 1e-6,
+    as_json: AsJson = False,
+) -> None:
+    """Attack synthetic rows: who was learned from, what of them can be guessed, what was copied.
+
+    With --runs, models are fitted to bound epsilon from below. Exit code 1 where a leak is found.
+
+    Example: [cyan]synthtab audit rules/adult.rules train.csv out.csv --holdout rest.csv[/]
+    """
+    from synthtab.cli import auditing  # torch, pandas, scikit-learn
+
+    request = auditing.Request(
+        holdout=holdout,
+        table=table,
+        secrets=None if not secret else tuple(secret),
+        rows=rows,
+        seed=seed,
+        confidence=confidence,
+        runs=runs,
+        canaries=canaries,
+        epsilon=epsilon,
+        delta=delta,
+        as_json=as_json,
+    )
+    found = auditing.audit(rules, train, synth, request)
+    common.finish(common.FINDINGS if found else common.FINE)
 
 
 def main() -> None:

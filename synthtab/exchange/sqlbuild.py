@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from synthtab.backends.sqlnames import without_table
 from synthtab.exchange.imported import Imported, Note
 from synthtab.exchange.rawtables import RawConstraint, RawTable
 from synthtab.exchange.settle import settled
@@ -162,13 +163,13 @@ class _Building:
 def own_name(constraint: RawConstraint, table: str) -> str | None:
     """Return the name somebody gave a constraint; None where a database made one up.
 
-    The table's name before a point, which tells it from those of other tables, is left out.
+    The table's name before it, which tells it from those of other tables, is left out.
     """
     listed = "_".join(constraint.columns)
     made_up = {f"{table}_pkey", f"{table}_{listed}_key", f"{table}_{listed}_fkey", "PRIMARY"}
     if constraint.name is None or constraint.name in made_up:
         return None
-    return constraint.name.removeprefix(f"{table}.")
+    return without_table(constraint.name, table)
 
 
 def _free(name: str, rules: Sequence[nodes.Rule]) -> str:

@@ -108,12 +108,9 @@ class Walk:
             np.zeros(rows, dtype=bool),
         )
         done, length = 0, self.layout.length if self.length is None else self.length
-        wave = NODES if self._apart and not self._given else WAVE
-        for start in range(0, rows, wave):
+        for wave in self._waves(rows):
             # A stack of fronts to be made: depth first, so that few caches are held at a time.
-            waiting: list[Callable[[], _Front]] = [
-                partial(self._root, np.arange(start, min(start + wave, rows)))
-            ]
+            waiting: list[Callable[[], _Front]] = [partial(self._root, wave)]
             while waiting:
                 front = waiting.pop()()
                 if front.position < length:
@@ -132,15 +129,9 @@ class Walk:
         nodes, position = len(front.symbols), front.position
         number, column, place = self._at(position)
         states, feasible = front.states, front.feasible
-        if place == 0 and position >= self._given:
+        if place == 0:
             states, feasible = self._begin(front, number, column)
         logits = self._logits(position, front.symbols, front.cache)
-        if self.given is not None and position < self._given:
-            forced = self.given[front.rows, position]
-            after = replace(front, position=position + 1)
-            separate = self._apart and position == self._given - 1
-            parts = deal(front.node, forced, nodes, logits.shape[1], separate)
-            return [partial(self._follow, after, part, random) for part in reversed(parts)]
         prefix = front.symbols[:, column.first : position]
         allowed = self._allowed(number, place, prefix, states, feasible)
         options = choices(logits, allowed, self.temperature)
@@ -164,19 +155,48 @@ class Walk:
         column = self.layout.columns[number]
         return number, column, position - column.first
 
+    def _waves(self, rows: int) -> list[NDArray[np.int64]]:
+        """Return the rows that begin together: those that begin alike, few enough for one batch."""
+        most = NODES if self._apart else WAVE
+        if self.given is None:
+            return np.split(np.arange(rows), range(most, rows, most))
+        prefix = np.unique(self.given[:rows], axis=0, return_inverse=True)[1].reshape(-1)
+        order = np.argsort(prefix, kind="stable")
+        ordered, edges = prefix[order], [0]
+        while edges[-1] < rows:
+            beyond = int(np.searchsorted(ordered, ordered[edges[-1]] + NODES))
+            edges.append(min(beyond, edges[-1] + most))
+        return np.split(order, edges[1:-1])
+
     def _root(self, rows: NDArray[np.int64]) -> _Front:
-        """Return the front where no row has begun: one node, or one for each row's context."""
-        apart = self._apart and not self._given
-        nodes = len(rows) if apart else 1
-        known, texts = self._context_of(rows) if apart else ({}, {})
+        """Return the front where no row has begun, but for what is given.
+
+        Rows that begin alike share a node; where there is a context, each has its own.
+        """
+        begun = np.zeros((len(rows), 0), np.int64) if self.given is None else self.given[rows]
+        prefixes, node = begun[:1], np.zeros(len(rows), dtype=np.int64)
+        if self.given is not None:
+            prefixes, node = np.unique(begun, axis=0, return_inverse=True)
+            node = node.reshape(-1)
+        cache = Cache.empty(self.stepper, len(prefixes))
+        self.stepper.begin(torch.from_numpy(prefixes), cache)
+        if self._apart:
+            cache = cache.take(torch.from_numpy(node), self._given)
+            prefixes, node = begun, np.arange(len(rows))
+        symbols = np.zeros((len(prefixes), self.layout.length), dtype=np.int64)
+        symbols[:, : self._given] = prefixes
+        known, texts = self._context_of(rows) if self._apart else ({}, {})
+        for column in self.layout.columns if self.guide is not None else ():
+            if column.first + len(column.sizes) <= self._given:
+                known, texts = _decoded(column, symbols, known, texts)
         return _Front(
-            position=0,
+            position=self._given,
             rows=rows,
-            node=np.arange(nodes) if apart else np.zeros(len(rows), dtype=np.int64),
-            cache=Cache.empty(self.stepper, nodes),
-            symbols=np.zeros((nodes, self.layout.length), dtype=np.int64),
-            log_weight=np.zeros(nodes),
-            dead=np.zeros(nodes, dtype=bool),
+            node=node,
+            cache=cache,
+            symbols=symbols,
+            log_weight=np.zeros(len(symbols)),
+            dead=np.zeros(len(symbols), dtype=bool),
             states=None,
             feasible=None,
             known=known,
@@ -250,17 +270,11 @@ class Walk:
         if states is not None and self.automata is not None:
             states = self.automata[number].advance(place, states, part.chosen)
         ended = place == len(column.sizes) - 1
-        if ended and last >= self._given and column.column.name in self.fingerprints:
+        if ended and column.column.name in self.fingerprints:
             self._renew(number, cache, symbols, random)
         if ended and self.guide is not None:
-            cells = column.decode(symbols[:, column.first : front.position])
-            known = known | {column.column.name: (cells.codes, cells.nulls)}
-            if cells.texts is not None:
-                texts = texts | {column.column.name: cells.texts}
+            known, texts = _decoded(column, symbols, known, texts)
         rows = front.rows if part.rows is None else front.rows[part.rows]
-        if self._apart and last == self._given - 1:
-            context, strings = self._context_of(rows[np.argsort(part.node)])
-            known, texts = known | context, texts | strings
         return _Front(
             position=front.position,
             rows=rows,
@@ -317,6 +331,20 @@ class Walk:
         else:
             before = torch.zeros(len(symbols), dtype=torch.int64)
         return self.stepper.logits(position, before, cache)
+
+
+def _decoded(
+    column: ColumnLayout,
+    symbols: Symbols,
+    known: dict[str, tuple[Codes, Mask]],
+    texts: dict[str, Strings],
+) -> tuple[dict[str, tuple[Codes, Mask]], dict[str, Strings]]:
+    """Return what is known with a column that is finished."""
+    cells = column.decode(symbols[:, column.first : column.first + len(column.sizes)])
+    known = known | {column.column.name: (cells.codes, cells.nulls)}
+    if cells.texts is not None:
+        texts = texts | {column.column.name: cells.texts}
+    return known, texts
 
 
 def _pooled(

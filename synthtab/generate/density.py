@@ -37,6 +37,8 @@ RARE = 1e-9
 _POINTS, _REACH = 4_096, 8.0
 # From here on a Poisson distribution is a normal one to the eye.
 _MANY = 10_000
+# Codes beyond these are not added to.
+_FAR, _END = 2**61, 2**63 - 1
 # The greatest float below 2**63.
 _TOP = float(np.nextafter(2.0**63, 0))
 
@@ -44,10 +46,13 @@ _TOP = float(np.nextafter(2.0**63, 0))
 class Density(Protocol):
     """A distribution over the codes of a column."""
 
-    def draw(self, allowed: Feasible, rng: np.random.Generator) -> tuple[Codes, Floats]:
+    def draw(
+        self, allowed: Feasible, rng: np.random.Generator, least_of: Codes | None = None
+    ) -> tuple[Codes, Floats]:
         """Draw a code (R,) from each row's set, NULL aside, as the density has it there.
 
-        The second is the set's probability (R,), 0 where it is empty; the code then is 0.
+        The second is the set's probability (R,), 0 where it is empty; the code then is 0. With
+        ``least_of`` (R,) a code is the least of so many draws.
         """
 
 
@@ -55,24 +60,40 @@ class Density(Protocol):
 class Even:
     """The codes ``lo`` to ``hi`` all alike; where none of them is left, any others.
 
-    Of those a row's set counts for as many as it has, as if they were within the range: that one
-    looks at numbers up to 10,000 first says nothing against 52,000.
+    Those nearest to the range come first, a stretch as long as it is. Of them a row's set counts
+    for as many as it has, as if they were within the range: that one looks at numbers up to 10,000
+    first says nothing against 12,000.
     """
 
     lo: int
     hi: int
 
-    def draw(self, allowed: Feasible, rng: np.random.Generator) -> tuple[Codes, Floats]:
+    def draw(
+        self, allowed: Feasible, rng: np.random.Generator, least_of: Codes | None = None
+    ) -> tuple[Codes, Floats]:
         """Draw as :class:`Density` says."""
         whole = max(1.0, float(self.hi) - self.lo + 1)
         inside = allowed.within(self.lo, self.hi)
         many = inside.sizes().sum(axis=1)
-        codes = inside.uniform(rng)[0]
+        codes = inside.uniform(rng, least_of)[0]
         others = np.flatnonzero((many == 0) & (allowed.lo <= allowed.hi).any(axis=1))
         if len(others):
-            rest = allowed.take(others)
-            codes[others], many[others] = rest.uniform(rng)[0], rest.sizes().sum(axis=1)
+            rest = self._nearest(allowed.take(others))
+            least = None if least_of is None else least_of[others]
+            codes[others], many[others] = rest.uniform(rng, least)[0], rest.sizes().sum(axis=1)
         return codes, np.minimum(many / whole, 1.0)
+
+    def _nearest(self, beyond: Feasible) -> Feasible:
+        """Return of sets that lie beyond the range, and are not empty, what is nearest to it."""
+        some = beyond.lo <= beyond.hi
+        above = np.where(some & (beyond.lo > self.hi), beyond.lo, _FAR).min(axis=1)
+        below = np.where(some & (beyond.hi < self.lo), beyond.hi, -_FAR).max(axis=1)
+        up = above.astype(float) - self.hi <= float(self.lo) - below
+        near, size = np.where(up, above, below), min(self.hi - self.lo, _FAR)
+        first, last = np.where(up, near, near - size), np.where(up, near + size, near)
+        far = np.abs(near) >= _FAR  # here codes are not added up
+        first, last = np.where(far, -_END, first), np.where(far, _END, last)
+        return beyond.within(first[:, None], last[:, None])
 
 
 @dataclass(frozen=True)
@@ -87,14 +108,19 @@ class Curve:
     rise: Floats
     size: float
 
-    def draw(self, allowed: Feasible, rng: np.random.Generator) -> tuple[Codes, Floats]:
+    def draw(
+        self, allowed: Feasible, rng: np.random.Generator, least_of: Codes | None = None
+    ) -> tuple[Codes, Floats]:
         """Draw as :class:`Density` says."""
         below = np.interp(allowed.lo.astype(float), self.edges, self.rise)
         above = np.interp(allowed.hi.astype(float) + 1.0, self.edges, self.rise)
         masses = np.where(allowed.lo <= allowed.hi, above - below, 0.0)
         ladder = masses.cumsum(axis=1)
         rows = np.arange(len(allowed))
-        target = rng.random(len(allowed)) * ladder[:, -1]
+        share = rng.random(len(allowed))
+        if least_of is not None:
+            share = -np.expm1(np.log1p(-share) / np.maximum(least_of, 1))
+        target = share * ladder[:, -1]
         piece = (ladder > target[:, None]).argmax(axis=1)
         lo, hi = allowed.lo[rows, piece], allowed.hi[rows, piece]
         left = below[rows, piece] + (target - ladder[rows, piece] + masses[rows, piece])

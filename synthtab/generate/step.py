@@ -120,6 +120,45 @@ class Stepper:
         return torch.nn.functional.rms_norm(x, (self.hidden,), None, self._eps)
 
     @torch.inference_mode()
+    def begin(self, symbols: Tensor, cache: Cache) -> None:
+        """Fill the first positions of a cache: those of ``symbols`` (rows, positions), all known.
+
+        They are computed together, and of the last layer only what later positions look back on.
+        """
+        rows, given = symbols.shape
+        if not given:
+            return
+        size, width = self.head_size, self.heads * self.head_size
+        group, keys_width = self.heads // self.kv_heads, self.kv_heads * self.head_size
+        before = torch.nn.functional.pad(symbols[:, :-1], (1, 0))
+        later = torch.ones(given, given, dtype=torch.bool).triu(1).repeat(group, 1)
+        # (positions, rows, hidden): every position has weights of its own.
+        x = torch.stack([self._inputs[p].index_select(0, before[:, p]) for p in range(given)])
+        for number, block in enumerate(self._blocks):
+            if number == 0:
+                picked = [block.qkv[p].index_select(0, before[:, p]) for p in range(given)]
+                qkv = torch.stack(picked)
+            else:
+                qkv = torch.bmm(self._norm(x), torch.stack(block.qkv[:given]))
+            query, key, value = torch.split(qkv, [width, keys_width, keys_width], dim=2)
+            by_head = (given, rows, self.kv_heads, size)
+            keys = key.reshape(by_head).permute(1, 2, 0, 3)
+            values = value.reshape(by_head).permute(1, 2, 0, 3)
+            cache.keys[number][:, :, :given] = keys
+            cache.values[number][:, :, :given] = values
+            if number == self.layers - 1:
+                return
+            queries = query.reshape(given, rows, self.kv_heads, group, size)
+            queries = queries.permute(1, 2, 3, 0, 4).reshape(-1, group * given, size)
+            scores = torch.bmm(queries, keys.reshape(-1, given, size).transpose(1, 2))
+            scores = scores.masked_fill_(later, float("-inf")).softmax(dim=-1)
+            mixed = torch.bmm(scores, values.reshape(-1, given, size))
+            mixed = mixed.view(rows, self.heads, given, size).permute(2, 0, 1, 3)
+            x = x + mixed.reshape(given, rows, width) @ block.out
+            gate, up = torch.split(self._norm(x) @ block.gate_up, self._feed_forward, dim=2)
+            x = x + torch.nn.functional.silu(gate).mul_(up) @ block.down
+
+    @torch.inference_mode()
     def logits(self, position: int, before: Tensor, cache: Cache) -> Tensor:
         """Return the logits (rows, symbols of the position).
 

@@ -24,6 +24,8 @@ from synthtab.solver.feasible import Feasible
 
 RowProgress = Callable[[int, int], None]
 
+TO_COME = "# rows to come"
+"""Under this name it is given how many rows of a group come after each row."""
 # The share of NULLs in an optional column that does not say its own.
 NULLS = 0.1
 
@@ -36,7 +38,9 @@ class UniformGenerator:
     (lo, hi) of each column; ``order`` which columns are drawn, in which order (the guide's; empty:
     all, in the table's). Columns that are not in it are context: rules may speak of them, and what
     is given may hold them. ``known`` has densities of columns, with their shares of NULL, that are
-    known from elsewhere and go before hints.
+    known from elsewhere and go before hints. ``rising`` names columns that rise from row to row of
+    a group; of these, a row has the least of as many draws as there are rows to come with it, which
+    is given as ``TO_COME``.
 
     What is uniform: each cell is drawn from its density within what the guide leaves of it. The
     density is even over the column's range (a stretch of readable size where an end is not
@@ -51,6 +55,7 @@ class UniformGenerator:
     domains: Mapping[str, tuple[int, int]]
     order: tuple[str, ...] = ()
     known: Mapping[str, tuple[Density, float]] = field(default_factory=dict)
+    rising: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -66,11 +71,13 @@ class UniformGenerator:
         seed: int = 0,
         given: Given | None = None,
         progress: RowProgress | None = None,
+        least: float = 0.0,
     ) -> Drawn:
         """Draw rows: the same seed gives the same rows.
 
         ``free`` and ``grammar`` keep to each column's range, ``solver`` also to what ``guide``
         allows. ``given`` is what is known of each row beforehand: its columns are kept as they are.
+        ``least`` is the share of cells that are the least value they may be, not any.
         ``progress`` is told how many rows are done, of how many. Raises UsageError for arguments
         out of range, and where texts need Faker and it is not installed.
         """
@@ -82,7 +89,7 @@ class UniformGenerator:
             raise UsageError("the level 'solver' needs a guide, such as a compiled plan")
         if given is not None and len(given.columns) != rows:
             raise UsageError(f"{len(given.columns):,} rows are given, and {rows:,} are to be drawn")
-        drawing = _Drawing(rows, np.random.default_rng(seed), given, self._texts)
+        drawing = _Drawing(rows, np.random.default_rng(seed), given, self._texts, least)
         for name in self.order or self.table.column_names:
             column = self.table.column(name)
             if name in drawing.known:
@@ -91,7 +98,8 @@ class UniformGenerator:
                 drawing.write_text(column, self._wordings[name])
             else:
                 allowed = self._allowed(column, drawing, guide if level == "solver" else None)
-                drawing.write_code(column, *self._densities[name], allowed)
+                rising = name in self.rising
+                drawing.write_code(column, *self._densities[name], allowed, rising=rising)
         if progress is not None:
             progress(rows, rows)
         return drawing.result(tuple(c.name for c in self.columns))
@@ -128,9 +136,14 @@ class _Drawing:
     """Rows as far as they are drawn: what is known of each, and its weight."""
 
     def __init__(
-        self, rows: int, rng: np.random.Generator, given: Given | None, texts: set[str]
+        self,
+        rows: int,
+        rng: np.random.Generator,
+        given: Given | None,
+        texts: set[str],
+        least: float,
     ) -> None:
-        self.rows, self._rng = rows, rng
+        self.rows, self._rng, self._least = rows, rng, least
         self.known: dict[str, tuple[Codes, Mask]] = {}
         self._log_weight = np.zeros(rows)
         self._dead = np.zeros(rows, dtype=bool)
@@ -167,9 +180,20 @@ class _Drawing:
                 codes = np.where(same, self.known[name][0], codes)
         self.known[column.name] = np.where(nulls, 0, codes), nulls
 
-    def write_code(self, column: Column, base: Density, share: float, allowed: Feasible) -> None:
+    def write_code(
+        self,
+        column: Column,
+        base: Density,
+        share: float,
+        allowed: Feasible,
+        *,
+        rising: bool = False,
+    ) -> None:
         """Draw any other column, with a share of NULLs, within what is allowed."""
-        codes, mass = base.draw(allowed, self._rng)
+        least_of = self.known[TO_COME][0] + 1 if rising and TO_COME in self.known else None
+        if self._least and not rising:
+            least_of = np.where(self._rng.random(self.rows) < self._least, 2**60, 1)
+        codes, mass = base.draw(allowed, self._rng, least_of)
         mass = mass * (1 - share)
         # A share of 0 or 1 is an aim as well: rules may leave nothing else.
         absent = np.where(allowed.null, max(share, RARE * RARE), 0.0)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,8 @@ from dp_accounting import dp_event as events
 from dp_accounting.rdp import RdpAccountant
 from dp_accounting.rdp import rdp_privacy_accountant as rdp
 from numpy.typing import NDArray
+
+from synthtab.errors import UsageError
 
 Curve = NDArray[np.float64]
 
@@ -53,6 +56,9 @@ class Gaussian:
     pure = math.inf
     delta = 0.0
 
+    def __post_init__(self) -> None:
+        _at_least(0, noise=self.noise)
+
     def curve(self) -> Curve:
         """Return the Rényi divergences at ORDERS."""
         return _curve(events.GaussianDpEvent(self.noise))
@@ -68,6 +74,9 @@ class Pure:
     epsilon: float
 
     delta = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least(0, epsilon=self.epsilon)
 
     @property
     def pure(self) -> float:
@@ -90,6 +99,9 @@ class Selection:
     epsilon: float
 
     delta = 0.0
+
+    def __post_init__(self) -> None:
+        _at_least(0, epsilon=self.epsilon)
 
     @property
     def pure(self) -> float:
@@ -117,6 +129,11 @@ class SampledGaussian:
     pure = math.inf
     delta = 0.0
 
+    def __post_init__(self) -> None:
+        _at_least(0, noise=self.noise, rate=self.rate, steps=self.steps)
+        if self.rate > 1:
+            raise UsageError(f"rate={self.rate!r}; it is a probability")
+
     def curve(self) -> Curve:
         """Return the Rényi divergences at ORDERS."""
         one = events.PoissonSampledDpEvent(self.rate, events.GaussianDpEvent(self.noise))
@@ -134,6 +151,9 @@ class Thresholded:
     failure: float
 
     pure = math.inf
+
+    def __post_init__(self) -> None:
+        _at_least(0, failure=self.failure)
 
     @property
     def delta(self) -> float:
@@ -189,6 +209,13 @@ def epsilon_at(curve: Curve, delta: float) -> float:
     if delta <= 0:
         return math.inf
     return float(rdp.compute_epsilon(ORDERS, curve, delta)[0])
+
+
+def _at_least(least: float, **given: object) -> None:
+    """Raise UsageError for what is less, or no number: such a cost would pay budget back."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= least:
+            raise UsageError(f"{name}={value!r} of a privacy cost; it is {least} or more")
 
 
 @cache

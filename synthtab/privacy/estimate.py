@@ -24,9 +24,9 @@ try:
     with warnings.catch_warnings():
         # It advises on settings of jax: 64 bits are set below, and a cache is for others to choose.
         warnings.simplefilter("ignore")
-        import jax
-        import mbi
-        from mbi import junction_tree, marginal_oracles
+        import jax  # an extra, silenced
+        import mbi  # an extra, silenced
+        from mbi import junction_tree, marginal_oracles  # an extra, silenced
 except ModuleNotFoundError as error:
     raise UsageError(
         f"measured marginals need {error.name}: pip install 'synthtab[privacy]'"

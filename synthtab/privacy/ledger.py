@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from synthtab.errors import BudgetError, SavedModelError
+from synthtab.errors import BudgetError, SavedModelError, SynthTabError
 from synthtab.privacy.costs import Cost, Curve, Gaussian, Pure, epsilon_at, from_dict, to_dict
 from synthtab.privacy.settings import Neighbours, check_budget
 
@@ -104,9 +104,24 @@ class Ledger:
     ) -> None:
         """Open a ledger. Raises UsageError where epsilon or delta is none."""
         check_budget(epsilon, delta)
-        self.epsilon, self.delta, self.neighbours = float(epsilon), float(delta), neighbours
+        self._epsilon, self._delta, self._neighbours = float(epsilon), float(delta), neighbours
         self._charges: list[Charge] = []
         self._lock = threading.Lock()
+
+    @property
+    def epsilon(self) -> float:
+        """The epsilon of the whole release. It cannot be raised afterwards."""
+        return self._epsilon
+
+    @property
+    def delta(self) -> float:
+        """The delta of the whole release."""
+        return self._delta
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """The relation that all charges are about."""
+        return self._neighbours
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -147,7 +162,7 @@ class Ledger:
         """Return the largest number whose cost still fits, by bisection; 0 where none does."""
 
         def fits(x: float) -> bool:
-            # Without the slack: that is for sums of what is spent from here.
+            # To the budget itself, so that sums of shares may be off by a rounding.
             return self._fit([*self._charges, Charge("", make(x), (), "")], slack=0.0)
 
         low, high = 0.0, 1e-12
@@ -206,7 +221,7 @@ class Ledger:
             made = cls(facts["epsilon"], facts["delta"], Neighbours(**facts["neighbours"]))
             for charge in facts["charges"]:
                 made.spend(Charge.from_dict(charge))
-        except (KeyError, TypeError, ValueError, BudgetError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, SynthTabError) as error:
             raise SavedModelError(f"the ledger of the saved model is garbled: {error}") from error
         return made
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +26,9 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 MOST_NOISE = 1e7
-"""Whole-numbered noise of more than this says nothing and takes for ever."""
+"""Whole-numbered noise of more than this says nothing."""
+_FINE = 2**20
+"""Scales are multiples of one over this."""
 
 
 class CountNoise(Protocol):
@@ -102,7 +105,7 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Exponential:
-    """A choice, likelier the higher its score; one unit moves scores by ``sensitivity`` at most."""
+    """A choice, likelier the higher its score; a unit moves a score by ``sensitivity`` at most."""
 
     epsilon: float
     sensitivity: float = 1.0
@@ -209,10 +212,50 @@ class _ScaledGaussian(lib.GaussianDiscrete):  # type: ignore[misc]
 
     def __init__(self, sigma: float) -> None:
         self._wanted = sigma
+        self._whole = math.floor(sigma) + 1
+        # Rounded up, so that the noise is never less than what was paid for.
+        variance = Fraction(math.ceil(sigma * _FINE), _FINE) ** 2
+        self._up, self._down = variance.numerator, variance.denominator
         super().__init__(epsilon=1.0, delta=0.5)
 
     def _find_scale(self) -> float:
         return self._wanted
+
+    def randomise(self, value: int) -> int:
+        """Return the value with noise, drawn with whole numbers alone and in constant time.
+
+        Canonne, Kamath and Steinke's algorithm 3. The library's own goes up one by one to the
+        noise, which takes as long as the noise is large.
+        """
+        scale, up, down = self._whole, self._up, self._down
+        while True:
+            noise = self._laplace(scale)
+            off = abs(noise) * down * scale - up
+            if self._chance(off * off, 2 * up * down * scale * scale):
+                return int(value) + noise
+
+    def _laplace(self, scale: int) -> int:
+        """Draw from the discrete Laplace distribution of a whole scale (their algorithm 2)."""
+        while True:
+            low = int(self._rng.randrange(scale))
+            if not self._chance(low, scale):
+                continue
+            size = low
+            while self._chance(1, 1):
+                size += scale
+            negative = self._rng.getrandbits(1)
+            if size or not negative:
+                return -size if negative else size
+
+    def _chance(self, up: int, down: int) -> bool:
+        """Return True with the probability exp(-up / down) (their algorithm 1)."""
+        for _ in range(up // down if up > down else 0):
+            if not self._chance(1, 1):
+                return False
+        up, terms = up if up <= down else up % down, 1
+        while self._rng.randrange(down * terms) < up:
+            terms += 1
+        return terms % 2 == 1
 
 
 def count_noise(purse: Purse, neighbours: Neighbours, most: int = 1) -> CountNoise:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ class CountCells:
     """How many rows of a table lie in each cell of some columns, with noise.
 
     The answer has the shape of the cells. A row lies in one cell, so that the sensitivity is that
-    of the relation; ``noise`` was made for it.
+    of the relation; ``noise`` was made for it. ``within`` (column, cell) looks at the rows in one
+    cell of a column only; such readers of different cells are charged side by side.
     """
 
     table: str
@@ -31,19 +33,31 @@ class CountCells:
     columns: tuple[str, ...]
     noise: CountNoise
     why: str
-    part: Part | None = None
+    within: tuple[str, int] | None = None
 
     @property
     def charge(self) -> Charge:
         """The noise's cost."""
         reads = tuple(f"{self.table}.{c}" for c in self.columns)
         settings = {"standard deviation": self.noise.spread}
-        return Charge(self.noise.name, self.noise.cost, reads, self.why, self.part, settings)
+        return Charge(self.noise.name, self.noise.cost, reads, self.why, self._part(), settings)
 
     def read(self, room: Room) -> Cells:
         """Return the noisy counts."""
         cells = real_cells(room, self.table, self.grid)
+        if self.within is not None:
+            column, cell = self.within
+            cells = cells[cells[:, self.grid.columns.index(column)] == cell]
         return self.noise.add(self.grid.count(cells, self.columns))
+
+    def _part(self) -> Part | None:
+        if self.within is None:
+            return None
+        column, cell = self.within
+        axis = self.grid.axis(column)
+        # Cells are disjoint within one axis: another one of the same column is another whole.
+        cut = hashlib.blake2b(repr((axis.lo, axis.hi)).encode(), digest_size=6).hexdigest()
+        return Part(f"{self.table}.{column} in cells {cut}", str(cell))
 
 
 @dataclass(frozen=True)

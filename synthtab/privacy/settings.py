@@ -32,6 +32,11 @@ class Neighbours:
     unit: str = "row"
     most: int = 1
 
+    def __post_init__(self) -> None:
+        _one_of("neighbours", self.kind, KINDS)
+        if not (self.most >= 1 and self.most == int(self.most)):
+            raise UsageError(f"most={self.most!r} rows of one unit; it is 1 or more")
+
     @property
     def l1(self) -> int:
         """Sensitivity of counts of units in disjoint cells, in the sum of absolute differences."""

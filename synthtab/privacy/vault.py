@@ -79,11 +79,11 @@ class Reader(Protocol[T_co]):
 class Vault:
     """Holds real rows and a ledger. ``release`` is the only way in."""
 
-    __slots__ = ("_derive", "_let_in", "ledger")
+    __slots__ = ("_derive", "_ledger", "_let_in")
 
     def __init__(self, batches: Mapping[str, Batch], ledger: Ledger) -> None:
         room = Room(batches)
-        self.ledger = ledger
+        self._ledger = ledger
 
         def let_in(reader: Reader[Any]) -> Any:
             ledger.spend(reader.charge)
@@ -91,6 +91,11 @@ class Vault:
 
         self._let_in = let_in
         self._derive = room.derive
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is charged for every release. No other can take its place."""
+        return self._ledger
 
     @property
     def neighbours(self) -> Neighbours:

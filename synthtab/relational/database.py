@@ -8,24 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthtab.backends.context import Context
+from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask
 from synthtab.draw import Method
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress
 from synthtab.ir import nodes
+from synthtab.relational.amounts import amounts_of
 from synthtab.relational.company import Links, There
-from synthtab.relational.fitting import fit_table, seen_ranges
+from synthtab.relational.fitting import fit_table
 from synthtab.relational.numbering import Made, made_up, numbered
 from synthtab.relational.picking import spread
 from synthtab.relational.reading import Rows
+from synthtab.relational.recounting import lowered, most_rows
 from synthtab.relational.structure import Home, Structure, may_lack, structure
 from synthtab.relational.tablemodel import TableModel
 from synthtab.relational.task import Task, Written
 from synthtab.relational.view import count_column
 from synthtab.relational.views import views
 from synthtab.relational.writing import write
-from synthtab.schema import DecimalType, IntegerType, TextType, domain
+from synthtab.schema import IntegerType, domain
 
 ROUNDS = 20
 """How often numbers of children are changed to reach a total."""
@@ -66,7 +69,7 @@ def fit_database(
     seen = views(
         whole,
         {name: m.columns for name, m in made.items()},
-        {name: _written_ranges(home, batches[name]) for name, home in whole.homes.items()},
+        amounts_of(whole, batches),
     )
     models = {}
     for number, (name, view) in enumerate(seen.items()):
@@ -81,16 +84,6 @@ def fit_database(
             progress=None if progress is None else _named(progress, name, number, len(seen)),
         )
     return Database(whole, models, made)
-
-
-def _written_ranges(home: Home, batch: Batch) -> dict[str, tuple[int, int]]:
-    """Return the ranges of numbers that are written; dates go as far as is declared."""
-    return {
-        name: span
-        for name, span in seen_ranges(home.table, batch).items()
-        if isinstance(home.table.column(name).type, IntegerType | DecimalType)
-        and name not in home.placed
-    }
 
 
 def _named(
@@ -188,16 +181,74 @@ class Parents:
                     f"`{home.lead.parent}` it comes by can have {int(each.sum()):,}; ask for other "
                     f"numbers of both"
                 )
+            each = self._bounded(home, home.lead, each, asked, rng)
             parents = np.arange(len(each))
         total = int(each.sum())
         slots = {
-            rule: np.where(self._eligible(home, rule), self._children(home, rule, total, rng), -1)
+            rule: np.where(self.eligible(home, rule), self._children(home, rule, total, rng), -1)
             for rule in home.others
         }
         allows = None
         if home.lead is not None and asked is None:
             allows = self._sizes_allowed(name, home.lead)
-        return Task(parents, each, slots, allows)
+        return Task(parents, each, slots, allows, self._limits(name))
+
+    def _limits(self, name: str) -> dict[str, int]:
+        """Return how many children rows of a table may have in all, where keys limit it."""
+        database, found = self.database, {}
+        for home, rule in database.whole.children(name):
+            if home.lead == rule:
+                most, _ = most_rows(home, database.made[home.table.name], {})
+                if most is not None:
+                    found[count_column(home.table.name, rule)] = most
+        return found
+
+    def _bounded(
+        self,
+        home: Home,
+        lead: nodes.ReferenceRule,
+        each: Rows,
+        asked: int | None,
+        rng: np.random.Generator,
+    ) -> Rows:
+        """Return numbers of children that the table's keys can tell apart, in all and per parent.
+
+        Raises InfeasibleError, naming the key, where no lawful numbers are as low.
+        """
+        name = home.table.name
+        there = {r: len(self.batches[r.parent]) for r in home.picked}
+        total, rule = most_rows(home, self.database.made[name], there)
+        together = [u for u in home.distinct if set(lead.columns) <= set(u.columns)]
+        apart, key = None, ""
+        if together:
+            apart, key = most_rows(home, Made(()), there | {lead: 1}, together)
+        highest = max(int(each.max(initial=0)), 0)
+        most = np.full(len(each), highest if apart is None else min(highest, apart))
+        allows = self._sizes_allowed(name, lead)
+        made = lowered(each, most, total, allows, rng)
+        if int(made.sum()) < int(each.sum()):
+            # Who has room may have what others have to do without.
+            wanted = int(each.sum()) if total is None else min(total, int(each.sum()))
+            more = spread(made, wanted, np.where(made > 0, most, 0), rng)
+            made = np.where(allows(more), more, made)
+        if asked is not None and int(made.sum()) != asked:
+            raise InfeasibleError(
+                f"table `{name}` cannot have {asked:,} rows: {name}.{key or rule} tells only "
+                f"{int(made.sum()):,} apart; ask for fewer"
+            )
+        if total is not None and int(made.sum()) > total:
+            raise InfeasibleError(
+                f"table `{name}` would have {int(made.sum()):,} rows, and {name}.{rule} has only "
+                f"{total:,} different values; the rules of `{lead.parent}` allow no fewer rows, so "
+                f"ask for fewer rows of `{lead.parent}`"
+            )
+        if (over := np.flatnonzero(made > most)).size:
+            raise InfeasibleError(
+                f"rows of `{lead.parent}` would have up to {int(made.max()):,} rows of `{name}`, "
+                f"and {name}.{key} tells only {int(most[0]):,} apart (rows "
+                f"{', '.join(str(r + 1) for r in over[:5])})"
+            )
+        return made
 
     def _sizes_allowed(self, name: str, lead: nodes.ReferenceRule) -> Callable[[Rows], Mask]:
         """Return what says for which parents another number of children breaks no rule."""
@@ -210,7 +261,7 @@ class Parents:
 
         return allows
 
-    def _eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
+    def eligible(self, home: Home, rule: nodes.ReferenceRule) -> Mask:
         """Say which rows of a parent may be referred to at all.
 
         The child's column may hold less than the parent's key does, and rules of the child may
@@ -219,11 +270,12 @@ class Parents:
         batch = self.batches[rule.parent]
         allowed = np.ones(len(batch), dtype=bool)
         for key in home.keys:
-            column = home.table.column(key.column)
-            if key.steps == (rule,) and not isinstance(column.type, TextType):
-                lo, hi = domain(column)
-                (codes, nulls), _ = key.cells(*batch.column(key.source), batch.pool)
-                allowed &= ~nulls & (codes >= lo) & (codes <= hi)
+            if key.steps == (rule,):
+                column = home.table.column(key.column)
+                (codes, nulls), pool = key.cells(*batch.column(key.source), batch.pool)
+                own = Batch((key.column,), codes[:, None], nulls[:, None], pool)
+                alone = VectorBackend(nodes.Table(home.table.name, (column,)))
+                allowed &= ~nulls & ~alone.out_of_domain(own)[:, 0]
         fits = [f for f in self.database.models[home.table.name].view.fits if f.reference == rule]
         if fits:
             tables = [t for t in self.database.tables if t.name in self.batches]
@@ -246,8 +298,12 @@ class Parents:
         parent, order = self.written[rule.parent], self.orders[rule.parent]
         model = self.database.models[rule.parent]
         eligible = np.empty(len(order), dtype=bool)
-        eligible[order] = self._eligible(home, rule)
+        eligible[order] = self.eligible(home, rule)
         drawn = np.where(eligible, parent.counts[column], 0)
+        if column in model.children and model.view.alone(column):
+            batch = self.batches[rule.parent].take(np.argsort(order))
+            like = model.children[column].like(drawn, batch, eligible, rng)
+            drawn = np.where(parent.allows(column, like), like, drawn)
         rows = self.database.models[name].rows
         wanted = total
         if wanted is None and not rows:

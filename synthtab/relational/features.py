@@ -6,7 +6,6 @@ The language model reads these; rules are judged on exact values, which are kept
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +17,6 @@ from synthtab.schema import Column, IntegerType, TextType
 FEW = 64
 WORDS = 40
 RANGES = 16
-MOST = 8
-# In nats: what a feature has to tell about some column to be worth reading.
-TELLING = 0.005
 
 Symbols = NDArray[np.int64]
 
@@ -77,28 +73,3 @@ def feature_of(
         return Feature(column.name, edges=tuple(values.tolist()))
     cuts = np.unique(np.quantile(present, np.linspace(0, 1, RANGES + 1)[:-1], method="lower"))
     return Feature(column.name, edges=tuple(cuts.astype(np.int64).tolist()))
-
-
-def telling(features: Sequence[Symbols], targets: Sequence[Symbols], most: int = MOST) -> list[int]:
-    """Return which features tell most about some target, the best first, ``most`` at most.
-
-    Measured is mutual information less what chance gives it (Miller and Madow's correction), in
-    nats, the best of all targets for each feature.
-    """
-    score = [max((_information(f, t) for t in targets), default=0.0) for f in features]
-    order = sorted(range(len(features)), key=lambda k: -score[k])
-    return [k for k in order if score[k] > TELLING][:most]
-
-
-def _information(one: Symbols, other: Symbols) -> float:
-    rows = len(one)
-    if not rows:
-        return 0.0
-    a, first = np.unique(one, return_inverse=True)
-    b, second = np.unique(other, return_inverse=True)
-    joint = np.bincount(first * len(b) + second, minlength=len(a) * len(b)).reshape(len(a), -1)
-    share = joint / rows
-    expected = share.sum(axis=1, keepdims=True) * share.sum(axis=0, keepdims=True)
-    some = joint > 0
-    found = float((share[some] * np.log(share[some] / expected[some])).sum())
-    return found - (len(a) - 1) * (len(b) - 1) / (2 * rows)

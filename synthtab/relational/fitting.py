@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,8 +14,11 @@ from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import ProgressHook
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
+from synthtab.relational.amounts import seen_ranges
+from synthtab.relational.children import children_of
 from synthtab.relational.company import There, company, links_of, numbers_of_children
-from synthtab.relational.features import Symbols, telling
+from synthtab.relational.dealing import dealt_feature
+from synthtab.relational.features import Feature, Symbols, feature_of
 from synthtab.relational.hidden import Exempt
 from synthtab.relational.late import Late, late_of
 from synthtab.relational.listing import Listing, listing_of
@@ -30,17 +34,20 @@ from synthtab.relational.reading import (
     cells,
     feature_cells,
     features_of,
+    means_before,
     pick_names,
     read_name,
     readings,
     relative_of,
 )
-from synthtab.relational.structure import Structure, may_lack
+from synthtab.relational.structure import Deal, Structure, may_lack
 from synthtab.relational.tablemodel import TableModel, base_of, compile_view, symbols_of
+from synthtab.relational.telling import telling
 from synthtab.relational.view import View
 from synthtab.schema import (
     BooleanType,
     Column,
+    DecimalType,
     EnumType,
     IntegerType,
     TextType,
@@ -77,9 +84,23 @@ def fit_table(
     own = [c for c in home.table.columns if c.name not in skipped]
     counts = {n: numbers_of_children(context, *of)[order] for n, of in view.counts.items()}
 
-    targets = [f.of(*batch.column(f.name), batch.pool) for f in features_of(batch, own)]
+    ranges, sizes = _ranges(view, own, batch, counts)
+    plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
+    written = tuple(c for c in plan.order if c in ranges)
+    plain = [c for c in written if c not in counts]
+    relatives = _relatives(view, plain, batch, around, real, whole)
+    if relatives:
+        # A distance may lead anywhere, so what is counted keeps to no range that was seen.
+        ranges |= {r.column: domain(home.table.column(r.column)) for r in relatives}
+        plan = compile_view(view, ranges, set(ranges), budget_s, order=written)
+    relative = {r.column: _distances(r, name, batch, around, real) for r in relatives}
+    listed = {one.column: one for one in _listings(view, own, batch, relative, whole)}
+
+    targets = _targets(own, batch, relative)
     targets += [NUMBERS.of(n, np.zeros(len(n), dtype=bool)) for n in counts.values()]
-    reads = readings(targets, _candidates(view, own, batch, around, real, whole))
+    deals = tuple(_dealt(deal, home.table, batch) for deal in home.deals)
+    reads = tuple(Read("dealt", dealt_feature(deal, home.table)) for deal in deals)
+    reads += readings(targets, _candidates(view, own, batch, around, real, whole))
     picks = tuple(_pick(rule, view, whole, around, batch, targets, real) for rule in home.others)
 
     columns: list[Column] = []
@@ -91,17 +112,6 @@ def fit_table(
         for column, values in _picked(k, pick, batch, around, real):
             columns.append(column)
             parts.append(_plain(values))
-    ranges, sizes = _ranges(view, own, batch, counts)
-    plan = compile_view(view, ranges, set(ranges), budget_s, sizes=sizes)
-    written = tuple(c for c in plan.order if c in ranges)
-    plain = [c for c in written if c not in counts]
-    relatives = _relatives(view, plain, batch, around, real, whole)
-    if relatives:
-        # A distance may lead anywhere, so what is counted keeps to no range that was seen.
-        ranges |= {r.column: domain(home.table.column(r.column)) for r in relatives}
-        plan = compile_view(view, ranges, set(ranges), budget_s, order=written)
-    relative = {r.column: r for r in relatives}
-    listed = {one.column: one for one in _listings(view, own, batch, relative, whole)}
     rng = np.random.default_rng(seed)
     for column_name in written:
         column = view.table.column(column_name)
@@ -112,18 +122,14 @@ def fit_table(
             part = batch.column(column_name)
             symbols = listed[column_name].symbols(*part, batch.pool, rng)
             part, column = (symbols, part[1]), listed[column_name].written(column)
+        elif column_name in relative:
+            part = relative[column_name]
+            lo, hi = int(part[0].min()), int(part[0].max())
+            # Rules may ask for distances that were never seen.
+            wide = hi - lo
+            column = Column(column_name, IntegerType(), column.optional, lo - wide, hi + wide)
         else:
             part = batch.column(column_name)
-            if column_name in relative:
-                base = base_of(relative[column_name], name, batch, around, around.before, real)
-                if (beside := relative[column_name].own) is not None:
-                    codes_, missing = batch.column(beside)
-                    base = np.where(missing, base, codes_)
-                part = np.where(part[1], 0, part[0] - base), part[1]
-                lo, hi = int(part[0].min()), int(part[0].max())
-                # Rules may ask for distances that were never seen.
-                wide = hi - lo
-                column = Column(column_name, IntegerType(), column.optional, lo - wide, hi + wide)
         columns.append(column)
         parts.append(part)
     generator = None
@@ -160,7 +166,46 @@ def fit_table(
         listings=tuple(listed.values()),
         dependencies=mapped,
         late=late,
+        children={n: children_of(k, features_of(batch, own), batch) for n, k in counts.items()},
+        deals=deals,
     )
+
+
+def _distances(
+    relative: Relative, table: str, batch: Batch, around: Company, real: There
+) -> tuple[Codes, Mask]:
+    """Return a relative column of real rows as it is written."""
+    base = base_of(relative, table, batch, around, around.before, real)
+    if relative.own is not None:
+        codes, missing = batch.column(relative.own)
+        base = np.where(missing, base, codes)
+    codes, nulls = batch.column(relative.column)
+    return np.where(nulls, 0, codes - base), nulls
+
+
+def _targets(
+    own: list[Column], batch: Batch, relative: Mapping[str, tuple[Codes, Mask]]
+) -> list[Symbols]:
+    """Return coarse views of what is to be written, relative columns as their distances."""
+    found = []
+    for column in own:
+        kind, cells_ = column, batch.column(column.name)
+        if column.name in relative:
+            kind = Column(column.name, IntegerType(), column.optional)
+            cells_ = relative[column.name]
+        feature = feature_of(kind, *cells_, batch.pool)
+        if feature is not None:
+            found.append(feature.of(*cells_, batch.pool))
+    return found
+
+
+def _dealt(deal: Deal, table: nodes.Table, batch: Batch) -> Deal:
+    """Return a deal of the words that rows hold; of an enum all words may come up."""
+    if isinstance(table.column(deal.column).type, EnumType):
+        return deal
+    codes, nulls = batch.column(deal.column)
+    held = set(batch.pool[codes[~nulls]])
+    return replace(deal, words=tuple(word for word in deal.words if word in held))
 
 
 def _exempt(view: View, context: Context) -> dict[str, float]:
@@ -250,10 +295,10 @@ def _candidates(
     around: Company,
     real: There,
     whole: Structure,
-) -> list[tuple[Read, Symbols]]:
-    """Return all that might be read, with its symbols in the real rows."""
+) -> list[tuple[Read, Symbols, Rows | None]]:
+    """Return all that might be read, with its symbols in the real rows and whose they are."""
     home, name = view.home, view.home.table.name
-    reads: list[Read] = []
+    reads: list[tuple[Read, Rows | None]] = []
     steps: Steps = ()
     at = home
     while at.lead is not None and len(steps) < 3:
@@ -263,13 +308,24 @@ def _candidates(
         columns = [c for c in at.table.columns if not _a_key(at.table, c.name)]
         some = rows[rows >= 0]
         features = features_of(real.batch(at.table.name), columns, some)
-        reads += [Read("parent", f, steps) for f in features]
+        reads += [(Read("parent", f, steps), rows) for f in features]
     if home.lead is not None:
-        reads.append(Read("size", NUMBERS))
+        reads.append((Read("size", NUMBERS), around.links[home.lead]))
         if home.order is not None:
-            reads.append(Read("place", NUMBERS))
-            reads += [Read("before", f) for f in features_of(batch, own)]
-    return [(read, symbols_of(read, name, batch, around, real)) for read in reads]
+            reads += [(Read("place", NUMBERS), None), (Read("left", NUMBERS), None)]
+            reads += [(Read("before", f), None) for f in features_of(batch, own)]
+            reads += [(Read("mean", f), None) for f in _mean_features(own, batch, around)]
+    return [(read, symbols_of(read, name, batch, around, real), of) for read, of in reads]
+
+
+def _mean_features(own: list[Column], batch: Batch, around: Company) -> list[Feature]:
+    """Return the coarse views of what numbers come to, on average, in the siblings before."""
+    found = []
+    for column in own:
+        if isinstance(column.type, IntegerType | DecimalType):
+            means = means_before(batch, column.name, around)
+            found.append(feature_of(column, *means, batch.pool))
+    return [f for f in found if f is not None]
 
 
 def _a_key(table: nodes.Table, column: str) -> bool:
@@ -298,7 +354,8 @@ def _pick(
     columns = [c for c in table.columns if not _a_key(table, c.name)]
     features = features_of(real.batch(rule.parent), columns)
     symbols = [feature_cells(f, real.batch(rule.parent), rows[some]) for f in features]
-    chosen = telling(symbols, [t[some] for t in targets], MOST_PICKED)
+    sources = [rows[some]] * len(symbols)
+    chosen = telling(symbols, [t[some] for t in targets], MOST_PICKED, sources)
     return Pick(rule, flag, tuple(features[k] for k in chosen))
 
 
@@ -319,19 +376,6 @@ def _picked(
     for name, feature in zip(names[int(pick.flag) :], pick.features, strict=True):
         out.append((feature.column(name), feature_cells(feature, there, rows)))
     return out
-
-
-def seen_ranges(table: nodes.Table, batch: Batch) -> dict[str, tuple[int, int]]:
-    """Return the range of codes that rows hold, of every column that has an order of its own."""
-    found = {}
-    for column in table.columns:
-        if not isinstance(column.type, EnumType | BooleanType | TextType):
-            codes, nulls = batch.column(column.name)
-            present = codes[~nulls]
-            lo = domain(column)[0]
-            some = (int(present.min()), int(present.max())) if len(present) else (lo, lo)
-            found[column.name] = some
-    return found
 
 
 def _ranges(

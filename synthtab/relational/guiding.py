@@ -16,7 +16,7 @@ from synthtab.generate.guide import Known
 from synthtab.ir.context import PREFIX
 from synthtab.relational.listing import Listing
 from synthtab.relational.reading import Relative
-from synthtab.solver.feasible import Feasible
+from synthtab.solver.feasible import EMPTY_HI, EMPTY_LO, Feasible
 from synthtab.solver.plan import Plan
 
 
@@ -25,13 +25,22 @@ def base_name(column: str) -> str:
     return f"{PREFIX}base {column}"
 
 
+def fixed_name(column: str) -> str:
+    """Return the name under which it is known what a number of children has to be."""
+    return f"{PREFIX}fixed {column}"
+
+
 @dataclass(frozen=True)
 class WrittenGuide:
-    """A Plan over values for a generator that writes some columns as distances or list places."""
+    """A Plan over values for a generator that writes some columns as distances or list places.
+
+    ``fixed`` columns are numbers that may not be others than are known of each row.
+    """
 
     plan: Plan
     relative: Mapping[str, Relative]
     listed: Mapping[str, Listing]
+    fixed: frozenset[str] = frozenset()
 
     def base(self, column: str, values: Known) -> Codes:
         """Return what a relative column is counted from, where the values before it are known."""
@@ -44,12 +53,17 @@ class WrittenGuide:
 
     def constrained(self, column: str) -> bool:
         """See :class:`synthtab.generate.guide.Guide`; a distance has to lead into the domain."""
-        return column in self.relative or self.plan.constrained(column)
+        return column in self.relative or column in self.fixed or self.plan.constrained(column)
 
     def feasible(self, column: str, known: Known, pool: NDArray[np.object_]) -> Feasible:
         """See :class:`synthtab.generate.guide.Guide`."""
         values, pool = self._values(known, pool)
         found = self.plan.feasible(column, values, pool)
+        if column in self.fixed:
+            number = values[fixed_name(column)][0]
+            lawful = found.contains(number, np.zeros(len(number), dtype=bool))
+            lo, hi = np.where(lawful, number, EMPTY_LO), np.where(lawful, number, EMPTY_HI)
+            return Feasible(np.zeros(len(number), dtype=bool), lo[:, None], hi[:, None])
         if column in self.relative:
             base = self.base(column, values)[:, None]
             return Feasible(found.null, found.lo - base, found.hi - base, found.stride)

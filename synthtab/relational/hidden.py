@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from synthtab.ir import nodes
 from synthtab.ir.bounds import bounds
 from synthtab.ir.context import PREFIX
+from synthtab.ir.grids import Grid, grid
 from synthtab.ir.lowered import Days, Flag, Number, Ticks
 from synthtab.ir.normalise import lower_term
 from synthtab.ir.walk import rebuild
@@ -72,7 +73,10 @@ class ToCome:
 
 @dataclass(frozen=True)
 class Rest:
-    """What the siblings to come may yet add to a figure: any number between bounds."""
+    """What the siblings to come may yet add to a figure: any number between bounds.
+
+    Where their values lie on a grid it counts the steps of the grid, beyond the least there can be.
+    """
 
     term: nodes.Term
 
@@ -89,11 +93,25 @@ STAGED = (Before, SoFar)
 """What is known only once the siblings before are written."""
 
 
+@dataclass(frozen=True)
+class Amount:
+    """What a term's values are: codes of ``kind`` from ``lo`` to ``hi``, ``step`` apart."""
+
+    kind: ColumnType
+    lo: int
+    hi: int
+    step: int = 1
+
+
 class Hiding:
     """Puts columns in the place of what is known beforehand, for one table."""
 
-    def __init__(self, table: nodes.Table) -> None:
+    def __init__(self, table: nodes.Table, grids: Mapping[str, Grid] | None = None) -> None:
+        """``grids`` says of columns which grid the codes that are written lie on."""
         self.own = table
+        self._grids = {
+            c.name: (lo, 0) for c in table.columns for lo, hi in [domain(c)] if lo == hi
+        } | dict(grids or {})
         self.hidden: dict[str, Hidden] = {}
         self._columns: dict[Hidden, Column] = {}
         self.extra: list[nodes.RowRule] = []
@@ -139,6 +157,16 @@ class Hiding:
         lo, hi = bounds(inner, {c.name: domain(c) for c in table.columns})
         return Column("", kind, True, max(lo, -FARTHEST), min(hi, FARTHEST))
 
+    def fixed(self, term: nodes.Term) -> nodes.Term:
+        """Return the number that a column always holds in its place, any other term as it is."""
+        if isinstance(term, nodes.ColumnRef):
+            column = self.table.column(term.name)
+            if isinstance(column.type, IntegerType | DecimalType) and not column.optional:
+                lo, hi = domain(column)
+                if lo == hi:
+                    return _literal(column.type, lo)
+        return term
+
     # Figures over siblings.
 
     def total(self, term: nodes.Term) -> nodes.Term:
@@ -146,7 +174,7 @@ class Hiding:
         column = self.kind(term)
         so_far = nodes.Add(self._so_far("sum", term, column), term)
         left = self.hide(ToCome(), Column("", IntegerType(), lo=0, hi=FARTHEST))
-        return nodes.Add(so_far, self.reach(Rest(term), column, left))
+        return nodes.Add(so_far, self.reach(Rest(term), term, left))
 
     def first(self, term: nodes.Term) -> nodes.Term:
         """Return the term's value in the first sibling."""
@@ -174,13 +202,32 @@ class Hiding:
         """Return the column of the number of siblings."""
         return self.hide(Size(), Column("", IntegerType(), lo=0, hi=FARTHEST))
 
-    def reach(self, what: Rest, like: Column, number: nodes.ColumnRef) -> nodes.ColumnRef:
-        """Return a column for any sum that ``number`` terms like ``like`` can come to."""
-        known = what in self._columns
-        rest = self.hide(what, Column("", like.type, lo=-FARTHEST, hi=FARTHEST))
+    def amount(self, term: nodes.Term) -> Amount:
+        """Return what a term's values are. Raises BeyondError where they cannot be held."""
+        like = self.kind(term)
         lo, hi = domain(like)
-        least = nodes.Multiply(_literal(like.type, lo), number)
-        most = nodes.Multiply(_literal(like.type, hi), number)
+        found = lower_term(term, self.table)
+        step = 1
+        if isinstance(found, Number):
+            offset, step = grid(found.term, self._grids)
+            if step > 1:
+                lo, hi = lo + (offset - lo) % step, hi - (hi - offset) % step
+        return Amount(like.type, lo, hi, step)
+
+    def reach(self, what: Rest, each: nodes.Term | Amount, number: nodes.ColumnRef) -> nodes.Term:
+        """Return any sum that ``number`` terms like ``each`` can come to, over a hidden column."""
+        one = each if isinstance(each, Amount) else self.amount(each)
+        known = what in self._columns
+        least = nodes.Multiply(_literal(one.kind, one.lo), number)
+        if one.step > 1 and one.lo <= one.hi:
+            steps = self.hide(what, Column("", IntegerType(), lo=0, hi=FARTHEST))
+            many = nodes.Multiply(nodes.Literal((one.hi - one.lo) // one.step), number)
+            if not known:
+                within = nodes.Between(steps, nodes.Literal(0), many)
+                self.extra.append(nodes.RowRule(steps.name, within))
+            return nodes.Add(least, nodes.Multiply(_literal(one.kind, one.step), steps))
+        rest = self.hide(what, Column("", one.kind, lo=-FARTHEST, hi=FARTHEST))
+        most = nodes.Multiply(_literal(one.kind, one.hi), number)
         if not known:
             self.extra.append(nodes.RowRule(rest.name, nodes.Between(rest, least, most)))
         return rest

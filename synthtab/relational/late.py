@@ -8,15 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.backends.tables import Checks
-from synthtab.batch import Batch, Mask
+from synthtab.batch import Batch
 from synthtab.ir import nodes
-from synthtab.ir.walk import columns_of, descendants
-from synthtab.relational.features import Feature, Symbols, telling
-from synthtab.relational.reading import Rows, cells, feature_cells
-
-TRIES = 60
-"""How often rows that break a rule by whom they refer to are given someone else."""
+from synthtab.relational.features import Feature, Symbols
+from synthtab.relational.reading import Rows, feature_cells
+from synthtab.relational.suiting import suiting
+from synthtab.relational.telling import telling
 
 
 @dataclass(frozen=True)
@@ -46,37 +43,11 @@ class Late:
         refer to nobody. Where rules that go by the reference are broken, others are tried.
         """
         batch, parents = batches[table.name], batches[self.rule.parent]
-        itself = self.rule.parent == table.name
-        chosen, rank = self._chosen(batch, parents, itself, rng)
-        made = self._linked(batch, parents, chosen)
-        rules = _by_way_of(self.rule, table)
-        for _ in range(TRIES if rules and len(parents) else 0):
-            wrong = _broken(tables, {**batches, table.name: made}, table, rules)
-            again = np.flatnonzero(wrong & (chosen >= 0))
-            if not len(again):
-                break
-            order = np.argsort(rank) if itself else rng.permutation(len(parents))
-            other = chosen.copy()
-            other[again] = _earlier(again, order, rank, itself, rng)
-            changed = self._linked(batch, parents, other)
-            still = _broken(tables, {**batches, table.name: changed}, table, rules)
-            better = np.zeros(len(batch), dtype=bool)
-            better[again] = ~still[again]
-            chosen = np.where(better, other, chosen)
-            made = self._linked(batch, parents, chosen)
-        return made
+        chosen = self._chosen(batch, parents, self.rule.parent == table.name, rng)
+        return suiting(table, self.rule).settle(tables, batches, chosen, rng)
 
-    def _linked(self, batch: Batch, parents: Batch, chosen: Rows) -> Batch:
-        codes, nulls = batch.codes.copy(), batch.nulls.copy()
-        for own, other in zip(self.rule.columns, self.rule.parent_columns, strict=True):
-            at = batch.index(own)
-            codes[:, at], nulls[:, at] = cells(parents, other, chosen)
-        return Batch(batch.columns, codes, nulls, batch.pool)
-
-    def _chosen(
-        self, batch: Batch, parents: Batch, itself: bool, rng: np.random.Generator
-    ) -> tuple[Rows, Rows]:
-        """Return whom each row refers to, and the rank of the rows that may be referred to."""
+    def _chosen(self, batch: Batch, parents: Batch, itself: bool, rng: np.random.Generator) -> Rows:
+        """Return whom each row refers to, (rows,) int64; -1 for nobody."""
         rows = len(batch)
         every = np.arange(rows)
         mine = _symbols(self.own, batch, every)
@@ -97,7 +68,7 @@ class Late:
             chosen[asking] = _earlier(asking, fitting, rank, itself, rng)
         lost = np.flatnonzero((chosen < 0) & (wanted != nobody))
         chosen[lost] = _earlier(lost, order, rank, itself, rng)
-        return chosen, rank
+        return chosen
 
     def _roots(
         self, wanted: Symbols, share: NDArray[np.int64], first: int, rng: np.random.Generator
@@ -131,34 +102,6 @@ def _earlier(
         room = np.searchsorted(rank[fitting], rank[asking])
     drawn = (rng.random(len(asking)) * room).astype(np.int64)
     return np.where(room > 0, fitting[np.minimum(drawn, len(fitting) - 1)], -1)
-
-
-def _by_way_of(rule: nodes.ReferenceRule, table: nodes.Table) -> list[nodes.RowRule]:
-    """Return the hard rules of single rows that speak of whom a row refers to."""
-    found = []
-    for other in table.rules:
-        if isinstance(other, nodes.RowRule) and other.share is None:
-            terms = list(descendants(other.condition))
-            beyond = [t for t in terms if isinstance(t, nodes.CONTEXT)]
-            alone = all(isinstance(t, nodes.ParentRef) for t in beyond)
-            named = set(columns_of(other.condition)) & set(rule.columns)
-            names = {*rule.columns, rule.parent}
-            led = any(isinstance(t, nodes.ParentRef) and t.path[0] in names for t in terms)
-            if alone and (named or led):
-                found.append(other)
-    return found
-
-
-def _broken(
-    tables: Sequence[nodes.Table],
-    batches: Mapping[str, Batch],
-    table: nodes.Table,
-    rules: Sequence[nodes.RowRule],
-) -> Mask:
-    """Say which rows break one of some rules."""
-    checks = Checks(tables, batches)
-    wrong = [checks.violated(table.name, rule) for rule in rules]
-    return np.asarray(np.logical_or.reduce(wrong))
 
 
 def late_of(

@@ -64,7 +64,8 @@ def _drawn(home: Home, spoken: set[str]) -> tuple[Draws, ...]:
     found: dict[str, Draws] = {}
     for rule in home.table.unique_rules:
         column = home.table.column(rule.columns[0])
-        free = len(rule.columns) == 1 and column.name not in home.placed | spoken
+        dealt = {deal.column for deal in home.deals}
+        free = len(rule.columns) == 1 and column.name not in home.placed | spoken | dealt
         if free and isinstance(column.type, TextType) and column.type.pattern is not None:
             found.setdefault(column.name, Draws((column,), rule.name))
     return tuple(found.values())
@@ -122,7 +123,7 @@ def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:
     for rule in table.rules:
         if not isinstance(rule, nodes.RowRule) or rule.share is not None:
             continue
-        if late & set(columns_of(rule.condition)):
+        if late & set(columns_of(rule.condition)) or _led(rule.condition, late):
             continue
         for node in descendants(rule.condition):
             if isinstance(node, nodes.ColumnRef):
@@ -130,6 +131,11 @@ def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:
         if isinstance(rule.condition, nodes.GapFree) and not rule.condition.per:
             found -= {getattr(rule.condition.operand, "name", "")}
     return found
+
+
+def _led(condition: nodes.Condition, late: set[str]) -> bool:
+    """Say whether a condition speaks of a row that a reference which waits leads to."""
+    return any(isinstance(n, nodes.ParentRef) and n.path[0] in late for n in descendants(condition))
 
 
 def _start(table: nodes.Table, column: str) -> int | None:

@@ -55,6 +55,27 @@ class Page:
         """All rows. The cells are shared: what is written later shows."""
         return Batch(self._names, self._codes, self._nulls, self.pool.array)
 
+    def is_text(self, column: str) -> bool:
+        """Say whether a column's codes number strings."""
+        return column in self._texts
+
+    def adopted(self, batch: Batch) -> Batch:
+        """Return other rows of the table, their text by the numbers that it has here."""
+        codes = batch.codes.copy()
+        for at, name in enumerate(batch.columns):
+            if name in self._texts:
+                some = ~batch.nulls[:, at]
+                codes[some, at] = self.pool.codes(batch.pool[codes[some, at]])
+        return Batch(batch.columns, codes, batch.nulls, self.pool.array)
+
+    def cells(self, rows: Rows) -> Cells:
+        """Return copies of all cells of some rows, codes and nulls (rows, columns)."""
+        return self._codes[rows], self._nulls[rows]
+
+    def put(self, rows: Rows, codes: Codes, nulls: Mask) -> None:
+        """Put cells back that :meth:`cells` returned."""
+        self._codes[rows], self._nulls[rows] = codes, nulls
+
     def set(self, rows: Rows, column: str, values: Cells, pool: NDArray[np.object_]) -> None:
         """Put cells of a column in place; codes of text index ``pool``."""
         codes, nulls = values

@@ -147,9 +147,33 @@ def others(slots: Rows, taken: Rows, number: int, rng: np.random.Generator) -> R
     ``slots`` says how many children each row may still have (-1: none at all), ``taken`` which rows
     have just got one.
     """
-    room = slots - np.bincount(taken, minlength=len(slots))
-    free = rng.permutation(np.repeat(np.arange(len(slots)), np.maximum(room, 0)))[:number]
+    room = np.maximum(slots - np.bincount(taken, minlength=len(slots)), 0)
+    ends = np.cumsum(room)
+    total = int(ends[-1]) if len(ends) else 0
+    places = rng.choice(total, min(number, total), replace=False)
+    free = np.searchsorted(ends, places, side="right")
     open_ = np.flatnonzero(slots >= 0)
     if len(free) == number or not len(open_):
         return np.concatenate([free, np.full(number - len(free), -1)])
     return np.concatenate([free, rng.choice(open_, number - len(free))])
+
+
+def unlike(rows: Rows, group: Rows, links: Rows, slots: Rows, rng: np.random.Generator) -> Rows:
+    """Return for ``rows`` rows of a parent that no sibling refers to, (len(rows),) int64.
+
+    ``group`` and ``links`` are of all rows: whose siblings they are, and what they refer to (-1:
+    nothing yet). Parents with room are taken first, as in :func:`others`. A row for which there is
+    no such parent keeps what it has.
+    """
+    found, room, open_ = links[rows].copy(), slots.copy(), np.flatnonzero(slots >= 0)
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    for one in np.unique(group[rows]):
+        asking = np.flatnonzero(group[rows] == one)
+        first, last = np.searchsorted(ordered, [one, one + 1])
+        siblings = np.setdiff1d(order[first:last], rows[asking])
+        free = rng.permutation(np.setdiff1d(open_, links[siblings]))
+        free = free[np.argsort(room[free] <= 0, kind="stable")][: len(asking)]
+        found[asking[: len(free)]] = free
+        room[free] -= 1
+    return found

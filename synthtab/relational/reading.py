@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from synthtab.batch import Batch, Codes, Mask
 from synthtab.ir import nodes
 from synthtab.ir.context import PREFIX
-from synthtab.relational.features import Feature, Symbols, feature_of, telling
+from synthtab.relational.features import Feature, Symbols, feature_of
+from synthtab.relational.telling import telling
 from synthtab.schema import Column, DatetimeType, DateType
 
 NUMBERS = Feature("number", edges=(*range(1, 11), 12, 15, 20, 30, 50, 100, 200, 500))
@@ -31,7 +32,9 @@ class Read:
     """One feature that is read.
 
     ``kind`` says whose: of the row ``steps`` lead to (``parent``), of the sibling before
-    (``before``), or a number among siblings (``place``, ``size``).
+    (``before``), the row's own key that comes from a list (``dealt``), a number's mean over the
+    siblings before (``mean``), or a number among siblings (``place``, ``size``, and ``left``: how
+    many are to come).
     """
 
     kind: str
@@ -101,6 +104,22 @@ def cells(batch: Batch, column: str, rows: Rows) -> tuple[Codes, Mask]:
     return np.where(gone, 0, codes[rows]), gone | nulls[rows]
 
 
+def means_before(batch: Batch, column: str, around: Company) -> tuple[Codes, Mask]:
+    """Return a column's mean over the siblings before each row, rounded down; NULL if none has it.
+
+    The batch has the siblings one after the other, in their order.
+    """
+    codes, nulls = batch.column(column)
+    # Siblings with values, and what these come to, from the first row on: coarse means do.
+    number = np.append(0, np.cumsum(~nulls))
+    amount = np.append(0.0, np.cumsum(np.where(nulls, 0, codes), dtype=np.float64))
+    upto = around.before + 1
+    since = upto - np.where(around.before < 0, 0, around.place - 1)
+    some = number[upto] - number[since]
+    mean = (amount[upto] - amount[since]) / np.maximum(some, 1)
+    return np.floor(mean).astype(np.int64), some == 0
+
+
 def feature_cells(feature: Feature, batch: Batch, rows: Rows) -> Symbols:
     """Return a feature's symbols in some rows; NULL's for row -1."""
     return feature.of(*cells(batch, feature.name, rows), batch.pool)
@@ -150,10 +169,14 @@ def relative_of(
 
 
 def readings(
-    own: Sequence[Symbols], candidates: Sequence[tuple[Read, Symbols]]
+    own: Sequence[Symbols], candidates: Sequence[tuple[Read, Symbols, Rows | None]]
 ) -> tuple[Read, ...]:
-    """Return the features worth reading, those with few symbols first: rows then begin alike."""
-    chosen = telling([symbols for _, symbols in candidates], own)
+    """Return the features worth reading, those with few symbols first: rows then begin alike.
+
+    Candidates come with their symbols and with the rows they are read from (None: one for each).
+    """
+    symbols, sources = [c[1] for c in candidates], [c[2] for c in candidates]
+    chosen = telling(symbols, own, sources=sources)
     reads = [candidates[k][0] for k in chosen]
     return tuple(sorted(reads, key=lambda r: (r.kind != "parent", r.feature.size)))
 

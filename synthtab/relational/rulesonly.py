@@ -8,6 +8,7 @@ children a row has, and whom rows refer to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 
@@ -26,10 +27,12 @@ from synthtab.relational.structure import Home, may_lack, structure
 from synthtab.relational.tablemodel import TableModel, compile_view
 from synthtab.relational.view import View
 from synthtab.relational.views import views
-from synthtab.schema import domain
+from synthtab.schema import Column, DatetimeType, DateType, domain, encode_value
 
 ROWS = 100
 """Rows of a table that comes by no other, where none are asked for."""
+AGE = datetime(1900, 1, 1), datetime(2069, 12, 31)
+"""Days without a declared range are first looked for between these."""
 CHILDREN = (6, 60, 10**6)
 """Children a row may have at most: the first of these that the rules can do with."""
 
@@ -55,7 +58,7 @@ def _made(home: Home) -> Made:
 
 def _is_free(home: Home, rule: nodes.Rule) -> bool:
     if isinstance(rule, nodes.UniqueRule):
-        return not home.placed & set(rule.columns)
+        return not (home.placed | {d.column for d in home.deals}) & set(rule.columns)
     return isinstance(rule, nodes.RowRule) and nodes.is_pure(rule.condition)
 
 
@@ -68,16 +71,19 @@ def _empty(table: nodes.Table) -> Batch:
 def _model(view: View, made: Made, budget_s: float) -> TableModel:
     home = view.home
     own = [c for c in home.table.columns if c.name not in home.placed | made.columns]
-    ranges = {c.name: domain(c) for c in own}
-    names = {*ranges, *view.counts}
-    for most in CHILDREN:
+    names = {*(c.name for c in own), *view.counts}
+    near = {c.name: _near(c) for c in own}
+    far = {c.name: domain(c) for c in own}
+    trials = [(ranges, most) for ranges in (near, far) for most in CHILDREN]
+    for ranges, most in trials:
         spans = ranges | dict.fromkeys(view.counts, (0, most))
         try:
             plan = compile_view(view, spans, names, budget_s)
             break
         except InfeasibleError:
-            if most == CHILDREN[-1]:
+            if (ranges, most) == trials[-1]:
                 raise
+    rising = () if home.order is None or home.lead is None else home.order.columns[:1]
     written = tuple(c for c in plan.order if c in names)
     picks = tuple(Pick(r, may_lack(home.table, r), ()) for r in home.others)
     return TableModel(
@@ -87,12 +93,29 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
         picks=picks,
         relatives=(),
         plan=plan,
-        generator=UniformGenerator(view.table, plan.domains, written) if written else None,
+        generator=UniformGenerator(view.table, plan.domains, written, rising=rising)
+        if written
+        else None,
         rows=0 if home.lead is not None else ROWS,
         exempt={w.rule: 0.0 for w in view.hidden.values() if isinstance(w, Exempt)},
         dependencies=dependencies(home, _empty(home.table), made.columns),
         late={r: _late(home, r) for r in home.late if r.share is None},
+        deals=home.deals,
     )
+
+
+def _near(column: Column) -> tuple[int, int]:
+    """Return a column's range; of dates without declared ends, those that people live by."""
+    lo, hi = domain(column)
+    match column.type:
+        case DateType():
+            first, last = (encode_value(column.type, day.date()) for day in AGE)
+        case DatetimeType():
+            first, last = (encode_value(column.type, day) for day in AGE)
+        case _:
+            return lo, hi
+    near = (max(lo, first) if column.lo is None else lo, min(hi, last) if column.hi is None else hi)
+    return near if near[0] <= near[1] else (lo, hi)
 
 
 def _late(home: Home, rule: nodes.ReferenceRule) -> Late:

@@ -15,6 +15,8 @@ from synthtab.generate.generator import RowGenerator
 from synthtab.ir import nodes
 from synthtab.keys import Draws
 from synthtab.keys import Sequence as KeySequence
+from synthtab.relational.amounts import Amounts
+from synthtab.relational.children import Children
 from synthtab.relational.database import Database
 from synthtab.relational.features import Feature
 from synthtab.relational.late import Late
@@ -22,7 +24,7 @@ from synthtab.relational.listing import Listing
 from synthtab.relational.mapping import Dependency
 from synthtab.relational.numbering import Made
 from synthtab.relational.reading import Pick, Read, Relative, Steps
-from synthtab.relational.structure import Structure, structure
+from synthtab.relational.structure import Deal, Structure, structure
 from synthtab.relational.tablemodel import TableModel, compile_view
 from synthtab.relational.view import View
 from synthtab.relational.views import views
@@ -73,7 +75,10 @@ def read_database(tables: Sequence[nodes.Table], folder: Path, budget_s: float) 
         seen = views(
             whole,
             {name: m.columns for name, m in made.items()},
-            {name: _spans(facts["spans"]) for name, (facts, _) in read.items()},
+            {
+                name: Amounts(_pairs(facts["spans"]), _pairs(facts["grids"]))
+                for name, (facts, _) in read.items()
+            },
         )
         models = {
             name: _model(seen[name], whole, facts, place, budget_s)
@@ -104,12 +109,8 @@ def _facts(model: TableModel, names: Mapping[nodes.ReferenceRule, list[str]]) ->
     return {
         "rows": model.rows,
         "written": list(model.written),
-        "spans": {
-            c.name: [c.lo, c.hi]
-            for c in model.view.table.columns
-            if c.name in model.view.home.table.column_names
-            and c != model.view.home.table.column(c.name)
-        },
+        "spans": {c: list(span) for c, span in model.view.amounts.ranges.items()},
+        "grids": {c: list(grid) for c, grid in model.view.amounts.grids.items()},
         "ranges": ranges,
         "generator": model.generator is not None,
         "reads": [
@@ -137,6 +138,15 @@ def _facts(model: TableModel, names: Mapping[nodes.ReferenceRule, list[str]]) ->
             for d in model.dependencies
         ],
         "late": [late(one) for one in model.late.values()],
+        "children": {
+            column: {
+                "feature": None if one.feature is None else asdict(one.feature),
+                "numbers": list(one.numbers),
+                "joint": one.joint.tolist(),
+            }
+            for column, one in model.children.items()
+        },
+        "deals": [asdict(one) for one in model.deals],
     }
 
 
@@ -198,11 +208,20 @@ def _model(
             for d in facts["dependencies"]
         ),
         late={made.rule: made for made in map(late, facts["late"])},
+        children={
+            column: Children(
+                None if one["feature"] is None else _feature(one["feature"]),
+                tuple(one["numbers"]),
+                np.array(one["joint"], dtype=np.int64),
+            )
+            for column, one in facts["children"].items()
+        },
+        deals=tuple(Deal(d["column"], d["rule"], tuple(d["words"])) for d in facts["deals"]),
     )
 
 
-def _spans(facts: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
-    return {column: (int(lo), int(hi)) for column, (lo, hi) in facts.items()}
+def _pairs(facts: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
+    return {column: (int(first), int(second)) for column, (first, second) in facts.items()}
 
 
 def _feature(facts: Mapping[str, Any]) -> Feature:

@@ -9,7 +9,7 @@ all rows are there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,10 +67,24 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Deal:
+    """``column``, unique on its own, holds each of ``words`` once at most.
+
+    They are its enum's, or the only ones by which some children can name rows of the table. They
+    are dealt out before rows are written; rows beyond them have other text.
+    """
+
+    column: str
+    rule: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Home:
     """A table and the references by which its rows find their place.
 
-    ``keys`` says of the columns of picked references what they hold.
+    ``keys`` says of the columns of picked references what they hold; ``deals`` which of the table's
+    own keys come from a list.
     """
 
     table: nodes.Table
@@ -80,6 +94,7 @@ class Home:
     copies: tuple[Copy, ...] = ()
     order: Order | None = None
     keys: tuple[Copy, ...] = ()
+    deals: tuple[Deal, ...] = ()
 
     @property
     def picked(self) -> tuple[nodes.ReferenceRule, ...]:
@@ -104,6 +119,11 @@ class Home:
         known += [c.column for c in self.copies]
         if self.order is not None and self.order.numbered is not None:
             known.append(self.order.numbered[0])
+        known += [
+            deal.column
+            for deal in self.deals
+            if not isinstance(self.table.column(deal.column).type, TextType)
+        ]
         return tuple(dict.fromkeys(known))
 
     @property
@@ -155,7 +175,36 @@ def structure(tables: Sequence[nodes.Table]) -> Structure:
         )
         homes[ready.name] = _home(ready, named, late[ready.name])
         waiting.remove(ready)
-    return Structure(homes)
+    return Structure(
+        {name: replace(home, deals=tuple(_deals(home, homes))) for name, home in homes.items()}
+    )
+
+
+def _deals(home: Home, homes: Mapping[str, Home]) -> Iterator[Deal]:
+    """Yield the keys of a table that come from a list."""
+    seen = set(home.placed)
+    for rule in home.table.unique_rules:
+        column = home.table.column(rule.columns[0])
+        alone = len(rule.columns) == 1 and rule.share is None and rule.where is None
+        if not alone or column.optional or column.name in seen:
+            continue
+        words: tuple[str, ...] = ()
+        if isinstance(column.type, EnumType):
+            words = column.type.values
+        elif isinstance(column.type, TextType):
+            words = tuple(dict.fromkeys(_named(home.table.name, column.name, homes)))
+        if words:
+            seen.add(column.name)
+            yield Deal(column.name, rule.name, words)
+
+
+def _named(table: str, column: str, homes: Mapping[str, Home]) -> Iterator[str]:
+    """Yield the words by which children that have a list of them name a table's rows."""
+    for home in homes.values():
+        for copy in home.keys:
+            if (copy.steps[-1].parent, copy.source) == (table, column):
+                kind = copy.kinds[0]
+                yield from kind.values if isinstance(kind, EnumType) else ()
 
 
 def _late(tables: Sequence[nodes.Table]) -> dict[str, tuple[nodes.ReferenceRule, ...]]:

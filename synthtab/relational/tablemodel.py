@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,9 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from synthtab.batch import Batch, Codes
+from synthtab.errors import InfeasibleError
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
+from synthtab.ir.context import PREFIX
+from synthtab.relational.children import Children
 from synthtab.relational.company import There
 from synthtab.relational.features import Symbols
 from synthtab.relational.late import Late
@@ -26,10 +30,13 @@ from synthtab.relational.reading import (
     Rows,
     cells,
     feature_cells,
+    means_before,
     pick_names,
     read_name,
 )
+from synthtab.relational.structure import Deal
 from synthtab.relational.view import View
+from synthtab.schema import TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
@@ -41,7 +48,9 @@ class TableModel:
     ``written`` are the columns (own ones and numbers of children) that the generator writes after
     what it reads; ``plan`` masks them. ``rows`` is how many rows were learned from, ``exempt`` the
     share of them that broke each soft rule. ``dependencies`` have the values seen of each
-    dependency, ``late`` how references that wait are chosen.
+    dependency, ``late`` how references that wait are chosen. ``children`` says, by the columns of
+    ``view.counts``, how many children real rows had; ``deals`` the keys that come from a list, with
+    the words that are dealt out.
     """
 
     view: View
@@ -56,6 +65,17 @@ class TableModel:
     listings: tuple[Listing, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     late: Mapping[nodes.ReferenceRule, Late] = field(default_factory=dict)
+    children: Mapping[str, Children] = field(default_factory=dict)
+    deals: tuple[Deal, ...] = ()
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether the plan is exact for all that is written, texts aside."""
+        return all(
+            self.plan.step(c).inexact is None
+            for c in self.written
+            if not isinstance(self.view.table.column(c).type, TextType)
+        )
 
     @property
     def relative(self) -> dict[str, Relative]:
@@ -76,9 +96,14 @@ class TableModel:
 
 def symbols_of(read: Read, table: str, batch: Batch, around: Company, real: There) -> Symbols:
     """Return what is read of each of a table's rows (rows,); ``batch`` has the siblings before."""
-    if read.kind in ("place", "size"):
-        numbers = around.place if read.kind == "place" else around.size
+    if read.kind in ("place", "size", "left"):
+        left = around.size - around.place
+        numbers = {"place": around.place, "size": around.size, "left": left}[read.kind]
         return NUMBERS.of(numbers, np.zeros(len(numbers), dtype=bool))
+    if read.kind == "mean":
+        return read.feature.of(*means_before(batch, read.feature.name, around))
+    if read.kind == "dealt":
+        return feature_cells(read.feature, batch, np.arange(len(batch)))
     if read.kind == "before":
         return feature_cells(read.feature, batch, around.before)
     rows = real.links.follow(table, around.links, read.steps)
@@ -116,12 +141,21 @@ def compile_view(
     """
     names = view.table.column_names
     given = [c for c in names if c not in written and c not in view.rests]
-    return compile_plan(
-        view.table,
-        domains=ranges,
-        sizes=sizes,
-        order=None if order is None else [*given, *order, *view.rests],
-        given=given,
-        last=view.rests,
-        budget_s=budget_s,
-    )
+    try:
+        return compile_plan(
+            view.table,
+            domains=ranges,
+            sizes=sizes,
+            order=None if order is None else [*given, *order, *view.rests],
+            given=given,
+            last=view.rests,
+            budget_s=budget_s,
+        )
+    except InfeasibleError as error:
+        raise InfeasibleError(_as_declared(str(error))) from None
+
+
+def _as_declared(text: str) -> str:
+    """Return a message about a view's rules in the names of those that were declared."""
+    hidden = re.sub(f"rule {PREFIX}[0-9]+", "what rows can come to by their ranges", text)
+    return re.sub(r"(rule [\w.]+)'+", r"\1", hidden)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from synthtab.batch import Batch, Mask
 from synthtab.ir import nodes
@@ -16,13 +16,22 @@ class Task:
 
     ``slots`` says for each further reference how many rows each parent is to get (-1: none may).
     ``allows`` says which groups may have other sizes (None: none may): a group ends before a row
-    that no attempt makes lawful.
+    that no attempt makes lawful. ``limits`` has, by columns of numbers of children, how many
+    children there may be in all.
+
+    Where rows are written again, ``counts`` has the numbers of children (rows,) that they have,
+    ``dealt`` which words of a list their keys are (-1: none), and ``beside`` the table's rows that
+    stay.
     """
 
     parents: Rows
     sizes: Rows
     slots: Mapping[nodes.ReferenceRule, Rows]
     allows: Callable[[Rows], Mask] | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, Rows] = field(default_factory=dict)
+    dealt: Mapping[str, Rows] = field(default_factory=dict)
+    beside: Batch | None = None
 
 
 @dataclass(frozen=True)

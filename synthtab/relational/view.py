@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from synthtab.ir import nodes
 from synthtab.ir.context import PREFIX
+from synthtab.ir.walk import columns_of
+from synthtab.relational.amounts import Amounts
 from synthtab.relational.hidden import STAGED, Hidden, Rest
 from synthtab.relational.structure import Home
 
@@ -28,6 +30,7 @@ class View:
     children; its rules are over one row. ``hidden`` says what the hidden columns are; ``counts``
     which reference each number of children belongs to (by child and rule). ``fits`` restrict which
     rows may be picked. ``left`` names the rules, of any table, that are not covered.
+    ``amounts`` are the numbers that the view counts on being written alone.
     """
 
     home: Home
@@ -36,6 +39,7 @@ class View:
     counts: Mapping[str, tuple[str, nodes.ReferenceRule]]
     fits: tuple[Fit, ...]
     left: tuple[str, ...]
+    amounts: Amounts
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -46,6 +50,12 @@ class View:
     def rests(self) -> tuple[str, ...]:
         """The hidden columns that stand for what is still to come."""
         return tuple(n for n, what in self.hidden.items() if isinstance(what, Rest))
+
+    def alone(self, count: str) -> bool:
+        """Say whether no rule speaks of a number of children together with another one."""
+        others = self.counts.keys() - {count}
+        spoken = [set(columns_of(rule.condition)) for rule in self.table.row_rules]
+        return not any(count in names and names & others for names in spoken)
 
     @property
     def staged(self) -> bool:

@@ -20,31 +20,30 @@ from synthtab.ir import nodes
 from synthtab.ir.context import Position, simplified
 from synthtab.ir.references import follow, link
 from synthtab.ir.walk import columns_of, descendants
+from synthtab.relational.amounts import Amounts
 from synthtab.relational.figures import ONE, TRUE, ZERO, is_plain, of_nobody, replaced
 from synthtab.relational.hidden import FARTHEST, BeyondError, Hiding, Parent, Rest, rewritten
+from synthtab.relational.seen import about_parent, as_count
 from synthtab.relational.structure import Home, Structure
 from synthtab.relational.view import Fit, View, count_column
-from synthtab.schema import Column, IntegerType, TextType
-
-Ranges = Mapping[str, tuple[int, int]]
-"""The least and greatest code of columns."""
+from synthtab.schema import Column, IntegerType, TextType, domain
 
 
 def views(
-    whole: Structure, unwritten: Mapping[str, frozenset[str]], ranges: Mapping[str, Ranges]
+    whole: Structure, unwritten: Mapping[str, frozenset[str]], amounts: Mapping[str, Amounts]
 ) -> dict[str, View]:
     """Return the view of every table.
 
     ``unwritten`` names the columns of each table that are made up last: no rule about them can be
-    kept while rows are written. ``ranges`` has, by table, the codes that are written at all: what
+    kept while rows are written. ``amounts`` has, by table, the codes that are written at all: what
     siblings can come to depends on them.
     """
     makers = {
-        name: _Maker(home, whole, unwritten[name], ranges.get(name, {}))
+        name: _Maker(home, whole, unwritten[name], amounts.get(name, Amounts()))
         for name, home in whole.homes.items()
     }
     for maker in makers.values():
-        maker.in_order()
+        maker.in_order(makers)
         for rule in maker.home.table.rules:
             if isinstance(rule, nodes.RowRule) and rule.share is not None:
                 maker.soft_rule(rule)
@@ -61,9 +60,10 @@ class _Maker:
     """Gathers what becomes one table's view."""
 
     def __init__(
-        self, home: Home, whole: Structure, unwritten: frozenset[str], ranges: Ranges
+        self, home: Home, whole: Structure, unwritten: frozenset[str], amounts: Amounts
     ) -> None:
-        self.home, self.whole = home, whole
+        self.home, self.whole, self._amounts = home, whole, amounts
+        ranges = amounts.ranges
         self._tables = whole.tables
         counts = {
             count_column(h.table.name, r): (h.table.name, r)
@@ -76,7 +76,9 @@ class _Maker:
             replace(c, lo=ranges[c.name][0], hi=ranges[c.name][1]) if c.name in ranges else c
             for c in table.columns
         ]
-        self.hiding = Hiding(nodes.Table(table.name, (*own, *numbers), span=table.span))
+        self.hiding = Hiding(
+            nodes.Table(table.name, (*own, *numbers), span=table.span), amounts.grids
+        )
         late = {c for r in home.late for c in r.columns}
         self._unwritten = unwritten | late
         self._rules: list[nodes.RowRule] = []
@@ -88,11 +90,20 @@ class _Maker:
         table = self.hiding.table
         made = nodes.Table(table.name, table.columns, rules, span=table.span)
         return View(
-            self.home, made, self.hiding.hidden, self.counts, tuple(self._fits), tuple(self._left)
+            self.home,
+            made,
+            self.hiding.hidden,
+            self.counts,
+            tuple(self._fits),
+            tuple(self._left),
+            self._amounts,
         )
 
-    def in_order(self) -> None:
-        """Have siblings come in the order that rules speak of, and none begin before others end."""
+    def in_order(self, makers: Mapping[str, _Maker]) -> None:
+        """Have siblings come in the order that rules speak of, and none begin before others end.
+
+        There are no more of them than there are numbers for them.
+        """
         home = self.home
         if home.order is None or home.lead is None:
             return
@@ -104,6 +115,13 @@ class _Maker:
             alone = {*home.lead.columns, first}
             apart = any(set(r.columns) <= alone for r in home.table.unique_rules)
             self.add("order", nodes.Compare("<" if apart else "<=", self.hiding.before(own), own))
+        if home.order.numbered is not None:
+            name, least = home.order.numbered
+            most = nodes.Literal(max(0, domain(home.table.column(name))[1] - least + 1))
+            number = nodes.ColumnRef(count_column(home.table.name, home.lead))
+            makers[home.lead.parent].add(
+                f"{home.table.name}.{name}", nodes.Compare("<=", number, most)
+            )
         for rule in home.table.rules:
             if not isinstance(rule, nodes.NoOverlapRule) or rule.share is not None:
                 continue
@@ -141,17 +159,17 @@ class _Maker:
     def _about_row(
         self, rule: nodes.RowRule, condition: nodes.Condition, makers: Mapping[str, _Maker]
     ) -> None:
-        counted = self._counted(condition)
+        counted = as_count(condition, self.home, self._tables)
         if counted is not None:
-            reference, about_parent = counted
-            makers[reference.parent].when_some(self.home, reference, rule, about_parent)
+            reference, of_parent = counted
+            makers[reference.parent].when_some(self.home, reference, rule, of_parent)
             return
         made = self.said(condition)
         if made == TRUE:
             return
         self.add(rule.name, made)
         for reference in self.home.picked:
-            parents = self._about_parent(condition, reference)
+            parents = about_parent(condition, reference, self.home, self._tables)
             if parents is not None:
                 makers[reference.parent].when_some(self.home, reference, rule, parents)
                 self._fits.append(Fit(reference, parents, rule.name))
@@ -195,59 +213,6 @@ class _Maker:
         except BeyondError:
             self._left.append(f"{child.table.name}.{rule.name}")
 
-    def _counted(
-        self, condition: nodes.Condition
-    ) -> tuple[nodes.ReferenceRule, nodes.Condition] | None:
-        """Return a condition on ``count() per`` a reference's columns as one on the parent."""
-        found = [n for n in descendants(condition) if isinstance(n, nodes.Aggregate)]
-        if not found or any(n.function != "count" or n.operand or n.where or n.of for n in found):
-            return None
-        per = {frozenset(n.per) for n in found}
-        references = [r for r in self.home.picked if {frozenset(r.columns)} == per]
-        if not references:
-            return None
-        reference = references[0]
-        number = nodes.ColumnRef(count_column(self.home.table.name, reference))
-
-        def change(node: Any) -> Any | None:
-            if isinstance(node, nodes.Aggregate):
-                return number
-            return self._seen_from_parent(node, reference)
-
-        try:
-            return reference, rewritten(condition, change)
-        except BeyondError:
-            return None
-
-    def _about_parent(
-        self, condition: nodes.Condition, reference: nodes.ReferenceRule
-    ) -> nodes.Condition | None:
-        """Return a condition that speaks only of the row referred to, as one of that table."""
-        if any(
-            isinstance(n, nodes.CONTEXT) and not isinstance(n, nodes.ParentRef)
-            for n in descendants(condition)
-        ):
-            return None
-        try:
-            made: nodes.Condition = rewritten(
-                condition, lambda n: self._seen_from_parent(n, reference)
-            )
-        except BeyondError:
-            return None
-        return made
-
-    def _seen_from_parent(self, node: Any, reference: nodes.ReferenceRule) -> Any | None:
-        if isinstance(node, nodes.ColumnRef):
-            raise BeyondError
-        if isinstance(node, nodes.ParentRef):
-            steps = follow(node.path, self.home.table, self._tables)[0]
-            if steps[0] != reference:
-                raise BeyondError
-            if len(steps) == 1:
-                return nodes.ColumnRef(node.column)
-            return nodes.ParentRef(node.path[1:], node.column)
-        return None
-
     # Conditions said in the view's columns.
 
     def said(self, condition: Any) -> Any:
@@ -266,6 +231,10 @@ class _Maker:
         match node:
             case nodes.ParentRef(path, column):
                 return self._parent(follow(path, self.home.table, self._tables)[0], column)
+            case nodes.Multiply(left, right):
+                # With a factor that is always the same a product is linear, and is seen ahead.
+                factors = (self.hiding.fixed(self.said(f)) for f in (left, right))
+                return nodes.Multiply(*factors)
             case nodes.Previous(operand, _, _, by) if siblings and order and by == order.columns:
                 term = self.said(operand)
                 return self.hiding.before(term)
@@ -388,8 +357,8 @@ class _Maker:
         def change(node: nodes.Aggregate) -> nodes.Term:
             if is_plain(node):
                 return number
-            like = child.hiding.kind(child.share(node))
-            return self.hiding.reach(Rest(node), like, number)
+            each = child.hiding.amount(child.share(node))
+            return self.hiding.reach(Rest(node), each, number)
 
         some = nodes.Compare(">=", number, ONE)
         # A figure without such bounds is left to the children.

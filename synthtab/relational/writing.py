@@ -4,36 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Codes, Mask
 from synthtab.draw import Method
-from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Given
-from synthtab.generate.uniform import NULLS
-from synthtab.ir import nodes
+from synthtab.generate.uniform import TO_COME, UniformGenerator
 from synthtab.ir.walk import columns_of
+from synthtab.relational.among import sibling_rules, torn
+from synthtab.relational.choosing import Picker, Siblings
 from synthtab.relational.company import There
-from synthtab.relational.guiding import WrittenGuide, base_name
-from synthtab.relational.hidden import Before, Exempt, Parent, Place, Rest, Size, SoFar, ToCome
+from synthtab.relational.dealing import Hands
+from synthtab.relational.guiding import WrittenGuide, base_name, fixed_name
+from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
-from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch, value_of
-from synthtab.relational.picking import others, pick, repeated
-from synthtab.relational.reading import Company, Rows, cells, feature_cells, pick_names, read_name
+from synthtab.relational.outlook import hopeless, telling
+from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch
+from synthtab.relational.patience import ANEW, LEAST, REDRAWS, TRIES, patience
+from synthtab.relational.reading import Company, Rows, cells, read_name
+from synthtab.relational.recounting import lawful, lowered
+from synthtab.relational.repeats import first_of_each, repeats_of
+from synthtab.relational.standing import Standing
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
 from synthtab.relational.task import Task, Written
 from synthtab.schema import TextType
-
-TRIES = 8
-"""How often a row that breaks a rule is written again before it is left to repair."""
-DEAD_TRIES = 3
-"""The same for a row of which the Plan left nothing: mostly its context is at fault."""
-EVEN_TRIES = 64
-"""The same where no network writes, which costs little and knows nothing."""
-REPICKS = 60
-"""How often further parents that do not go together are picked anew."""
 
 Progress = Callable[[int, int], None]
 
@@ -79,38 +76,35 @@ class _Writer:
         self._links = {r: np.full(rows, -1, dtype=np.int64) for r in self._home.picked}
         if self._home.lead is not None:
             self._links[self._home.lead] = task.parents[self._group]
+        siblings = Siblings(self._place, model.view.staged)
+        self._picker = Picker(model, task.slots, there, self._links, siblings, rng)
         self._counts = {name: np.zeros(rows, dtype=np.int64) for name in self._view.counts}
-        self._slots = {rule: slots.copy() for rule, slots in task.slots.items()}
-        self._guide = WrittenGuide(model.plan, model.relative, model.listed)
+        self._guide = WrittenGuide(model.plan, model.relative, model.listed, frozenset(task.counts))
         rests, whole = set(self._view.rests), self._view.table
         checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
         self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
-        groups = len(task.sizes)
-        self._state: dict[str, Cells] = {}
-        for name, what in self._view.hidden.items():
-            if isinstance(what, Before | SoFar):
-                empty = not (isinstance(what, SoFar) and what.function == "sum")
-                self._state[name] = np.zeros(groups, dtype=np.int64), np.full(groups, empty)
-        self._apart = [
-            (self._home.lead, mine)
-            for rule in self._home.distinct
-            for mine in [[r for r in self._home.others if set(r.columns) <= set(rule.columns)]]
-            if self._home.lead is not None
-            and mine
-            and set(rule.columns)
-            == {*self._home.lead.columns, *(c for r in mine for c in r.columns)}
-        ]
+        self._standing = Standing(self._view, len(task.sizes))
         settled = {*self._view.known, *self._home.settled}
         fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
         about = VectorBackend(replace(whole, rules=fixed))
         self._contextual = about if fixed and model.picks else None
+        self._telling = telling(model) if method.level == "solver" and model.picks else ()
         # Drawn once: a row that need not keep a rule need not keep it later either.
         self._exempt = {
             name: rng.random(rows) < model.exempt[what.rule]
             for name, what in self._view.hidden.items()
             if isinstance(what, Exempt)
         }
+        staged = self._view.staged and method.broken != "keep"
+        self._among = sibling_rules(model) if staged else ()
         self._memories = [Memory(d) for d in model.dependencies]
+        self._repeats = repeats_of(self._home, {*model.written, *self._home.settled})
+        self._hands = Hands(model.deals, self._table, rows, rng, task.dealt)
+        if task.beside is not None:
+            for memory in self._memories:
+                memory.settle(task.beside)
+            for repeats in self._repeats:
+                repeats.remember(self._page.adopted(task.beside))
         self._tries = 0
         self._lost = np.zeros(rows, dtype=bool)
 
@@ -123,16 +117,32 @@ class _Writer:
 
     def write(self, rows: Rows) -> None:
         """Write some rows, no two of them siblings where siblings come in an order."""
+        known = self._try(rows)
+        for _ in range(ANEW if self._model.picks and self._method.broken != "keep" else 0):
+            lost = rows[self._lost[rows]]
+            if not len(lost):
+                break
+            # Those that parents left no way on get others.
+            self._picker.let_go(lost)
+            self._try(lost)
+            known = self._known(rows)
+        self._standing.remember(self._whole(rows, known), self._group[rows])
+
+    def _try(self, rows: Rows) -> dict[str, Cells]:
+        """Write rows, with further parents picked for them; return what was known beforehand."""
         reads = self._read(rows)
-        self._pick(rows, reads)
+        self._picker.pick(rows, reads, self._misplaced)
         self._placed(rows)
+        self._hands.put(self._page, rows)
         known = self._known(rows)
         if self._model.generator is not None and self._model.written:
             self._draw(rows, reads, known)
-        self._remember(rows, known)
+        return known
 
     def result(self) -> Written:
         """Return all rows, but those that no attempt made lawful and that groups can do without."""
+        for column, most in self._task.limits.items() if self._method.broken != "keep" else ():
+            self._lower(column, most)
         kept = np.flatnonzero(~self._dispensable())
 
         def allows(column: str, numbers: Rows) -> Mask:
@@ -163,20 +173,46 @@ class _Writer:
 
     def _allows(self, column: str, numbers: Rows) -> Mask:
         """Say which rows would keep the rules about a number of children if it were another one."""
-        about = [r for r in self._view.table.row_rules if column in columns_of(r.condition)]
-        if not about:
-            return np.ones(len(numbers), dtype=bool)
-        spoken = {name for rule in about for name in columns_of(rule.condition)}
-        if any(isinstance(self._view.hidden.get(n), Rest | Before | SoFar) for n in spoken):
-            # What children can come to, or what siblings held, is not kept: the number stays.
-            return np.asarray(numbers == self._counts[column])
         rows = np.arange(len(self._group))
         whole = self._whole(rows, self._known(rows))
-        codes = whole.codes.copy()
-        codes[:, whole.index(column)] = numbers
-        other = Batch(whole.columns, codes, whole.nulls, whole.pool)
-        backend = VectorBackend(replace(self._view.table, rules=tuple(about)))
-        return np.asarray(~backend.violated(other).any(axis=1))
+        return lawful(self._view, self._model.plan, whole, column, numbers)
+
+    def _lower(self, column: str, most: int) -> None:
+        """Write rows again until they have no more than ``most`` children in all.
+
+        Rows that can do with fewer children as they are need not be written again: that is seen to
+        when the children are. Siblings that go by each other stay as they are.
+        """
+        if self._view.staged or int(self._counts[column].sum()) <= most:
+            return
+        now = self._counts[column]
+        free = np.full(len(now), np.iinfo(np.int64).max)
+        fewer = lowered(now, free, most, lambda n: self._allows(column, n), self._rng)
+        for _ in range(REDRAWS if int(fewer.sum()) > most else 0):
+            excess = int(self._counts[column].sum()) - most
+            if excess <= 0:
+                break
+            able = self._rng.permutation(np.flatnonzero(self._counts[column]))
+            rows = np.sort(able[: max(16, excess)])
+            self._again(rows, column, excess)
+
+    def _again(self, rows: Rows, column: str, excess: int) -> None:
+        """Write rows once more; those that then have fewer children stay, others are put back."""
+        cells_ = self._page.cells(rows)
+        counts = {name: numbers[rows] for name, numbers in self._counts.items()}
+        lost = self._lost[rows]
+        reads = self._read(rows)
+        self._picker.tell(rows, reads, self._page)
+        self._draw(rows, reads, self._known(rows))
+        gain = counts[column] - self._counts[column][rows]
+        limited = [counts[c] - self._counts[c][rows] for c in self._task.limits if c != column]
+        fine = ~self._lost[rows] & (gain > 0) & np.all([g >= 0 for g in limited], axis=0)
+        enough = np.cumsum(np.where(fine, gain, 0)) - np.where(fine, gain, 0) < excess
+        back = ~(fine & enough)
+        self._page.put(rows[back], cells_[0][back], cells_[1][back])
+        for name, numbers in counts.items():
+            self._counts[name][rows[back]] = numbers[back]
+        self._lost[rows[back]] = lost[back]
 
     def _company(self, rows: Rows) -> Company:
         links = {rule: found[rows] for rule, found in self._links.items()}
@@ -188,90 +224,26 @@ class _Writer:
     def _read(self, rows: Rows) -> dict[str, Codes]:
         around, batch = self._company(rows), self._page.batch
         return {
-            read_name(k): symbols_of(read, self._table.name, batch, around, self._there)
+            read_name(k): self._hands.symbols(read.feature, rows)
+            if read.kind == "dealt"
+            else symbols_of(read, self._table.name, batch, around, self._there)
             for k, read in enumerate(self._model.reads)
         }
 
-    def _pick(self, rows: Rows, reads: dict[str, Codes]) -> None:
-        """Pick further parents for rows; what they look like is added to what is read."""
-        picks = self._model.picks
-        if not picks:
-            return
-        drawn = self._looks(rows, reads)
-        have = {
-            one.reference: [feature_cells(f, parent, np.arange(len(parent))) for f in one.features]
-            for one in picks
-            for parent in [pooled(self._there.batch(one.reference.parent))]
-        }
-        flags: dict[nodes.ReferenceRule, Codes] = {}
-        for k, one in enumerate(picks):
-            names = pick_names(k, one)
-            want = [drawn[n] for n in names[int(one.flag) :]]
-            slots = self._slots[one.reference]
-            picked = pick(len(rows), want, have[one.reference], slots, self._rng)
-            flags[one.reference] = drawn[names[0]] if one.flag else np.ones(len(rows), np.int64)
-            self._links[one.reference][rows] = np.where(flags[one.reference] == 1, picked, -1)
-        self._fitting(rows)
-        for k, one in enumerate(picks):
-            picked = self._links[one.reference][rows]
-            slots = self._slots[one.reference]
-            np.subtract.at(slots, picked[picked >= 0], 1)
-            slots[(slots < 0) & (self._task.slots[one.reference] >= 0)] = 0
-            names, flag = pick_names(k, one), flags[one.reference]
-            if one.flag:
-                reads[names[0]] = np.where(flag == 1, (picked >= 0).astype(np.int64), flag)
-            parent = pooled(self._there.batch(one.reference.parent))
-            for name, feature in zip(names[int(one.flag) :], one.features, strict=True):
-                reads[name] = feature_cells(feature, parent, picked)
-
-    def _looks(self, rows: Rows, reads: dict[str, Codes]) -> dict[str, Codes]:
-        """Have the network say what further parents are to look like."""
-        wanted = [n for k, one in enumerate(self._model.picks) for n in pick_names(k, one)]
-        generator = self._model.generator
-        if not isinstance(generator, RowGenerator):
-            flags = [pick_names(k, one)[0] for k, one in enumerate(self._model.picks) if one.flag]
-            return {f: (self._rng.random(len(rows)) >= NULLS).astype(np.int64) for f in flags}
-        if not wanted:
-            return {}
-        found = generator.draw(
-            len(rows),
-            level="grammar",
-            seed=self._seed(),
-            given=Given(symbols_batch(reads, len(rows))),
-            columns=len(reads) + len(wanted),
-        )
-        return {name: found.batch.column(name)[0] for name in wanted}
-
-    def _fitting(self, rows: Rows) -> None:
-        """Pick others for rows that repeat a sibling's, or that no rule lets go together."""
-        if self._method.broken == "keep" and not self._apart:
-            return
-        once = [set(rule.columns) for rule in self._home.distinct]
-        for attempt in range(REPICKS):
-            wrong = self._repeated(rows)
-            if self._method.broken != "keep" and self._contextual is not None:
-                self._placed(rows)
-                whole = self._whole(rows, self._known(rows))
-                wrong |= self._contextual.violated(whole).any(axis=1)
-            if not wrong.any():
-                return
-            for one in self._model.picks:
-                links = self._links[one.reference]
-                some = links[rows] >= 0
-                slots = self._slots[one.reference]
-                if attempt > REPICKS // 3 and set(one.reference.columns) not in once:
-                    # Rather more children than planned than two rows of which one must not be.
-                    slots = np.where(slots < 0, -1, len(rows))
-                again, taken = rows[wrong & some], links[rows[~wrong & some]]
-                links[again] = others(slots, taken, len(again), self._rng)
-
-    def _repeated(self, rows: Rows) -> Mask:
-        """Say which rows refer to the same rows as an earlier sibling, where they must not."""
-        wrong = np.zeros(len(rows), dtype=bool)
-        for lead, references in self._apart:
-            links = [self._links[r] for r in (lead, *references)]
-            wrong |= repeated(rows, self._place, links, self._view.staged)
-        return wrong
+    def _misplaced(self, rows: Rows) -> Mask:
+        """Say which rows no rule lets go together with the parents that are picked for them."""
+        plan = self._model.plan
+        asked = self._contextual is not None or plan.before or self._telling
+        if self._method.broken == "keep" or not asked:
+            return np.zeros(len(rows), dtype=bool)
+        self._placed(rows)
+        known = self._known(rows)
+        pool = self._page.pool.array
+        wrong = ~plan.completable(known, pool)
+        wrong |= hopeless(self._telling, plan, known, pool, len(rows))
+        if self._contextual is not None:
+            wrong |= self._contextual.violated(self._whole(rows, known)).any(axis=1)
+        return np.asarray(wrong)
 
     def _placed(self, rows: Rows) -> None:
         """Set the columns that are copied from other rows, and those that number siblings."""
@@ -296,6 +268,7 @@ class _Writer:
         around, batch = self._company(rows), self._page.batch
         known: dict[str, Cells] = {}
         present = np.zeros(len(rows), dtype=bool)
+        known[TO_COME] = around.size - around.place, present
         for name, what in self._view.hidden.items():
             match what:
                 case Parent(steps, column):
@@ -315,11 +288,11 @@ class _Writer:
                 case ToCome():
                     known[name] = around.size - around.place, present
                 case Before() | SoFar():
-                    codes, nulls = self._state[name]
-                    group = self._group[rows]
-                    known[name] = codes[group], nulls[group]
+                    known[name] = self._standing.of(name, self._group[rows])
         for name in self._home.settled:
             known[name] = copied(batch, name, rows)
+        for name, numbers in self._task.counts.items():
+            known[fixed_name(name)] = numbers[rows], present
         for relative in self._model.relatives:
             base = base_of(relative, self._table.name, batch, around, around.before, self._there)
             known[base_name(relative.column)] = base, present
@@ -334,12 +307,12 @@ class _Writer:
         waiting = np.arange(len(rows))
         keep = self._method.broken == "keep"
         dead = np.zeros(len(rows), dtype=np.int64)
-        tries = TRIES if isinstance(self._model.generator, RowGenerator) else EVEN_TRIES
-        for attempt in range(tries):
+        patient = patience(self._model)
+        for attempt in range(patient.tries):
             fine, at_a_loss = self._attempt(rows, waiting, given.take(waiting), known, attempt)
             dead[waiting] += at_a_loss
             self._lost[rows[waiting]] = ~fine
-            waiting = waiting[~fine & (dead[waiting] < DEAD_TRIES)]
+            waiting = waiting[~fine & (dead[waiting] < patient.dead)]
             if not len(waiting) or keep:
                 break
 
@@ -350,13 +323,11 @@ class _Writer:
         generator = self._model.generator
         assert generator is not None
         self._tries += len(waiting)
-        drawn = generator.draw(
-            len(waiting),
-            level=self._method.level,
-            guide=self._guide if self._method.level == "solver" else None,
-            seed=self._seed(),
-            given=given,
-        )
+        guide = self._guide if self._method.level == "solver" else None
+        how: dict[str, Any] = {"level": self._method.level, "guide": guide, "given": given}
+        if isinstance(generator, UniformGenerator) and attempt >= TRIES:
+            how["least"] = LEAST
+        drawn = generator.draw(len(waiting), seed=self._seed(), **how)
         mine = rows[waiting]
         values = {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()}
         for name in self._model.written:
@@ -372,13 +343,43 @@ class _Writer:
                 listing = self._model.listed[name]
                 codes, strings_ = listing.values(codes), listing.strings
             self._page.set(mine, name, (codes, nulls), strings_)
+        self._refer_softly(mine)
+        self._hands.put(self._page, mine)
         if self._method.broken == "keep":
             return ~drawn.malformed, drawn.dead
         self._map(mine)
-        fine = ~drawn.malformed & ~(drawn.copied & (attempt < TRIES // 2))
+        fine = (
+            ~drawn.malformed
+            & ~(drawn.copied & (attempt < TRIES // 2))
+            & ~self._hands.forged(self._page, mine)
+        )
         whole = self._whole(mine, {n: (c[waiting], m[waiting]) for n, (c, m) in known.items()})
-        broken = self._backend.violated(whole).any(axis=1)
-        return fine & ~broken, drawn.dead
+        fine &= ~(self._backend.violated(whole).any(axis=1) | self._torn(mine))
+        if self._repeats:
+            kept = first_of_each(self._repeats, self._page.batch.take(mine), fine)
+            fine = np.isin(np.arange(len(mine)), kept)
+        return fine, drawn.dead
+
+    def _refer_softly(self, rows: Rows) -> None:
+        """Set keys by which a row need not name anyone, in those that do."""
+        for key in self._home.keys:
+            if key.steps[0].share is not None:
+                at = self._links[key.steps[0]][rows]
+                some = at >= 0
+                source = pooled(self._there.batch(key.steps[0].parent))
+                what = key.cells(*cells(source, key.source, at[some]), source.pool)
+                self._page.set(rows[some], key.column, *what)
+
+    def _torn(self, rows: Rows) -> Mask:
+        """Say which rows break a rule together with the siblings written before."""
+        if not self._among:
+            return np.zeros(len(rows), dtype=bool)
+        last = np.zeros(len(self._task.sizes), dtype=np.int64)
+        last[self._group[rows]] = self._place[rows]
+        so_far = np.flatnonzero(self._place <= last[self._group])
+        group = self._group[so_far]
+        torn_ = torn(self._table, self._among, self._page.batch.take(so_far), group)
+        return np.isin(self._group[rows], group[torn_])
 
     def _map(self, rows: Rows) -> None:
         """Give dependents the values that go with their determinants."""
@@ -397,23 +398,6 @@ class _Writer:
         nulls = [known[n][1] for n in hidden] + list(batch.nulls[rows].T) + [present] * len(numbers)
         names = (*hidden, *batch.columns, *self._counts)
         return Batch(names, np.stack(codes, axis=1), np.stack(nulls, axis=1), batch.pool)
-
-    def _remember(self, rows: Rows, known: Mapping[str, Cells]) -> None:
-        """Bring what is kept of each group up to date."""
-        whole, group = self._whole(rows, known), self._group[rows]
-        for name, (codes, nulls) in self._state.items():
-            what = self._view.hidden[name]
-            assert isinstance(what, Before | SoFar)
-            new, missing = value_of(what.term, self._view.table, whole)
-            if isinstance(what, Before):
-                codes[group], nulls[group] = new, missing
-            elif what.function == "sum":
-                codes[group] += np.where(missing, 0, new)
-            else:
-                least = np.minimum if what.function == "min" else np.maximum
-                old, none = codes[group], nulls[group]
-                both = np.where(none, new, np.where(missing, old, least(old, new)))
-                codes[group], nulls[group] = both, none & missing
 
     def _seed(self) -> int:
         return int(self._rng.integers(0, 2**63))

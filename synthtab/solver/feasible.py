@@ -70,7 +70,10 @@ class Feasible:
         return self.within(lo[:, None], hi[:, None])
 
     def within(self, lo: int | Codes, hi: int | Codes) -> Feasible:
-        """Return the codes of each set from ``lo`` to ``hi``, both included; NULLs stay."""
+        """Return the codes of each set from ``lo`` to ``hi``, both included; NULLs stay.
+
+        The ends are numbers, or of shape (R, 1).
+        """
         # Not subtracted where it could overflow: an end is only moved inwards.
         first, last = np.maximum(self.lo, lo), np.minimum(self.hi, hi)
         if self.stride > 1:
@@ -83,18 +86,30 @@ class Feasible:
         span = self.hi.astype(float) - self.lo
         return np.where(self.lo <= self.hi, span // self.stride + 1.0, 0.0)
 
-    def uniform(self, rng: np.random.Generator) -> tuple[Codes, Mask]:
+    def uniform(
+        self, rng: np.random.Generator, least_of: Codes | None = None
+    ) -> tuple[Codes, Mask]:
         """Draw one cell per row, (R,) codes and nulls, uniformly over the codes of its set.
 
-        NULL is drawn only where nothing else is feasible. A row whose set is empty gets code 0.
+        With ``least_of`` (R,) it is the least of so many draws, as the first of so many rows in
+        order has it. NULL is drawn only where nothing else is feasible. A row whose set is empty
+        gets code 0.
         """
         sizes = self.sizes()
         total = sizes.sum(axis=1)
         rows = np.arange(len(self))
-        target = rng.random(len(self)) * total
-        piece = (np.cumsum(sizes, axis=1) > target[:, None]).argmax(axis=1)
+        share = rng.random(len(self))
+        if least_of is not None:
+            share = -np.expm1(np.log1p(-share) / np.maximum(least_of, 1))
+        target = share * total
+        before = np.cumsum(sizes, axis=1)
+        piece = (before > target[:, None]).argmax(axis=1)
         lo, hi = self.lo[rows, piece], self.hi[rows, piece]
-        code = rng.integers(lo, np.maximum(lo, hi) + (self.stride - 1), endpoint=True)
+        if least_of is None:
+            code = rng.integers(lo, np.maximum(lo, hi) + (self.stride - 1), endpoint=True)
+        else:
+            inside = target - (before[rows, piece] - sizes[rows, piece])
+            code = np.minimum(lo + np.floor(inside).astype(np.int64) * self.stride, hi)
         code -= (code - lo) % self.stride
         some = total > 0
         return np.where(some, code, 0), ~some & self.null

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,85 +19,32 @@ from synthtab.backends.smt import Hidden
 from synthtab.backends.vector import Evaluator
 from synthtab.batch import Mask
 from synthtab.ir import core
-from synthtab.ir.corewalk import variables
 from synthtab.schema import INT64_MAX
 from synthtab.solver.feasible import EMPTY_HI, EMPTY_LO, Feasible
-from synthtab.solver.formula import Atom, Formula, atoms, evaluate, linear
+from synthtab.solver.formula import (
+    TRUE,
+    All,
+    Atom,
+    Formula,
+    atoms,
+    conjoin,
+    disjoin,
+    evaluate,
+    linear,
+)
+from synthtab.solver.months import (
+    WEEK,
+    few_enough,
+    month_starts,
+    per_day,
+    turns,
+)
+from synthtab.solver.shapes import Shape, atom_shape
 
-Shape = Literal["constant", "affine", "up", "down", "other"]
 Array = NDArray[Any]
 MAX_ENUMERATED = 4096
-
-
-def shape_in(term: core.Term | core.TextIs | core.TextMatch, name: str) -> Shape:
-    """Say how a term moves as column ``name`` grows, everything else being fixed.
-
-    ``affine``: a constant slope of unknown sign; ``up`` and ``down``: monotone, not strictly.
-    """
-    if name not in variables(term):
-        return "constant"
-    match term:
-        case core.Var():
-            return "affine"
-        case core.Sum(parts):
-            return _add([_scaled(shape_in(t, name), a, t, name) for a, t in parts])
-        case core.Product(left, right):
-            shapes = {shape_in(left, name), shape_in(right, name)}
-            return "affine" if shapes == {"constant", "affine"} else "other"
-        case core.FloorDiv(operand, _):
-            return _direction(operand, name)
-        case core.CalendarPart("year", days):
-            return _direction(days, name)
-        case core.AddMonths(base, months, _):
-            return _add([_direction(base, name), _direction(months, name)])
-        case _:
-            return "other"
-
-
-def _direction(term: core.Term, name: str) -> Shape:
-    """Like shape_in, with the sign of an affine term worked out where its slope is a constant."""
-    match term:
-        case core.Var(var):
-            return "up" if var == name else "constant"
-        case core.Sum(parts):
-            shapes: list[Shape] = []
-            for a, part in parts:
-                inner = _direction(part, name)
-                flipped: dict[Shape, Shape] = {"up": "down", "down": "up"}
-                shapes.append(flipped.get(inner, inner) if a < 0 else inner)
-            return _add(shapes)
-        case _:
-            shape = shape_in(term, name)
-            return "other" if shape == "affine" else shape
-
-
-def _scaled(shape: Shape, factor: int, term: core.Term, name: str) -> Shape:
-    if shape in {"up", "down"} and factor < 0:
-        return "down" if shape == "up" else "up"
-    return shape
-
-
-def _add(shapes: list[Shape]) -> Shape:
-    moving = {s for s in shapes if s != "constant"}
-    if not moving:
-        return "constant"
-    return moving.pop() if len(moving) == 1 else "other"
-
-
-def atom_shape(atom: Atom, column: str, hidden: Mapping[str, Hidden]) -> Shape:
-    """Say how an atom's sum moves with the column, hidden terms made of it included."""
-    shapes: list[Shape] = []
-    affine_up: Shape = "affine"
-    for name, a in atom.coefficients:
-        if name == column:
-            affine_up = "up" if a > 0 else "down"
-            shapes.append("affine")
-        elif name in hidden:
-            shapes.append(_scaled(shape_in(hidden[name].term, column), a, core.Const(0), column))
-    moving = {s for s in shapes if s != "constant"}
-    if moving == {"affine", affine_up}:
-        return affine_up
-    return _add(shapes)
+MAX_CELLS = 4_000_000
+"""How many stretches of months are looked at together."""
 
 
 def solvable(formula: Formula, column: str, hidden: Mapping[str, Hidden], size: int) -> bool:
@@ -110,11 +57,29 @@ def solvable(formula: Formula, column: str, hidden: Mapping[str, Hidden], size: 
         return True
     for atom in atoms(formula):
         shape = atom_shape(atom, column, hidden)
+        if shape == "monthly" and not few_enough(hidden, size):
+            return False
         if shape == "other" or (
             atom.kind in {"div", "ndiv"} and shape != "constant" and _touches_hidden(atom, hidden)
         ):
             return False
     return True
+
+
+def maskable(
+    formula: Formula, column: str, hidden: Mapping[str, Hidden], size: int
+) -> tuple[Formula, tuple[str, ...]]:
+    """Return what of a formula can be solved for: the rest of it is taken to hold.
+
+    With it come the hidden terms, by name, that are the reason for the rest.
+    """
+    beyond: dict[Atom, None] = {}
+    for atom in dict.fromkeys(atoms(formula)):
+        mine = {n: hidden[n] for n, _ in atom.coefficients if n in hidden}
+        if not solvable(atom, column, mine, size):
+            beyond[atom] = None
+    reasons = dict.fromkeys(n for a in beyond for n, _ in a.coefficients if n in hidden)
+    return _granting(formula, set(beyond)), tuple(reasons)
 
 
 def _touches_hidden(atom: Atom, hidden: Mapping[str, Hidden]) -> bool:
@@ -146,15 +111,40 @@ def solve(
     by_shape = [(a, atom_shape(a, column, hidden)) for a in dict.fromkeys(atoms(formula))]
     if any(s == "other" or _periodic_hidden(a, s, hidden) for a, s in by_shape):
         return _enumerate(formula, setting, domain, rows)
+    monthly = [a for a, s in by_shape if s == "monthly"]
+    if monthly:
+        return _by_months(formula, monthly, setting, domain, rows)
+    points, stride = _turns(by_shape, setting, domain, rows)
+    return _between(formula, setting, points, stride, domain)
+
+
+def _turns(
+    by_shape: list[tuple[Atom, Shape]], setting: _Setting, domain: tuple[int, int], rows: int
+) -> tuple[list[Array], int]:
+    """Return the codes, (rows, m) each, at which atoms turn, and after how many they repeat."""
     points = [np.full((rows, 1), domain[0], dtype=setting.dtype)]
     stride = 1
     for atom, shape in by_shape:
-        if shape == "constant":
+        if shape in {"constant", "monthly"}:
             continue
-        if atom.kind in {"div", "ndiv"}:
+        if shape == "weekly":
+            stride = math.lcm(stride, WEEK)
+        elif atom.kind in {"div", "ndiv"}:
             stride = math.lcm(stride, atom.modulus)
         else:
             points += setting.turns(atom, shape, domain, rows)
+    return points, stride
+
+
+def _between(
+    formula: Formula,
+    setting: _Setting,
+    points: list[Array],
+    stride: int,
+    domain: tuple[int, int],
+) -> Feasible:
+    """Decide each stretch between two turning points."""
+    rows = len(points[0])
     starts = np.sort(np.clip(np.concatenate(points, axis=1), domain[0], domain[1] + 1), axis=1)
     ends = (
         np.concatenate([starts[:, 1:], np.full((rows, 1), domain[1] + 1, starts.dtype)], axis=1) - 1
@@ -168,6 +158,63 @@ def solve(
         keep[0] = True  # a set has one piece at least, be it empty
         lo, hi = lo[:, keep], hi[:, keep]
     return Feasible(np.zeros(rows, bool), lo.astype(np.int64), hi.astype(np.int64), stride)
+
+
+def _by_months(
+    formula: Formula,
+    monthly: list[Atom],
+    setting: _Setting,
+    domain: tuple[int, int],
+    rows: int,
+) -> Feasible:
+    """Solve a formula some atoms of which turn with the months.
+
+    What the other atoms leave says which months have to be looked at, row by row.
+    """
+    ticks = per_day(setting.hidden)
+    column, hidden = setting.column, setting.hidden
+    by_shape = [(a, atom_shape(a, column, hidden)) for a in dict.fromkeys(atoms(formula))]
+    points, stride = _turns(by_shape, setting, domain, rows)
+    wide = _between(_granting(formula, set(monthly)), setting, points, stride, domain)
+    some = wide.lo <= wide.hi
+    first = np.where(some, wide.lo, domain[1]).min(axis=1)
+    last = np.where(some, wide.hi, domain[0]).max(axis=1)
+    last = np.maximum(first, last)
+    rests = {a: setting.rest(a, rows) for a in monthly}
+    months = int((last - first).max(initial=0)) // (28 * ticks) + 2
+    each = max(1, MAX_CELLS // (months * 4 * stride))
+    parts = []
+    for begin in range(0, rows, each):
+        mine = slice(begin, begin + each)
+        starts = month_starts(first[mine], last[mine], ticks)
+        more = [
+            turn
+            for a, rest in rests.items()
+            for turn in turns(a, hidden, rest[mine], starts, ticks)
+        ]
+        own = [p[mine] for p in points]
+        parts.append(_between(formula, setting.of(mine, rows), own + more, stride, domain))
+    return _stacked(parts, stride)
+
+
+def _granting(formula: Formula, granted: set[Atom]) -> Formula:
+    """Return the formula with some atoms taken for true: no negation stands before any."""
+    if isinstance(formula, Atom):
+        return TRUE if formula in granted else formula
+    join = conjoin if isinstance(formula, All) else disjoin
+    return join(_granting(a, granted) for a in formula.args)
+
+
+def _stacked(parts: list[Feasible], stride: int) -> Feasible:
+    width = max(p.lo.shape[1] for p in parts)
+
+    def wide(codes: Array, fill: int) -> Array:
+        missing = width - codes.shape[1]
+        return np.pad(codes, ((0, 0), (0, missing)), constant_values=fill)
+
+    lo = np.concatenate([wide(p.lo, EMPTY_LO) for p in parts])
+    hi = np.concatenate([wide(p.hi, EMPTY_HI) for p in parts])
+    return Feasible(np.zeros(len(lo), bool), lo, hi, stride)
 
 
 def atoms_touch(formula: Formula, column: str, hidden: Mapping[str, Hidden]) -> bool:
@@ -198,6 +245,17 @@ class _Setting:
             for name, hidden in self.hidden.items():
                 env[name] = np.asarray(evaluator.value(hidden.term)[0])  # type: ignore[arg-type]
         return env
+
+    def of(self, rows: slice, number: int) -> _Setting:
+        """Return the setting of some of ``number`` rows."""
+        env = {k: v[rows] if v.shape[0] == number else v for k, v in self.env.items()}
+        return _Setting(self.column, env, self.hidden, big=self.dtype == object)
+
+    def rest(self, atom: Atom, rows: int) -> Array:
+        """Return the atom's sum, (rows, 1), without the terms made of the column."""
+        zero = {**self.env, self.column: np.zeros((1, 1), self.dtype)}
+        zero |= {name: np.zeros((1, 1), self.dtype) for name in self.hidden}
+        return np.broadcast_to(linear(atom, zero), (rows, 1))
 
     def turns(self, atom: Atom, shape: Shape, domain: tuple[int, int], rows: int) -> list[Array]:
         """Return the codes, (rows, 1) each, at which the atom's truth may change."""

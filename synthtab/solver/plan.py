@@ -40,12 +40,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Row rules compiled for decoding column by column; made by :func:`compile_plan`."""
+    """Row rules compiled for decoding column by column; made by :func:`compile_plan`.
+
+    ``before`` is what the columns that are known beforehand have to satisfy.
+    """
 
     table: nodes.Table
     order: tuple[str, ...]
     steps: tuple[Step, ...]
     space: Space
+    before: tuple[Formula, ...] = ()
 
     @property
     def domains(self) -> Mapping[str, tuple[int, int]]:
@@ -71,15 +75,25 @@ class Plan:
 
     def depends(self, column: str) -> tuple[str, ...]:
         """Return the earlier columns that the column's feasible set depends on, in plan order."""
-        step = self._by_column[column]
-        named = variables(step.formula)
+        return self._depends[column]
+
+    @cached_property
+    def _depends(self) -> dict[str, tuple[str, ...]]:
+        return {step.column: self._inputs(step) for step in self.steps}
+
+    def _inputs(self, step: Step) -> tuple[str, ...]:
+        used = self._columns(step.formula)
+        return tuple(c for c in self.order if c in used and c != step.column)
+
+    def _columns(self, formula: Formula) -> set[str]:
+        """Return the columns that a formula's value depends on."""
         used: set[str] = set()
-        for name in named:
+        for name in variables(formula):
             if name in self.space.hidden:
                 used |= set(self.space.hidden[name].inputs)
             else:
                 used.add(name.removesuffix(NULL_SUFFIX) if name not in self.domains else name)
-        return tuple(c for c in self.order if c in used and c != column)
+        return used
 
     def describe(self) -> list[dict[str, object]]:
         """Return, per column in order, what ``rulecheck plan`` prints.
@@ -126,6 +140,17 @@ class Plan:
             step.formula, column, optional, step.hidden, small, pool, len(unique)
         )
         return solved if inverse is None else solved.take(inverse)
+
+    def completable(self, known: Known, pool: NDArray[np.object_] | None = None) -> Mask:
+        """Say which of R rows can be completed, by the columns that are known beforehand.
+
+        ``known`` gives (codes, nulls), (R,) each, of those that the rules speak of.
+        """
+        fine = np.ones(len(next(iter(known.values()))[0]) if known else 1, dtype=bool)
+        for formula in self.before:
+            used = {c: known[c] for c in self._columns(formula)}
+            fine &= self.space.holds(formula, used, pool)
+        return fine
 
     def _whole(self, column: str, rows: int, optional: bool) -> Feasible:
         lo, hi = self.domains[column]

@@ -8,6 +8,7 @@ row (quantifier elimination as in docs/architecture.md, "the Plan"). Decoding th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import z3
 
@@ -39,7 +40,7 @@ from synthtab.solver.formula import (
     variables,
 )
 from synthtab.solver.order import column_order
-from synthtab.solver.pieces import solvable
+from synthtab.solver.pieces import maskable, solvable
 from synthtab.solver.plan import Plan, Step
 from synthtab.solver.space import Space, all_ranges
 
@@ -62,8 +63,9 @@ def compile_plan(
     ``domains`` narrows columns' ranges (codes, inclusive); ``order`` fixes the order of decoding
     (all columns, once each), otherwise it is chosen, with ``sizes`` (distinct values per column) if
     given; ``budget_s`` is the solver's time for each connected component of rules, in seconds.
-    The columns in ``given`` are known beforehand and come first, nothing is compiled for them;
-    those in ``last`` are never decoded: some value of theirs has to be left.
+    The columns in ``given`` are known beforehand and come first: of them it is only known which
+    can be gone on with (:meth:`Plan.completable`). Those in ``last`` are never decoded: some value
+    of theirs has to be left.
 
     Where the solver gives up, the Plan says so for the columns concerned and allows more than the
     rules do there, never less. Raises InfeasibleError when no row at all satisfies the rules.
@@ -76,15 +78,20 @@ def compile_plan(
     if sorted(chosen) != sorted(table.column_names):
         raise ValueError(f"order {chosen} is not a permutation of {table.column_names}")
     steps: dict[str, Step] = {}
+    before: list[Formula] = []
     for component in parts:
-        steps |= _project(table, backend, component, chosen, len(given), Deadline(budget_s))
+        made, left = _project(table, backend, component, chosen, len(given), Deadline(budget_s))
+        steps |= made
+        before += [] if left == TRUE else [left]
     ranges = all_ranges(backend)
-    big = any(not fits_int64(s.formula, ranges) for s in steps.values())
+    formulas = [*(s.formula for s in steps.values()), *before]
+    big = any(not fits_int64(formula, ranges) for formula in formulas)
     return Plan(
         table=table,
         order=chosen,
         steps=tuple(steps.get(c, Step(c)) for c in chosen),
         space=Space(dict(backend.ranges), {h.name: h for h in backend.hidden}, big),
+        before=tuple(before),
     )
 
 
@@ -95,7 +102,8 @@ def _project(
     order: Sequence[str],
     given: int,
     deadline: Deadline,
-) -> dict[str, Step]:
+) -> tuple[dict[str, Step], Formula]:
+    """Return the steps of a component's columns, and what the given ones have to satisfy."""
     columns = [c for c in order if c in component.columns]
     first = sum(c in component.columns for c in order[:given])
     ready = {h.name: max(columns.index(c) for c in h.inputs) for h in component.hidden}
@@ -117,7 +125,25 @@ def _project(
         current, reason = done.conjuncts, done.inexact or reason
     if any(z3.is_false(c) for c in current) or FALSE in {s.formula for s in steps.values()}:
         raise InfeasibleError(_conflict(backend, component, deadline))
-    return steps
+    return steps, _asked(backend, columns[:first], current) if first else TRUE
+
+
+def _asked(backend: SmtBackend, given: Sequence[str], current: Sequence[z3.BoolRef]) -> Formula:
+    """Return what is asked of given columns beyond their ranges, as far as it is linear."""
+    ranges = {e.get_id() for c in given for e in flatten([backend.range_formula(c)])}
+    axioms = {
+        e.get_id()
+        for h in backend.hidden
+        for e in flatten(
+            [backend.value(h.name) >= h.lo, backend.value(h.name) <= h.hi, *backend.axioms(h)]
+        )
+    }
+    parts: list[Formula] = []
+    for conjunct in current:
+        if conjunct.get_id() not in ranges | axioms:
+            with suppress(NotLinearError):
+                parts.append(from_z3(conjunct))
+    return under_ranges(conjoin(parts), all_ranges(backend))
 
 
 def _conflict(backend: SmtBackend, component: Component, deadline: Deadline) -> str:
@@ -181,8 +207,16 @@ def _step(
         touched = formula != TRUE
         return Step(column, rules=rules if touched else (), inexact=EXACT_TEXT if touched else None)
     if not solvable(formula, column, hidden, hi - lo + 1):
-        texts = [show(h.term) for h in hidden.values()]
-        return Step(column, rules=rules, inexact=f"cannot be solved for: {', '.join(texts)}")
+        less, unsolved = maskable(formula, column, hidden, hi - lo + 1)
+        named = variables(less)
+        texts = [show(hidden[n].term) for n in unsolved or hidden]
+        return Step(
+            column,
+            formula=less if solvable(less, column, hidden, hi - lo + 1) else TRUE,
+            hidden=tuple(h for n, h in hidden.items() if n in named),
+            rules=rules,
+            inexact=f"cannot be solved for: {', '.join(texts)}",
+        )
     return Step(
         column,
         formula=formula,

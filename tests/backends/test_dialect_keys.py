@@ -155,7 +155,7 @@ def test_names_are_unique_where_a_database_shares_them() -> None:
         "table a {\n  id integer key\n}\ntable b {\n  id integer key\n  a integer -> a.id\n}\n"
     )
     text = script(model.tables, dialect="postgresql")
-    assert 'CONSTRAINT "id_key" PRIMARY KEY' in text
+    assert 'CONSTRAINT "a.id_key" PRIMARY KEY' in text
     assert 'CONSTRAINT "b.id_key" PRIMARY KEY' in text
     assert script(model.tables, dialect="duckdb").count('"id_key"') == 2
 

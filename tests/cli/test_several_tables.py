@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -17,10 +18,14 @@ from shop import QUICK, RULES, shop, write_shop
 from stored import in_postgres, in_sqlite
 
 from synthtab import files
+from synthtab.batch import Batch
 from synthtab.cli import rulecheck, synthtab
 from synthtab.files import read_batch
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
+from synthtab.relational import settling
+from synthtab.relational.again import Again
+from synthtab.solver.mend import Mended
 
 TABLES = ("customer", "orders", "line")
 
@@ -243,6 +248,10 @@ def test_assess_compares_each_table_and_rules_over_all(
         (("assess", "{rules}", "{real}", "{tmp}"), "no file named after a table"),
         (("load", "{real}", "sqlite:///{tmp}/x.db", "--rules", "{tmp}/n.rules"), "n.rules"),
         (("load", "{tmp}", "sqlite:///{tmp}/x.db"), "has no file that ends in"),
+        (
+            ("load", "{tmp}/nix", "sqlite:///{tmp}/x.db", "--rules", "{rules}"),
+            "no directory or file",
+        ),
         (("load", "{real}", "{tmp}/x.db", "--rules", "{rules}"), "is no database URL"),
     ],
 )
@@ -293,6 +302,53 @@ def test_a_scale_that_a_key_cannot_hold_is_an_error_that_names_it(
     assert not (tmp_path / "out").exists()
 
 
+def test_sums_that_no_lines_can_come_to_are_an_error_that_names_the_rule(
+    call: Call, tmp_path: Path
+) -> None:
+    rules = "table bill {{ id integer key\n total integer in {} .. 90\n"
+    rules += " rule lines: count(of line) between 1 and 3\n"
+    rules += " rule adds_up: sum(amount of line) = total }}\n"
+    rules += "table line {{ bill_id integer -> bill.id\n amount integer in 1 .. 9 }}"
+    (tmp_path / "no.rules").write_text(rules.format(50))
+    ran = call(synthtab.main, "sample", tmp_path / "no.rules", "-o", tmp_path / "out")
+    assert ran.code == 1
+    said = "rule lines and rule adds_up and what rows can come to by their ranges contradict"
+    assert said in words(ran.err)
+    # Real rows cannot keep them either, and what can be learned is not made to.
+    data = tmp_path / "data"
+    data.mkdir()
+    pd.DataFrame({"id": [1, 2, 3], "total": [60, 7, 9]}).to_csv(data / "bill.csv", index=False)
+    lines = pd.DataFrame({"bill_id": [1, 2, 3, 3], "amount": [9, 7, 4, 5]})
+    lines.to_csv(data / "line.csv", index=False)
+    (tmp_path / "one.rules").write_text(rules.format(1))
+    args = ("fit", tmp_path / "one.rules", data, "-o", tmp_path / "m", "--epochs", 1)
+    ran = call(synthtab.main, *args)
+    assert ran.code == 1
+    assert "bill.adds_up" in ran.err
+    # Three lines of at most 9 each: no more than that can be asked of two bills.
+    assert call(synthtab.main, *args, "--violations", "drop").code == 0
+    more = ("--rows", "bill=2", "--rows", "line=9")
+    ran = call(synthtab.main, "sample", tmp_path / "m", *more, "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "`line` cannot have 9 rows" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_that_cannot_be_mended_are_an_error_that_names_rule_and_rows(
+    call: Call, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def idle(given: Mapping[str, Batch], *_: object, **__: object) -> Mended:
+        return Mended(given, (), {})
+
+    monkeypatch.setattr(settling, "mend", lambda _, given, **__: idle(given))
+    monkeypatch.setattr(settling, "decoded_again", lambda _, given, *__, **___: Again(given))
+    args = ("sample", place / "model", "--mode", "grammar+repair", "--seed", 1)
+    ran = call(synthtab.main, *args, "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert re.search(r"orders\.total: \d+ of \d+ rows \(id \d+; id \d+", words(ran.err))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rows_in_a_circle_that_nothing_can_start_are_an_error(call: Call, tmp_path: Path) -> None:
     rules = "table a { id integer key\n b_id integer -> b.id }\n"
     rules += "table b { id integer key\n a_id integer -> a.id }"
@@ -319,6 +375,22 @@ def test_an_interrupt_leaves_no_half_directory(
     monkeypatch.setattr(files, "write_frame", half)
     assert call(synthtab.main, "sample", place / "model", "-o", tmp_path / "out").code == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_database_refuses_is_said_with_how_to_find_it(
+    call: Call, place: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(place / "real", data)
+    lines = (data / "orders.csv").read_text().splitlines()
+    (data / "orders.csv").write_text("\n".join([*lines, lines[-1]]) + "\n")
+    url, rules = f"sqlite:///{tmp_path}/x.db", place / "shop.rules"
+    ran = call(synthtab.main, "load", data, url, "--rules", rules)
+    assert ran.code == 1
+    assert "UNIQUE constraint failed: orders.id" in words(ran.err)
+    hint = "nothing was loaded; every row that breaks a rule is listed by"
+    assert f"{hint}: rulecheck validate {rules} {data}" in words(ran.err)
+    assert not (tmp_path / "x.db").exists()
 
 
 def test_a_database_takes_the_sampled_tables_under_its_own_constraints(

@@ -123,6 +123,60 @@ def test_steps_agree_with_the_forward_pass_of_transformers(kv_heads):
             before, order = before[order], torch.arange(50)
 
 
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize("given", [0, 1, 4])
+def test_positions_that_are_given_are_computed_together_as_one_by_one(kv_heads, given):
+    columns = [Column("a", EnumType(("x", "y", "z"))), Column("n", IntegerType(), optional=True)]
+    layout = layout_of(columns, {"a": (0, 2), "n": (-500, 70_000)})
+    config = ModelConfig(hidden=32, layers=3, heads=4, kv_heads=kv_heads, feed_forward=40)
+    network = loud(layout, config)
+    random = np.random.default_rng(0)
+    symbols = np.stack([random.integers(0, n, 50) for n in layout.sizes], axis=1)
+    wanted = log_probabilities(network, layout, symbols)
+    stepper = Stepper(network, layout)
+    cache = Cache.empty(stepper, 50)
+    stepper.begin(torch.from_numpy(symbols[:, :given]), cache)
+    for position in range(given, layout.length):
+        before = torch.from_numpy(symbols[:, position - 1] if position else np.zeros(50, np.int64))
+        logits = stepper.logits(position, before, cache).log_softmax(-1)
+        got = logits[torch.arange(50), torch.from_numpy(symbols[:, position])]
+        np.testing.assert_allclose(got.numpy(), wanted[:, position], atol=2e-4)
+
+
+class Attentive:
+    """A guide that allows all, and sees that each row comes with its own context."""
+
+    def constrained(self, column):
+        return True
+
+    def feasible(self, column, known, pool):
+        assert column == "c"
+        np.testing.assert_array_equal(known["d"][0], 2 * known["a"][0] + known["b"][0])
+        rows = len(known["d"][0])
+        return Feasible(np.zeros(rows, bool), np.zeros((rows, 1), int), np.full((rows, 1), 3))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_rows_go_on_from_what_is_given_in_the_shares_that_the_network_gives(apart):
+    columns = [Column("a", IntegerType()), Column("b", IntegerType()), Column("c", IntegerType())]
+    layout = layout_of(columns, {"a": (0, 2), "b": (0, 1), "c": (0, 3)})
+    network = loud(layout)
+    rows = 12_000
+    begun = np.random.default_rng(0).integers(0, [3, 2], (rows, 2))
+    guide = Attentive() if apart else None
+    context = {"d": (begun @ [2, 1], np.zeros(rows, bool))} if apart else {}
+    walk = Walk(layout, Stepper(network, layout), None, guide, given=begun, context=context)
+    with torch.inference_mode():
+        drawn = walk.draw(rows, torch.Generator().manual_seed(0), None)
+    np.testing.assert_array_equal(drawn.symbols[:, :2], begun)
+    some = np.array([[a, b, c] for a in range(3) for b in range(2) for c in range(4)])
+    expected = np.exp(log_probabilities(network, layout, some)[:, 2])
+    for (a, b, c), share in zip(some, expected, strict=True):
+        mine = (begun == (a, b)).all(axis=1)
+        found = (drawn.symbols[mine, 2] == c).mean()
+        assert abs(found - share) < 5 * np.sqrt(share * (1 - share) / mine.sum()) + 1e-3
+
+
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_rows_come_in_the_shares_that_the_network_gives(temperature):
     columns = [Column(c, IntegerType()) for c in "abc"]

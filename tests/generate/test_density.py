@@ -151,3 +151,33 @@ def test_empty_sets() -> None:
         codes, mass = density(column, 0, 9).draw(sets, np.random.default_rng(0))
         assert not codes.any()
         assert not mass.any()
+
+
+def test_beyond_the_range_the_nearest_come_first() -> None:
+    above = feasible((-(10**12), -(10**11)), (20_000, 10**12), rows=500)
+    codes, mass = drawn(IntegerType(), None, above)
+    assert codes.min() >= 20_000
+    assert codes.max() <= 30_000
+    assert np.allclose(mass, 1)
+    codes, _ = drawn(IntegerType(), None, feasible((-(10**9), -50), rows=500))
+    assert codes.min() >= -10_050
+    codes, _ = drawn(IntegerType(), None, feasible((7 * 10**5, 10**9), stride=7, rows=500))
+    assert len(np.unique(codes)) > 300
+    assert codes.max() <= 7 * 10**5 + 10_000
+
+
+@pytest.mark.parametrize("shape", [None, Uniform(), Normal(D(50), D(10))])
+@pytest.mark.parametrize(("pieces", "stride"), [([(0, 99)], 1), ([(0, 39), (60, 99)], 4)])
+def test_the_least_of_several_draws(
+    shape: Shape | None, pieces: list[tuple[int, int]], stride: int
+) -> None:
+    column = Column("x", IntegerType(), lo=0, hi=99, hint=None if shape is None else Hint(shape))
+    lo = np.array([p[0] for p in pieces])
+    hi = np.array([p[1] - (p[1] - p[0]) % stride for p in pieces])
+    sets = feasible(*zip(lo.tolist(), hi.tolist(), strict=True), stride=stride)
+    base, rng = density(column, 0, 99), np.random.default_rng(0)
+    each = np.stack([base.draw(sets, rng)[0] for _ in range(4)]).min(axis=0)
+    least, _ = base.draw(sets, rng, np.full(ROWS, 4))
+    assert sets.contains(least, np.zeros(ROWS, dtype=bool)).all()
+    assert least.mean() == pytest.approx(each.mean(), abs=0.6)
+    assert np.quantile(least, 0.9) == pytest.approx(np.quantile(each, 0.9), abs=4)

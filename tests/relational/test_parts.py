@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthtab.relational.features import Feature, feature_of, telling
+from synthtab.batch import Batch
+from synthtab.relational.company import Links, There
+from synthtab.relational.features import Feature, feature_of
 from synthtab.relational.listing import Listing, listing_of
 from synthtab.relational.picking import pick, spread
+from synthtab.relational.reading import NUMBERS, Company, Read, means_before
+from synthtab.relational.tablemodel import symbols_of
 from synthtab.schema import Column, DecimalType, IntegerType, TextType
 from synthtab.solver.feasible import Feasible
 
@@ -51,12 +55,48 @@ def test_words_that_repeat_are_told_apart_and_others_are_not():
     assert alone is None
 
 
-def test_what_tells_something_is_found_and_noise_is_not():
-    rng = np.random.default_rng(0)
-    target = rng.integers(0, 4, 2_000)
-    noise = rng.integers(0, 4, 2_000)
-    weak = np.where(rng.random(2_000) < 0.4, target, noise)
-    assert telling([noise, weak, target], [target]) == [2, 1]
+# Siblings before.
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9)), min_size=1, max_size=6),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_means_are_those_of_the_siblings_before(groups):
+    values = [v for group in groups for v in group]
+    codes = np.array([[v or 0] for v in values], dtype=np.int64)
+    batch = Batch(("x",), codes, np.array([[v is None] for v in values]), NOBODY)
+    place = np.array([k for group in groups for k in range(1, len(group) + 1)])
+    before = np.where(place > 1, np.arange(len(place)) - 1, -1)
+    size = np.array([len(group) for group in groups for _ in group])
+    means, nulls = means_before(batch, "x", Company({}, before, place, size))
+    expected = []
+    for group in groups:
+        for at in range(len(group)):
+            some = [v for v in group[:at] if v is not None]
+            expected.append(sum(some) / len(some) if some else None)
+    assert nulls.tolist() == [e is None for e in expected]
+    for mean, wanted in zip(means, expected, strict=True):
+        assert wanted is None or abs(mean - wanted) <= 1 + 1e-3
+
+
+def test_a_row_knows_its_number_and_how_many_are_to_come():
+    place, size = np.array([1, 2, 3, 1]), np.array([3, 3, 3, 1])
+    around = Company({}, np.array([-1, 0, 1, -1]), place, size)
+    batch = Batch((), np.zeros((4, 0), np.int64), np.zeros((4, 0), bool), NOBODY)
+    there = There({}, Links({}))
+
+    def read(kind):
+        return symbols_of(Read(kind, NUMBERS), "t", batch, around, there).tolist()
+
+    assert [read(kind) for kind in ("place", "size", "left")] == [
+        NUMBERS.of(*plain(numbers)).tolist()
+        for numbers in ([1, 2, 3, 1], [3, 3, 3, 1], [2, 1, 0, 0])
+    ]
 
 
 # Lists.

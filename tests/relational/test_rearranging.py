@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthtab.backends.tables import TablesBackend
 from synthtab.batch import Batch
 from synthtab.lang.model import Model
-from synthtab.relational.rearranging import Monotone, monotone, rearranged
+from synthtab.relational.rearranging import Monotone, monotone, rearranged, rising
 
 RULE = "forbid pair (a, b): a.state = b.state and a.salary {} b.salary and a.rate {} b.rate"
 
@@ -34,6 +34,7 @@ def test_other_pairs_are_not() -> None:
     assert monotone(model("=", "<").tables[0].rules[0]) is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.one_of(st.none(), st.integers(0, 6)), st.integers(0, 6)),
@@ -53,3 +54,41 @@ def test_afterwards_no_pair_is_forbidden_and_nothing_is_lost(rows, operators) ->
     for state in range(3):
         mine = codes[:, 0] == state
         assert sorted(after.codes[mine, 2]) == sorted(codes[mine, 2])
+
+
+SEQUENCE = """
+table race {
+  year integer
+  round integer
+  day integer in 0 .. 9
+  unique (year, round)
+  rule in_order: increasing(day) per year ordered by round
+}
+"""
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 8), st.integers(0, 9)), max_size=24),
+)
+def test_sequences_are_put_in_order_and_equal_values_moved_apart(rows) -> None:
+    made = Model.parse(SEQUENCE)
+    some = list({(year, at): (year, at, day) for year, at, day in rows}.values())
+    codes = np.array(some, dtype=np.int64).reshape(-1, 3)
+    batch = Batch(
+        ("year", "round", "day"), codes, np.zeros(codes.shape, bool), np.empty(0, dtype=object)
+    )
+    after = rearranged(made.tables, {"race": batch})["race"]
+    assert not TablesBackend(made.tables).violated({"race": after})["race", "in_order"].any()
+    assert (after.codes[:, :2] == codes[:, :2]).all()
+    assert ((after.codes[:, 2] >= 0) & (after.codes[:, 2] <= 9)).all()
+    for year in range(3):
+        mine = codes[codes[:, 0] == year, 2]
+        if len(set(mine.tolist())) == len(mine):
+            assert sorted(after.codes[codes[:, 0] == year, 2]) == sorted(mine)
+
+
+def test_a_sequence_of_words_is_not_sorted() -> None:
+    table = Model.parse(SEQUENCE.replace("day integer in 0 .. 9", "day enum('a', 'b')")).tables[0]
+    (rule,) = (r for r in table.rules if r.name == "in_order")
+    assert rising(rule, table) is None

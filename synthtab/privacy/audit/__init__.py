@@ -1,0 +1,1 @@
+"""What an attacker finds out: lower bounds on epsilon, and attacks on synthetic rows."""
