@@ -29,6 +29,8 @@ from synthtab.solver.project import compile_plan
 BINS, FIRST, PICKS = 0.2, 0.25, 2
 """Rows of a branch are few for the noise on them: more of the budget for cells and for single
 columns, less for many columns together, than for a single table."""
+UNITS = 20_000
+"""Units that are drawn to tell how often rows of branches meet the root's cells."""
 POOL = 100_000
 """Rows that are drawn jointly, for those wanted to be matched with."""
 
@@ -72,16 +74,16 @@ class Drawing:
         order = tuple(c for c in plan.order if c not in rests)
         self._plans[root] = plan
         self._made[root] = self._learned(vault, whole.ruled, order, rows[root], part(root))
-        units = self._units(round(rows[root]), np.random.default_rng())
+        units = self._units(UNITS, np.random.default_rng())
         for branch in whole.branches:
             name = branch.table.name
-            joined = _joined(branch)
+            joined = branch.joined
             plan = compile_plan(branch.learned, given=joined, budget_s=self._budget)
             self._plans[name] = plan
             order = tuple(c for c in plan.order if c not in joined)
             if not order:
                 continue
-            beside, told = self._beside(branch, units)
+            beside, told = self._beside(branch, units, rows[name])
             self._made[name] = self._learned(
                 vault, branch.learned, order, rows[name], part(name), branch.most, told, beside
             )
@@ -114,24 +116,25 @@ class Drawing:
             bins=BINS,
         )
 
-    def _beside(self, branch: Branch, units: Batch) -> tuple[Grid, tuple[Measured, ...]]:
-        """Return the root's columns with coarse cells, and about how often each cell is met.
+    def _beside(
+        self, branch: Branch, units: Batch, total: float
+    ) -> tuple[Grid, tuple[Measured, ...]]:
+        """Return the root's columns with coarse cells, and how many of all rows lie in each, about.
 
         It follows from the root's estimate: units count as often as they have rows here.
         """
         root = self._whole.root.table.name
         fine = self._made[root].chain.grid
-        many = np.maximum(units.column(branch.number)[0], 0)
-        rows = units.take(np.repeat(np.arange(len(units)), many))
+        rows = units.take(np.repeat(np.arange(len(units)), units.column(branch.number)[0]))
         axes, told = [], []
         for axis in fine.axes:
             made = coarse(axis, axis.cells(*rows.column(axis.column)))
             made = type(made)(joined_name(root, axis.column), made.lo, made.hi, made.null)
             cells = made.cells(*rows.column(axis.column))
-            counts = np.bincount(cells, minlength=made.size).astype(np.float64)
+            counts = np.bincount(cells, minlength=made.size).astype(np.float64) + 1e-6
             axes.append(made)
-            spread = math.sqrt(max(1.0, counts.sum() / made.size))
-            told.append(Measured((made.column,), counts, spread))
+            spread = math.sqrt(max(1.0, total / made.size))
+            told.append(Measured((made.column,), counts * (total / counts.sum()), spread))
         return Grid(tuple(axes)), tuple(told)
 
     # Drawing.
@@ -162,8 +165,8 @@ class Drawing:
     ) -> Batch:
         """Draw a branch's rows: as many for each unit as it is to have, by the unit's columns."""
         name, home = branch.table.name, self._whole.home(branch)
-        root = self._whole.root.table.name
-        at = np.repeat(np.arange(len(units)), np.maximum(units.column(branch.number)[0], 0))
+        at = np.repeat(np.arange(len(units)), units.column(branch.number)[0])
+        at = np.sort(rng.permutation(at)[: self._whole.room(name)])
         values, lost = self._values(branch, units, at, rng)
         at = at[~lost]
         cells = {n: (codes[~lost], nulls[~lost]) for n, (codes, nulls) in values.items()}
@@ -178,7 +181,6 @@ class Drawing:
             rank = np.arange(len(at)) - np.searchsorted(at, at) + start
             cells[column] = rank, np.zeros(len(at), dtype=bool)
         batch = _filled(home.table, cells, len(at), pool)
-        assert root == home.lead.parent
         return numbered(home, self._whole.made[name], batch, rng, {})[1]
 
     def _values(
@@ -191,7 +193,7 @@ class Drawing:
             return {}, lost
         generator, plan = self._made[name], self._plans[name]
         grid = generator.chain.grid
-        joined = [k for k, n in enumerate(grid.columns) if n in _joined(branch)]
+        joined = [k for k, n in enumerate(grid.columns) if n in branch.joined]
         plain = {joined_name(root, n): n for n in units.columns}
         known = {j: units.column(n) for j, n in plain.items()}
         wanted = np.stack(
@@ -216,12 +218,6 @@ class Drawing:
             if not len(open_):
                 break
         return out, lost
-
-
-def _joined(branch: Branch) -> tuple[str, ...]:
-    """Return the columns of a branch that are its root's."""
-    own = set(branch.table.column_names)
-    return tuple(c for c in branch.learned.column_names if c not in own)
 
 
 def _filled(

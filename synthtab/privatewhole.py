@@ -71,6 +71,11 @@ class TableCounted:
     most: int
     share: float
 
+    @property
+    def known(self) -> float:
+        """How many rows there are, or as many as the noise would hide."""
+        return max(self.rows, self.spread)
+
 
 @dataclass(frozen=True)
 class PrivateWholeReport:
@@ -322,14 +327,17 @@ def _counted(vault: Vault, whole: Star) -> dict[str, TableCounted]:
             f"out as {units:,} with a standard deviation of {give:,.0f}, which cannot be told from "
             "none; raise epsilon, or learn from more rows"
         )
+    # There are no more rows than keys, and that is public.
+    units = min(units, whole.room(root))
     counted = {
         root: TableCounted(units, give, moved, left_out, 0, noise.spread, 1, 0.0),
     }
     for branch in whole.branches:
         _, moved, left_out, beyond = (int(n) for n in count_units(vault, branch, noise))
         each = count_noise(one, vault.neighbours, branch.most)
-        rows = max(1, count_rows(vault, branch, each))
-        counted[branch.table.name] = TableCounted(
+        name = branch.table.name
+        rows = min(max(1, count_rows(vault, branch, each)), whole.room(name))
+        counted[name] = TableCounted(
             rows, each.spread, moved, left_out, beyond, noise.spread, branch.most, 0.0
         )
     return counted
@@ -345,19 +353,20 @@ def _shares(whole: Star, counted: Mapping[str, TableCounted]) -> dict[str, float
     columns = {whole.root.table.name: len(whole.root.learned.columns)}
     columns |= {b.table.name: len(b.learned.columns) for b in whole.branches}
     weight = {
-        name: (counted[name].most * math.sqrt(max(1, many)) / counted[name].rows) ** (2 / 3)
+        name: (counted[name].most * math.sqrt(many) / counted[name].known) ** (2 / 3)
         for name, many in columns.items()
     }
+    for branch in whole.branches:
+        if not branch.own:
+            weight[branch.table.name] = 0.0
     total = sum(weight.values())
     return {name: w / total for name, w in weight.items()}
 
 
 def _drawn(whole: Star, counted: Mapping[str, TableCounted]) -> int:
     """Return how many units to draw: as many as there are, more where they are few."""
-    made = whole.made[whole.root.table.name]
-    room = min((s.last - s.start + 1 for s in made.sequences), default=LEAST_DRAWN)
-    units = counted[whole.root.table.name].rows
-    return min(max(units, LEAST_DRAWN), room)
+    root = whole.root.table.name
+    return min(max(counted[root].rows, LEAST_DRAWN), whole.room(root))
 
 
 def _measuring(progress: FitProgress, names: list[str]) -> Callable[[str, float, str], None]:

@@ -72,6 +72,18 @@ class Branch:
     number: str
     most: int
 
+    @property
+    def own(self) -> tuple[Column, ...]:
+        """The learned columns of the table itself."""
+        names = set(self.table.column_names)
+        return tuple(c for c in self.learned.columns if c.name in names)
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """The learned columns that are the root's."""
+        own = set(self.own)
+        return tuple(c.name for c in self.learned.columns if c not in own)
+
 
 def joined_name(root: str, column: str) -> str:
     """Return the name that a root's column has in a branch."""
@@ -214,8 +226,7 @@ def _branch(
 ) -> tuple[Batch, Numbers, Numbers, bool]:
     """Return a branch's rows, the unit of each, what became of each unit, and of any strays."""
     name = branch.table.name
-    own = [c for c in branch.learned.columns if c.name in branch.table.column_names]
-    read = _read(branch.table, own, branch.column, data[name], outside, strings)
+    read = _read(branch.table, branch.own, branch.column, data[name], outside, strings)
     at = np.searchsorted(keys, read.keys)
     at = np.minimum(at, max(0, len(keys) - 1))
     mine = read.named & (keys[at] == read.keys if len(keys) else np.zeros(len(at), dtype=bool))

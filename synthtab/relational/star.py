@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synthtab.batch import Batch
+from synthtab.distinct.tuples import capacity
 from synthtab.errors import UsageError
 from synthtab.ir import nodes
 from synthtab.ir.references import references
@@ -22,7 +23,15 @@ from synthtab.relational.numbering import Made, made_up
 from synthtab.relational.structure import Home, may_lack, structure
 from synthtab.relational.view import View, count_column
 from synthtab.relational.views import views
-from synthtab.schema import BooleanType, Column, DecimalType, EnumType, IntegerType, TextType
+from synthtab.schema import (
+    INT64_MAX,
+    BooleanType,
+    Column,
+    DecimalType,
+    EnumType,
+    IntegerType,
+    TextType,
+)
 from synthtab.solver.occupied import Cells, occupied
 
 CAPPED = 1_000
@@ -49,6 +58,13 @@ class Star:
         """How many rows one unit may have in one branch."""
         return max(b.most for b in self.branches)
 
+    def room(self, table: str) -> int:
+        """Return how many rows a table can have, by the keys there are."""
+        made = self.made[table]
+        rooms = [s.last - s.start + 1 for s in made.sequences]
+        rooms += [capacity(d.columns) for d in made.draws]
+        return min(rooms, default=INT64_MAX)
+
     def home(self, branch: Branch) -> Home:
         """Return how a branch's table is put together."""
         return self.homes[branch.table.name]
@@ -65,7 +81,7 @@ def star(tables: Sequence[nodes.Table], most: int) -> Star:
     whole = structure(hard)
     nothing = {t.name: _nothing(t) for t in hard}
     made = {name: made_up(home, nothing[name]) for name, home in whole.homes.items()}
-    seen = views(whole, {n: m.columns for n, m in made.items()}, {n: {} for n in whole.homes})
+    seen = views(whole, {n: m.columns for n, m in made.items()}, {})
     key = _key(root, whole.homes, made)
     unlearned = {
         name: home.placed | made[name].columns | ({key} if name == root else set())
