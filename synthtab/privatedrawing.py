@@ -14,7 +14,6 @@ from synthtab.ir import nodes
 from synthtab.privacy.estimate import Measured
 from synthtab.privacy.graphical import TRIES, GraphicalGenerator, values_of
 from synthtab.privacy.grid import Grid
-from synthtab.privacy.ledger import Purse
 from synthtab.privacy.marginals import learn_marginals
 from synthtab.privacy.matching import coarse, matched
 from synthtab.privacy.selecting import Plan as Effort
@@ -62,10 +61,10 @@ class Drawing:
         """
         due = 1.0
 
-        def part(name: str) -> Purse:
+        def part(name: str) -> float:
             nonlocal due
             share, due = min(1.0, shares[name] / due), due - shares[name]
-            return vault.ledger.purse().share(share)
+            return share
 
         whole = self._whole
         root = whole.root.table.name
@@ -94,7 +93,7 @@ class Drawing:
         table: nodes.Table,
         order: tuple[str, ...],
         rows: float,
-        purse: Purse,
+        share: float,
         most: int = 1,
         told: tuple[Measured, ...] = (),
         beside: Grid = Grid(()),  # noqa: B008
@@ -109,7 +108,7 @@ class Drawing:
             plan=self._effort,
             solver_s=2 * self._budget,
             progress=None if self._told is None else partial(self._told, table.name),
-            purse=purse,
+            share=share,
             most=most,
             told=told,
             beside=beside,
