@@ -14,11 +14,9 @@ from datetime import date
 
 import pandas as pd
 
-from bench.likeness import Likeness
+from bench.likeness import Likeness, floor, likeness
 from bench.report import Figure, Grid, Section, data_directory, number, rules_file, seconds
 from bench.wholes import only, violations
-from synthtab.assess.fidelity import Distances, compare, noise_floor
-from synthtab.assess.relations import Relations, compare_relations, relations_floor
 from synthtab.backends.sqltables import SqlTables
 from synthtab.batch import Batch
 from synthtab.errors import BudgetError
@@ -36,6 +34,12 @@ from synthtab.relational.structure import conjuncts
 from synthtab.schema import Column, encode_value
 
 DELTA = 1e-6
+DISTANCES = (
+    "shape error of columns, keys apart",
+    "pair error within tables, keys apart",
+    "children per parent, W1 in means",
+    "pair error of child and parent",
+)
 Ends = tuple[int, int] | tuple[date, date]
 Batches = Mapping[str, Batch]
 Tell = Callable[[str], None]
@@ -118,7 +122,7 @@ def measure(pair: Pair, config: GeneratorConfig, tell: Tell) -> Section:
     model = cut(pair)
     real = read(pair, model)
     frames = {t.name: decode_frame(t.columns, real[t.name]) for t in model.tables}
-    grid = Grid("way", "rows", *_likeness(model, real, real).figures(), "fit")
+    grid = Grid("way", "rows", *DISTANCES, "fit")
     figures = [Figure("real rows", _sizes(real))]
     for epsilon in pair.epsilons:
         tell(f"{pair.name}: epsilon {epsilon:g}")
@@ -150,14 +154,13 @@ def measure(pair: Pair, config: GeneratorConfig, tell: Tell) -> Section:
     started = time.perf_counter()
     free = Synthesizer(model, config=config).fit(frames, violations="drop")
     _judge("no budget", model, free, real, time.perf_counter() - started, grid, figures)
-    grid.add("chance alone", "", *_chance(model, real).figures().values(), "")
+    grid.add("chance alone", "", *_distances(floor(model.tables, real, 1)), "")
     return Section(
         f"A budget for two tables, {pair.name}",
         f"python -m bench privacy --only tables ({pair.data})",
         None,
         figures,
-        "Columns that are keys are left out of shape and pair errors. Noise takes no seed: figures "
-        "differ from run to run.",
+        "Noise takes no seed: figures differ from run to run.",
         (grid,),
     )
 
@@ -245,7 +248,7 @@ def _judge(
         )
     )
     figures.append(Figure(f"{way}: not kept by `validate`", ", ".join(own) or "0", "0", not own))
-    grid.add(way, _sizes(made), *_likeness(model, real, made).figures().values(), seconds(took))
+    grid.add(way, _sizes(made), *_distances(likeness(model.tables, real, made)), seconds(took))
 
 
 def _broken(model: Model, frames: Mapping[str, pd.DataFrame]) -> tuple[int, int]:
@@ -258,45 +261,7 @@ def _sizes(batches: Batches) -> str:
     return ", ".join(f"{name} {len(batch):,}" for name, batch in batches.items())
 
 
-# Distances, without what only tells rows apart.
-
-
-def _telling(table: nodes.Table) -> tuple[Column, ...]:
-    keys = {c for r in table.rules if isinstance(r, nodes.ReferenceRule) for c in r.columns}
-    keys |= {r.columns[0] for r in table.unique_rules if len(r.columns) == 1}
-    return tuple(c for c in table.columns if c.name not in keys)
-
-
-def _likeness(model: Model, real: Batches, other: Batches) -> Likeness:
-    within = [
-        compare(columns, _only(real[t.name], columns), _only(other[t.name], columns))
-        for t in model.tables
-        if (columns := _telling(t)) and len(other[t.name])
-    ]
-    return _means(within, compare_relations(model.tables, real, other))
-
-
-def _chance(model: Model, real: Batches) -> Likeness:
-    within = [
-        noise_floor(columns, _only(real[t.name], columns), 1)
-        for t in model.tables
-        if (columns := _telling(t))
-    ]
-    return _means(within, relations_floor(model.tables, real, 1))
-
-
-def _only(batch: Batch, columns: Sequence[Column]) -> Batch:
-    return batch.select([c.name for c in columns])
-
-
-def _means(within: Sequence[Distances], across: Relations) -> Likeness:
-    shapes = [c.shape for d in within for c in d.columns]
-    pairs = [p[2] for d in within for p in d.pairs]
-    return Likeness(
-        sum(shapes) / len(shapes) if shapes else None,
-        sum(pairs) / len(pairs) if pairs else None,
-        across.children,
-        across.pair,
-        across.variation,
-        across.correlation,
-    )
+def _distances(found: Likeness) -> tuple[str, ...]:
+    """Return the figures of a grid's row, in the order of DISTANCES."""
+    figures = found.figures()
+    return tuple(figures[name] for name in DISTANCES)
