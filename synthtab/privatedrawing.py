@@ -22,6 +22,7 @@ from synthtab.privacy.units import Branch, joined_name
 from synthtab.privacy.vault import Vault
 from synthtab.relational.numbering import numbered
 from synthtab.relational.star import Star
+from synthtab.relational.structure import Home
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
@@ -167,8 +168,10 @@ class Drawing:
         at = np.repeat(np.arange(len(units)), units.column(branch.number)[0])
         at = np.sort(rng.permutation(at)[: self._whole.room(name)])
         values, lost = self._values(branch, units, at, rng)
-        at = at[~lost]
-        cells = {n: (codes[~lost], nulls[~lost]) for n, (codes, nulls) in values.items()}
+        kept = np.flatnonzero(~lost)
+        kept = kept[_in_turn(home, {n: codes[kept] for n, (codes, _) in values.items()}, at[kept])]
+        at = at[kept]
+        cells = {n: (codes[kept], nulls[kept]) for n, (codes, nulls) in values.items()}
         pool = np.empty(0, dtype=object)
         assert home.lead is not None
         for copy in (*home.keys, *home.copies):
@@ -217,6 +220,21 @@ class Drawing:
             if not len(open_):
                 break
         return out, lost
+
+
+def _in_turn(home: Home, codes: Mapping[str, Codes], at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return rows so that, within each unit, what rules have rise from row to row does."""
+    assert home.lead is not None
+    rising = [
+        rule.condition.operand.name
+        for rule in home.table.rules
+        if isinstance(rule, nodes.RowRule)
+        and isinstance(rule.condition, nodes.Increasing)
+        and set(rule.condition.per) == set(home.lead.columns)
+        and isinstance(rule.condition.operand, nodes.ColumnRef)
+    ]
+    names = [*rising, *(() if home.order is None else home.order.columns)]
+    return np.lexsort((*(codes[n] for n in reversed(names) if n in codes), at))
 
 
 def _filled(

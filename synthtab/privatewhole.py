@@ -100,12 +100,12 @@ class PrivateWholeReport:
         """What was met in the data, a sentence each."""
         lines = []
         for name, counted in self.tables.items():
-            beyond = f", about {max(0, counted.beyond):,} more than {counted.most} rows"
+            beyond = f", about {max(0, counted.beyond):,} had more than {counted.most} rows"
             lines.append(
                 f"learned about {counted.rows:,} rows of {name} (give or take "
                 f"{counted.spread:,.0f}) with {counted.share:.0%} of the budget for marginals; of "
                 f"the rows of {self.root}, about {max(0, counted.moved):,} had numbers moved into "
-                f"their ranges there, about {max(0, counted.left_out):,} rows left out"
+                f"their ranges there, about {max(0, counted.left_out):,} had rows left out"
                 f"{beyond if name != self.root else ''} (each give or take "
                 f"{counted.units_spread:,.0f})"
             )

@@ -25,7 +25,7 @@ QUICK = GeneratorConfig(
     model=ModelConfig(hidden=32, layers=1, heads=2, kv_heads=2, feed_forward=64),
     train=TrainConfig(symbols_seen=15_000, max_epochs=2),
 )
-EFFORT = Plan(picks=1, at_once=4, drawn=5_000, steps=60, last_steps=120)
+EFFORT = Plan(picks=1, at_once=12, drawn=5_000, steps=60, last_steps=120)
 SHOP = Model.parse(RULES)
 CUSTOMERS = 500
 BUDGET = Privacy(epsilon=4.0, delta=1e-6, most_children=3)
