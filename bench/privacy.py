@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from bench import privacy_tables, utility
+from bench import utility
 from bench.adult import split
 from bench.kept import kept
 from bench.report import Figure, Grid, Section, data_directory, percent, rules_file
@@ -67,11 +67,11 @@ def ways() -> dict[str, Way]:
     return made
 
 
-PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS, "tables")
+PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS)
 
 
 def run(only: Sequence[str] = (), work: Path | None = None) -> Iterator[Section]:
-    """Yield the sections: Adult in all ways, other tables, tables with a foreign key."""
+    """Yield the sections: Adult in all ways, then other tables."""
     started = time.perf_counter()
 
     def tell(what: str) -> None:
@@ -88,8 +88,6 @@ def run(only: Sequence[str] = (), work: Path | None = None) -> Iterator[Section]
             default = Way("marginals, language model, epsilon 1", ways()["model_1"].privacy)
             free = Way("no budget", None)
             yield _section(name, [(default, name), (free, f"{name}_none")], RUNS, work, tell)
-    if wanted("tables"):
-        yield from privacy_tables.run()
 
 
 def _section(

@@ -20,11 +20,12 @@ from synthtab.pipeline import Synthesizer
 from synthtab.privacy.audit.report import AuditReport
 from synthtab.privacy.audit.shadow import Learn, canary_bound
 from synthtab.privacy.audit.tables import audit_tables
-from synthtab.privacy.settings import check_budget
+from synthtab.privacy.settings import Privacy, check_budget
 from synthtab.sources import Sources
 
-Learner = Callable[[Model, float | None, float], Learn]
-"""Makes of a model of one table, an epsilon (None for no privacy) and a delta what fits rows."""
+Learner = Callable[[Model, float | None, float, int], Learn]
+"""Makes what fits rows: of a model of one table, an epsilon (None for no privacy), a delta, and how
+many rows are drawn, whatever canaries there were."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _with_canaries(
 ) -> AuditReport:
     if len(model.tables) > 1:
         raise UsageError("--runs fits models of one table, and the rules file declares several")
-    learn = (learner or pipeline)(model, request.epsilon, request.delta)
+    learn = (learner or pipeline)(model, request.epsilon, request.delta, len(train))
     drawn = Synthesizer(model).rules_only().sample(request.canaries)
     bound = canary_bound(
         learn,
@@ -112,19 +113,19 @@ def _with_canaries(
     return replace(report, bounds=(bound,), stated=stated, confidence=request.confidence)
 
 
-def pipeline(model: Model, epsilon: float | None, delta: float) -> Learn:
-    """Return what fits a model by the pipeline and draws as many rows as there were."""
-    if epsilon is not None:
-        raise UsageError(
-            f"--epsilon {epsilon:g} at delta {delta:g}: models cannot be learned under a privacy "
-            "budget here; leave it out to audit models without one"
-        )
+def pipeline(model: Model, epsilon: float | None, delta: float, draws: int) -> Learn:
+    """Return what fits a model by the pipeline and draws rows; their number tells of no canary."""
+    privacy = None if epsilon is None else Privacy(epsilon=epsilon, delta=delta)
     columns = model.table().columns
 
     def learn(rows: Batch) -> Batch:
         frame = decode_frame(columns, rows)
-        fitted = Synthesizer(model).fit(frame, violations="drop", seed=randbelow(2**31))
-        return encode_frame(columns, fitted.sample(len(rows)))
+        synthesizer = Synthesizer(model, privacy=privacy)
+        if privacy is None:
+            synthesizer.fit(frame, violations="drop", seed=randbelow(2**31))
+        else:
+            synthesizer.fit(frame)
+        return encode_frame(columns, synthesizer.sample(draws))
 
     return learn
 

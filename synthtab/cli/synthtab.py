@@ -396,18 +396,10 @@ def audit(
     """
     from synthtab.cli import auditing  # torch, pandas, scikit-learn
 
+    secrets = None if not secret else tuple(secret)
     request = auditing.Request(
-        holdout=holdout,
-        table=table,
-        secrets=None if not secret else tuple(secret),
-        rows=rows,
-        seed=seed,
-        confidence=confidence,
-        runs=runs,
-        canaries=canaries,
-        epsilon=epsilon,
-        delta=delta,
-        as_json=as_json,
+        *(holdout, table, secrets, rows, seed, confidence),
+        *(runs, canaries, epsilon, delta, as_json),
     )
     found = auditing.audit(rules, train, synth, request)
     common.finish(common.FINDINGS if found else common.FINE)

@@ -168,7 +168,7 @@ class Ledger:
         """Return the largest number whose cost still fits, by bisection; 0 where none does."""
 
         def fits(x: float) -> bool:
-            # To the budget itself, so that sums of shares may be off by a rounding.
+            # Without the slack: that is for sums of what is spent from here.
             return self._fit([*self._charges, Charge("", make(x), (), "")], slack=0.0)
 
         low, high = 0.0, 1e-12

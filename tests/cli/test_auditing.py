@@ -13,7 +13,7 @@ from command_line import Call
 
 from synthtab.batch import Batch
 from synthtab.cli import auditing, synthtab
-from synthtab.errors import UsageError
+from synthtab.errors import BudgetError
 from synthtab.lang.model import Model
 from synthtab.privacy.audit.shadow import Learn
 from synthtab.sources import read_rows
@@ -88,14 +88,12 @@ def test_rows_of_others_give_nobody_away(call: Call, place: Path) -> None:
     assert json.loads(again.out) == facts
 
 
-def leaky(model: Model, epsilon: float | None, delta: float) -> Learn:
-    assert (len(model.tables), delta) == (1, 1e-6)
+def leaky(model: Model, epsilon: float | None, delta: float, draws: int) -> Learn:
+    assert (len(model.tables), epsilon, delta, draws) == (1, 1.0, 1e-6, 300)
     return lambda rows: rows
 
 
-def sound(_model: Model, epsilon: float | None, _delta: float) -> Learn:
-    fresh = 300
-
+def sound(_model: Model, _epsilon: float | None, _delta: float, fresh: int) -> Learn:
     def learn(rows: Batch) -> Batch:
         codes = np.random.default_rng().permuted(rows.codes[:fresh], axis=0)
         return replace(rows, codes=codes, nulls=rows.nulls[:fresh])  # the canaries come last
@@ -125,14 +123,15 @@ def test_canaries_hold_models_to_their_epsilon(
     assert found or not refuted
 
 
-def test_models_of_the_pipeline_are_fitted_with_and_without_canaries(place: Path) -> None:
-    """As many rows come out as go in, of the same columns, from a model without a budget."""
+def test_models_of_the_pipeline_are_fitted_with_a_budget_or_without(place: Path) -> None:
+    """As many rows come out as are asked for; a budget is handed on, here one that buys nothing."""
     model = Model.parse(RULES)
-    learn = auditing.pipeline(model, None, 1e-6)
     rows = read_rows("visits", model.table().columns, place / "train.csv")
-    made = learn(rows.take(np.arange(40)))
-    assert len(made) == 40
+    made = auditing.pipeline(model, None, 1e-6, 50)(rows)
+    assert len(made) == 50
     assert made.columns == rows.columns
+    with pytest.raises(BudgetError, match="too small for any answer"):
+        auditing.pipeline(model, 1e-3, 1e-6, 50)(rows)
 
 
 @pytest.mark.parametrize(
@@ -168,11 +167,6 @@ def test_files_that_are_none_are_one_message(call: Call, place: Path) -> None:
     ran = call(synthtab.main, "audit", place / "visits.rules", "a.csv", "b.csv")
     assert ran.code == 2
     assert "--holdout" in ran.err
-
-
-def test_the_pipeline_says_where_it_has_no_budget() -> None:
-    with pytest.raises(UsageError, match="--epsilon 1 at delta"):
-        auditing.pipeline(Model.parse(RULES), 1.0, 1e-6)
 
 
 def test_help_has_an_example(call: Call) -> None:

@@ -112,6 +112,8 @@ def reachable(start: object) -> list[object]:
             continue
         seen.add(id(thing))
         found.append(thing)
+        if hasattr(thing, "__self__"):
+            waiting.append(thing.__self__)
         if isinstance(thing, Mapping):
             waiting += [*thing.keys(), *thing.values()]
         elif isinstance(thing, list | tuple | set | frozenset):
