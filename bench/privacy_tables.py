@@ -112,18 +112,31 @@ def run(
         train=TrainConfig() if symbols is None else TrainConfig(symbols_seen=symbols)
     )
     told = tell or (lambda what: print(what, file=sys.stderr, flush=True))
+    figures: list[Figure] = []
+    grids = []
     for pair in PAIRS:
         if parts is None or pair.data in parts:
-            yield measure(pair, config, told)
+            mine, grid = measure(pair, config, told)
+            figures += mine
+            grids.append(grid)
+    more = "" if symbols is None else f" Networks are trained on {symbols:,} symbols a table."
+    yield Section(
+        "A budget for two tables, per row of the parent with its children",
+        "python -m bench privacy --only tables",
+        None,
+        figures,
+        f"Noise takes no seed: figures differ from run to run.{more}",
+        grids,
+    )
 
 
-def measure(pair: Pair, config: GeneratorConfig, tell: Tell) -> Section:
+def measure(pair: Pair, config: GeneratorConfig, tell: Tell) -> tuple[list[Figure], Grid]:
     """Return a pair's figures: at each epsilon, without a budget, and what chance alone makes."""
     model = cut(pair)
     real = read(pair, model)
     frames = {t.name: decode_frame(t.columns, real[t.name]) for t in model.tables}
-    grid = Grid("way", "rows", *DISTANCES, "fit")
-    figures = [Figure("real rows", _sizes(real))]
+    grid = Grid(pair.name, "rows", *DISTANCES, "fit")
+    figures = [Figure(f"{pair.name}: real rows", _sizes(real))]
     for epsilon in pair.epsilons:
         tell(f"{pair.name}: epsilon {epsilon:g}")
         privacy = Privacy(epsilon=epsilon, delta=DELTA, most_children=pair.most)
@@ -133,7 +146,7 @@ def measure(pair: Pair, config: GeneratorConfig, tell: Tell) -> Section:
         try:
             synthesizer.fit(frames)
         except BudgetError as error:
-            figures.append(Figure(f"{way}: refused, with nothing learned", str(error)))
+            figures.append(Figure(f"{pair.data}, {way}: refused, nothing learned", str(error)))
             continue
         took = time.perf_counter() - started
         report = synthesizer.privacy_report
@@ -142,27 +155,20 @@ def measure(pair: Pair, config: GeneratorConfig, tell: Tell) -> Section:
         unit = report.ledger.neighbours
         figures.append(
             Figure(
-                f"{way}: spent at delta {delta:.0e}, per row of {unit.unit} with up to "
-                f"{unit.most} children",
+                f"{pair.data}, {way}: spent at delta {delta:.0e}, per row of {unit.unit} with up "
+                f"to {unit.most} children",
                 f"{spent:.4f}",
                 f"at most {epsilon:g}",
                 spent <= epsilon * (1 + 1e-9),
             )
         )
-        _judge(way, model, synthesizer, real, took, grid, figures)
+        _judge(pair, way, model, synthesizer, real, took, grid, figures)
     tell(f"{pair.name}: no budget")
     started = time.perf_counter()
     free = Synthesizer(model, config=config).fit(frames, violations="drop")
-    _judge("no budget", model, free, real, time.perf_counter() - started, grid, figures)
+    _judge(pair, "no budget", model, free, real, time.perf_counter() - started, grid, figures)
     grid.add("chance alone", "", *_distances(floor(model.tables, real, 1)), "")
-    return Section(
-        f"A budget for two tables, {pair.name}",
-        f"python -m bench privacy --only tables ({pair.data})",
-        None,
-        figures,
-        "Noise takes no seed: figures differ from run to run.",
-        (grid,),
-    )
+    return figures, grid
 
 
 def cut(pair: Pair) -> Model:
@@ -226,6 +232,7 @@ def read(pair: Pair, model: Model) -> dict[str, Batch]:
 
 
 def _judge(
+    pair: Pair,
     way: str,
     model: Model,
     synthesizer: Synthesizer,
@@ -241,13 +248,15 @@ def _judge(
     own = violations(model.tables, made)
     figures.append(
         Figure(
-            f"{way}: {asked} hard rules by DuckDB, rows that break one",
+            f"{pair.data}, {way}: {asked} hard rules by DuckDB, rows that break one",
             number(broken),
             "0",
             not broken,
         )
     )
-    figures.append(Figure(f"{way}: not kept by `validate`", ", ".join(own) or "0", "0", not own))
+    figures.append(
+        Figure(f"{pair.data}, {way}: not kept by `validate`", ", ".join(own) or "0", "0", not own)
+    )
     grid.add(way, _sizes(made), *_distances(likeness(model.tables, real, made)), seconds(took))
 
 
