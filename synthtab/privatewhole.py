@@ -217,6 +217,12 @@ class PrivateWhole(WholeModel):
         )
         return self
 
+    def rules_only(self) -> PrivateWhole:
+        """Make rows of the rules and hints alone; nothing is learned, so no budget is spent."""
+        super().rules_only()
+        self.private = None
+        return self
+
     def _learn(self, batches: Mapping[str, Batch], progress: FitProgress | None) -> None:
         """Learn a drawn database as one learns any other, mended first."""
         tables = self.model.tables
@@ -235,13 +241,11 @@ class PrivateWhole(WholeModel):
         progress: SampleProgress | None = None,
     ) -> WholeSample:
         """Return synthetic tables; a scale multiplies the noisy number of the root's rows."""
-        if isinstance(scale, int | float):
+        if self.private is not None and isinstance(scale, int | float):
             if not scale > 0:
                 raise UsageError(
                     f"the scale {scale} is not above 0; 1.0 gives as many rows as learned"
                 )
-            self._fitted()
-            assert self.private is not None
             root = self.private.root
             scale = {root: max(1, round(self.private.tables[root].rows * scale))}
         return super().sample_report(scale, mode=mode, seed=seed, progress=progress)
@@ -250,14 +254,16 @@ class PrivateWhole(WholeModel):
 
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), with the ledger."""
-        database = self._fitted()
-        assert self.private is not None
+        database, private = self._fitted(), self.private
+        if private is None:
+            super().save(path)
+            return
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
             write_files(database, folder)
 
-        save_directory(path, {"kind": "private-whole", "private": self.private.to_dict()}, write)
+        save_directory(path, {"kind": "private-whole", "private": private.to_dict()}, write)
 
     @classmethod
     def load(cls, path: str | Path) -> PrivateWhole:

@@ -181,3 +181,11 @@ def test_missing_tables_are_named() -> None:
         PrivateWhole(SHOP, BUDGET).fit({"customer": shop["customer"]})
     with pytest.raises(DataError, match="no table `extra`"):
         PrivateWhole(SHOP, BUDGET).fit({**shop, "extra": shop["customer"]})
+
+
+def test_without_data_no_budget_is_spent_and_nothing_is_saved(tmp_path: Path) -> None:
+    made = PrivateWhole(SHOP, BUDGET).rules_only()
+    assert made.private is None
+    assert len(made.sample({"customer": 20}, seed=1)["customer"]) == 20
+    with pytest.raises(UsageError, match="nothing learned to save"):
+        made.save(tmp_path / "model")
