@@ -200,3 +200,14 @@ def test_lawful_rows_are_taken_as_they_are() -> None:
 def test_empty_tables_are_units_of_none() -> None:
     got = taken(WHOLE, {"customer": customers_of([]), "orders": orders_of([(1, 1, 1, True)])})
     assert {name: len(batch) for name, batch in got.items()} == dict.fromkeys(got, 0)
+
+
+@pytest.mark.parametrize("purse", [Purse(0.5, 2.0), Purse(None, 2.0)])
+def test_what_is_kept_back_is_not_spent(purse: Purse) -> None:
+    rest = purse.without(purse.share(0.75))
+    own = purse.share(0.25)
+    assert rest.rho == (None if purse.rho is None else pytest.approx(own.rho))
+    if purse.rho is None:
+        assert rest.epsilon == pytest.approx(own.epsilon)
+    nothing = purse.without(purse.share(1.5))
+    assert (nothing.epsilon if nothing.rho is None else nothing.rho) == 0
