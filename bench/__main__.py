@@ -58,6 +58,7 @@ def main() -> None:
         "--only", choices=[*relational.PARTS, *privacy.PARTS], action="append", default=[]
     )
     across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
+    across.add_argument("--runs", type=int, default=3, help="privacy: of each way under a budget")
     across.add_argument(
         "--work", type=Path, help="keep figures of parts here, and go on from there"
     )
@@ -80,7 +81,7 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
-    runs["privacy"] = lambda: privacy.run(given.only, given.work)
+    runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
         for section in runs[name]():

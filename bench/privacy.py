@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from bench import utility
+from bench import privacy_audit, utility
 from bench.adult import split
 from bench.kept import kept
 from bench.report import Figure, Grid, Section, data_directory, percent, rules_file
@@ -67,10 +67,10 @@ def ways() -> dict[str, Way]:
     return made
 
 
-PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS)
+PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS, "audit")
 
 
-def run(only: Sequence[str] = (), work: Path | None = None) -> Iterator[Section]:
+def run(only: Sequence[str] = (), work: Path | None = None, runs: int = RUNS) -> Iterator[Section]:
     """Yield the sections: Adult in all ways, then other tables."""
     started = time.perf_counter()
 
@@ -82,12 +82,14 @@ def run(only: Sequence[str] = (), work: Path | None = None) -> Iterator[Section]
 
     adult = [(w, f"adult_{n}") for n, w in ways().items() if wanted(f"adult_{n}")]
     if adult:
-        yield _section("adult", adult, RUNS, work, tell)
+        yield _section("adult", adult, runs, work, tell)
     for name in OTHERS:
         if wanted(name):
             default = Way("marginals, language model, epsilon 1", ways()["model_1"].privacy)
             free = Way("no budget", None)
-            yield _section(name, [(default, name), (free, f"{name}_none")], RUNS, work, tell)
+            yield _section(name, [(default, name), (free, f"{name}_none")], runs, work, tell)
+    if wanted("audit"):
+        yield privacy_audit.run(work, tell)
 
 
 def _section(

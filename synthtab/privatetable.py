@@ -161,7 +161,7 @@ class PrivateTable(OneTable):
         ledger = Ledger(privacy.epsilon, privacy.delta, privacy.relation())
         taken = take_in(table, data, privacy.outside)
         vault = Vault({table.name: taken.rows, outcomes_of(table.name): taken.outcomes}, ledger)
-        del taken
+        del taken, data  # from here on, readers alone see real rows
         noise = count_noise(ledger.purse().share(COUNTING), ledger.neighbours)
         as_is, moved, left_out = (int(n) for n in count_outcomes(vault, table.name, noise))
         rows = as_is + moved
@@ -209,7 +209,8 @@ class PrivateTable(OneTable):
             if self.privacy.generator == "graphical":
                 return _restored(drawing, plan, completed)
             many = int(np.clip(4 * rows, LEAST_LEARNED, MOST_LEARNED))
-            batch = drawing.draw(many, guide=plan, seed=secrets.randbits(32)).batch
+            drawn = drawing.draw(many, guide=plan, seed=secrets.randbits(32))
+            batch = drawn.batch.take(~drawn.dead)
         assert self._plan is not None
         names = set(completed.learned)
         return RowGenerator.fit(

@@ -18,6 +18,7 @@ from synthtab.relational.among import sibling_rules, torn
 from synthtab.relational.choosing import Picker, Siblings
 from synthtab.relational.company import There
 from synthtab.relational.dealing import Hands
+from synthtab.relational.exempting import exempted
 from synthtab.relational.guiding import WrittenGuide, base_name, fixed_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
@@ -89,9 +90,12 @@ class _Writer:
         about = VectorBackend(replace(whole, rules=fixed))
         self._contextual = about if fixed and model.picks else None
         self._telling = telling(model) if method.level == "solver" and model.picks else ()
+        shares = {r.name: r.share for r in self._table.rules if r.share is not None}
         # Drawn once: a row that need not keep a rule need not keep it later either.
         self._exempt = {
-            name: rng.random(rows) < model.exempt[what.rule]
+            name: exempted(rows, model.exempt[what.rule], shares[what.rule], rng)
+            if task.beside is None
+            else rng.random(rows) < model.exempt[what.rule]
             for name, what in self._view.hidden.items()
             if isinstance(what, Exempt)
         }
