@@ -19,6 +19,7 @@ from synthtab.wholemodel import WholeModel, WholeReport, WholeSample
 
 if TYPE_CHECKING:
     from synthtab.privatetable import PrivateReport
+    from synthtab.privatewhole import PrivateWholeReport
 
 __all__ = ["FitReport", "Sample", "Synthesizer", "Violations", "WholeReport", "WholeSample"]
 
@@ -85,7 +86,7 @@ class Synthesizer:
         return hasattr(self._engine, "privacy")
 
     @property
-    def privacy_report(self) -> PrivateReport | None:
+    def privacy_report(self) -> PrivateReport | PrivateWholeReport | None:
         """What learning under a privacy budget met and spent; None without one, or before."""
         return getattr(self._engine, "private", None)
 
@@ -227,6 +228,10 @@ class Synthesizer:
             from synthtab.privatetable import PrivateTable  # dp-accounting, an extra
 
             return cls._of(PrivateTable.load(path))
+        if kind == "private-whole":
+            from synthtab.privatewhole import PrivateWhole  # dp-accounting, an extra
+
+            return cls._of(PrivateWhole.load(path))
         return cls._of(WholeModel.load(path) if kind == "whole" else OneTable.load(path))
 
     def _one(self, what: str) -> OneTable:
@@ -241,18 +246,21 @@ def _private(
     model: Model, privacy: Privacy, config: GeneratorConfig | None, budget_s: float
 ) -> Engine:
     """Return what learns a model under a privacy budget. Raises UsageError where it cannot."""
-    if needs_whole(model):
+    if needs_whole(model) and len(model.tables) == 1:
         raise UsageError(
-            "under a privacy budget one table is learned whose rules are about single rows; "
-            f"the model has {len(model.tables)} tables or rules across rows"
+            f"table `{model.tables[0].name}` has rules across rows; under a privacy budget a "
+            "single table is learned whose rules are about single rows: leave the others out, or "
+            "declare the table whose rows are protected, and that this one refers to"
         )
     try:
         from synthtab.privatetable import PrivateTable  # dp-accounting, an extra
+        from synthtab.privatewhole import PrivateWhole  # dp-accounting, an extra
     except ModuleNotFoundError as error:
         raise UsageError(
             f"a privacy budget needs {error.name}: pip install 'synthtab[privacy]'"
         ) from error
-    return PrivateTable(model, privacy, config=config, solver_budget_s=budget_s)
+    kind = PrivateTable if len(model.tables) == 1 else PrivateWhole
+    return kind(model, privacy, config=config, solver_budget_s=budget_s)
 
 
 def needs_whole(model: Model) -> bool:

@@ -74,6 +74,15 @@ class PrivateReport:
         """The guarantee in plain language."""
         return statement(self.ledger, self.privacy)
 
+    @property
+    def met(self) -> tuple[str, ...]:
+        """What was met in the data, a sentence each."""
+        return (
+            f"learned about {self.rows:,} rows of {self.table}; about {max(0, self.moved):,} of "
+            f"them with numbers moved into their ranges, about {max(0, self.left_out):,} more left "
+            f"out (each give or take {self.spread:,.0f})",
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data."""
         names = ("table", "rows", "moved", "left_out", "spread")

@@ -36,7 +36,7 @@ LAYERS = [
     ["keys", "keyed", "draw", "store"],
     ["privacy"],
     ["relational"],
-    ["onetable", "privatetable", "wholemodel", "pipeline"],
+    ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole", "pipeline"],
     ["translate"],
     ["cli"],
 ]

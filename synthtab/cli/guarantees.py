@@ -14,6 +14,7 @@ from synthtab.pipeline import Synthesizer
 
 if TYPE_CHECKING:
     from synthtab.privatetable import PrivateReport
+    from synthtab.privatewhole import PrivateWholeReport
 
 
 def show(model: Path, as_json: bool) -> None:
@@ -27,18 +28,17 @@ def show(model: Path, as_json: bool) -> None:
     tell(report, as_json, {})
 
 
-def tell(report: PrivateReport, as_json: bool, more: Mapping[str, Any]) -> None:
+def tell(
+    report: PrivateReport | PrivateWholeReport, as_json: bool, more: Mapping[str, Any]
+) -> None:
     """Print what learning under a budget met and spent."""
     if as_json:
         common.print_json({**report.to_dict(), **more})
         return
     console = common.stdout()
-    console.print(
-        f"learned about {report.rows:,} rows of {report.table} in {report.seconds:.0f} s; about "
-        f"{max(0, report.moved):,} of them with numbers moved into their ranges, about "
-        f"{max(0, report.left_out):,} more left out (each give or take {report.spread:,.0f})",
-        markup=False,
-    )
+    for line in report.met:
+        console.print(line, markup=False)
+    console.print(f"in {report.seconds:.0f} s", markup=False)
     for line in report.estimated:
         console.print(f"estimated: {line}", markup=False)
     grid = common.grid("mechanism", "reads", "why", "epsilon alone", right=[3])

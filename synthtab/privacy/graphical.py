@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,26 @@ class GraphicalGenerator:
             return cls(tuple(columns), tuple(facts["order"]), Chain(grid, links), fixed)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SavedModelError(f"{directory}: the estimate cannot be read: {error}") from error
+
+
+def values_of(
+    generator: GraphicalGenerator,
+    cells: Cells,
+    guide: Guide,
+    known: Mapping[str, tuple[Codes, Mask]],
+    rng: np.random.Generator,
+    *,
+    strict: bool,
+) -> tuple[dict[str, tuple[Codes, Mask]], Mask]:
+    """Draw the values of rows whose cells (rows, axes) are drawn, and some of whose columns known.
+
+    Return all columns, and which rows are lost: those that the guide allows no value within their
+    cells, or, unless ``strict``, no value at all.
+    """
+    writing = _Writing(generator, cells, rng)
+    writing.known.update(known)
+    lost = writing.write(guide, strict)
+    return writing.known, lost
 
 
 def _axis(facts: dict[str, Any]) -> Axis:

@@ -53,9 +53,9 @@ def take_in(table: nodes.Table, rows: Rows, outside: Outside) -> Taken:
     where columns are missing or extra.
     """
     name = f"the data of table `{table.name}`"
-    frame = _frame(table, rows, name)
+    frame = frame_of(table, rows, name)
     check_names(table.columns, [str(c) for c in frame.columns], name=name)
-    raw, problems = encode_arrays(table.columns, [_array(frame, c.name) for c in table.columns])
+    raw, problems = encode_arrays(table.columns, [array_of(frame, c.name) for c in table.columns])
     codes, moved = raw.codes.copy(), np.zeros(len(raw), dtype=bool)
     for at, column in enumerate(table.columns):
         if not isinstance(column.type, TextType):
@@ -90,7 +90,8 @@ def count_outcomes(vault: Vault, table: str, noise: CountNoise) -> Cells:
     return vault.release(CountCells(outcomes_of(table), grid, (OUTCOME,), noise, why))
 
 
-def _frame(table: nodes.Table, rows: Rows, name: str) -> pd.DataFrame:
+def frame_of(table: nodes.Table, rows: Rows, name: str) -> pd.DataFrame:
+    """Return rows as a frame; ``name`` is what an error calls them. It quotes nothing of them."""
     if isinstance(rows, pd.DataFrame):
         return rows
     try:
@@ -105,7 +106,8 @@ def _frame(table: nodes.Table, rows: Rows, name: str) -> pd.DataFrame:
         ) from None
 
 
-def _array(frame: pd.DataFrame, column: str) -> pa.Array:
+def array_of(frame: pd.DataFrame, column: str) -> pa.Array:
+    """Return a column as one array; of mixed values, as texts."""
     at = [str(c) for c in frame.columns].index(column)
     series = frame.iloc[:, at]
     try:

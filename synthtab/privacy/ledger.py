@@ -92,6 +92,12 @@ class Purse:
         """Return a share (0 to 1) of it."""
         return Purse(None if self.rho is None else self.rho * part, self.epsilon * part)
 
+    def without(self, kept: Purse) -> Purse:
+        """Return what is left of it when another purse of its kind is kept back."""
+        if self.rho is None or kept.rho is None:
+            return Purse(None, max(0.0, self.epsilon - kept.epsilon))
+        return Purse(max(0.0, self.rho - kept.rho), self.epsilon)
+
 
 class Ledger:
     """One release's budget, and what was charged to it. Threads may share it."""

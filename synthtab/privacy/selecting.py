@@ -103,15 +103,17 @@ def learn(
     *,
     plan: Plan = Plan(),
     most: int = 1,
+    told: Sequence[Measured] = (),
     progress: Progress | None = None,
 ) -> Estimate:
     """Measure marginals until the purse is empty, and return the distribution they make.
 
     ``zeros`` has, for cliques of columns that rules tie, the cells that a row can lie in; ``rows``
-    is about how many rows there are. Raises BudgetError where the purse pays for nothing that says
-    anything.
+    is about how many rows there are, ``most`` how many of them one unit may have. ``told`` is
+    known beforehand, at no cost: its columns are measured together with others only. Raises
+    BudgetError where the purse pays for nothing that says anything.
     """
-    return _Learner(vault, table, grid, zeros, purse, rows, plan, most, progress).run()
+    return _Learner(vault, table, grid, zeros, purse, rows, plan, most, told, progress).run()
 
 
 class _Learner:
@@ -127,12 +129,14 @@ class _Learner:
         rows: float,
         plan: Plan,
         most: int,
+        told: Sequence[Measured],
         progress: Progress | None,
     ) -> None:
         self._vault, self._table, self._grid, self._plan = vault, table, grid, plan
         self._zeros, self._whole, self._rows, self._most = zeros, purse, rows, most
         self._progress = progress
-        self._measured: list[Measured] = []
+        self._measured: list[Measured] = list(told)
+        self._told = {c for m in told for c in m.columns}
         self._spent = 0.0
         self._made: Estimate | None = None
         self._rng = np.random.default_rng()
@@ -140,10 +144,10 @@ class _Learner:
 
     def run(self) -> Estimate:
         plan, columns = self._plan, self._grid.columns
-        singles = [(c,) for c in columns]
+        singles = [(c,) for c in columns if c not in self._told]
         self._tell("measures single columns")
         for clique in singles:
-            self._measure(clique, plan.first / len(columns))
+            self._measure(clique, plan.first / len(singles))
         self._fit(plan.steps)
         # A pick is a choice and a measurement; so many would be paid for at the first price.
         price = (1 - plan.first) / (plan.picks * len(columns))
@@ -225,7 +229,9 @@ class _Learner:
             clique
             for degree in range(1, self._plan.degree + 1)
             for clique in itertools.combinations(self._grid.columns, degree)
-            if self._grid.size(clique) <= self._plan.most_cells and self._room_for(clique)
+            if not set(clique) <= self._told
+            and self._grid.size(clique) <= self._plan.most_cells
+            and self._room_for(clique)
         ]
 
     def _room_for(self, clique: Clique) -> bool:

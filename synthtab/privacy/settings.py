@@ -52,7 +52,10 @@ class Neighbours:
         change = "adding or removing" if self.kind == "add-remove" else "exchanging"
         if self.unit == "row":
             return f"{change} one row"
-        return f"{change} one row of `{self.unit}` with all rows of other tables that belong to it"
+        return (
+            f"{change} one row of `{self.unit}` with all rows of other tables that refer to it "
+            f"(at most {self.most} in each table are looked at)"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +111,15 @@ class Privacy:
                 "its neighbours are those of 'replace'"
             )
 
-    def relation(self) -> Neighbours:
-        """Return the neighbouring relation of a single table."""
+    def relation(self, unit: str = "row", most: int = 1) -> Neighbours:
+        """Return the neighbouring relation: of a single table, or of the table ``unit``.
+
+        ``most`` is how many rows of another table belong to one row of ``unit``.
+        """
         return Neighbours(
-            self.neighbours or ("replace" if self.mechanism == "perturb" else "add-remove")
+            self.neighbours or ("replace" if self.mechanism == "perturb" else "add-remove"),
+            unit,
+            most,
         )
 
     def to_dict(self) -> dict[str, Any]:

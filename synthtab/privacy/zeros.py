@@ -7,7 +7,7 @@ measured at all: it follows.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,10 +40,13 @@ class Zeros:
     fixed: tuple[Fixed, ...] = ()
 
 
-def structural_zeros(table: nodes.Table, grid: Grid, budget_s: float = 20.0) -> Zeros:
+def structural_zeros(
+    table: nodes.Table, grid: Grid, budget_s: float = 20.0, keep: Collection[str] = ()
+) -> Zeros:
     """Return which cells of a grid rows can lie in, for one, two and three columns tied by rules.
 
-    Triples are those that a rule names; they are told where they say more than their pairs.
+    Triples are those that a rule names; they are told where they say more than their pairs. The
+    columns in ``keep`` are measured even where others fix them.
     """
     ties = [tuple(c for c in grid.columns if c in tied) for tied in solving.related(table)]
     named = {frozenset(columns_of(r.condition)) & set(grid.columns) for r in table.row_rules}
@@ -56,7 +59,7 @@ def structural_zeros(table: nodes.Table, grid: Grid, budget_s: float = 20.0) -> 
     ]
     cells = {a.column: solving.Cells(a.lo, a.hi, a.null) for a in grid.axes}
     found = solving.occupied(table, cells, asked, budget_s)
-    fixed = _fixed(grid, found)
+    fixed = _fixed(grid, found, keep)
     gone = {f.column for f in fixed}
     kept = {
         clique: mask
@@ -66,13 +69,15 @@ def structural_zeros(table: nodes.Table, grid: Grid, budget_s: float = 20.0) -> 
     return Zeros(kept, fixed)
 
 
-def _fixed(grid: Grid, found: Mapping[Clique, NDArray[np.bool_]]) -> tuple[Fixed, ...]:
+def _fixed(
+    grid: Grid, found: Mapping[Clique, NDArray[np.bool_]], keep: Collection[str]
+) -> tuple[Fixed, ...]:
     """Return the columns that another column fixes; none of the others is fixed itself."""
     out: dict[str, Fixed] = {}
     holding: set[str] = set()
     for (a, b), mask in ((c, m) for c, m in found.items() if len(c) == 2):
         for by, column, table in ((a, b, mask), (b, a, mask.T)):
-            if column in out or by in out or column in holding:
+            if column in out or by in out or column in holding or column in keep:
                 continue
             axis = grid.axis(column)
             single = all(lo == hi for lo, hi in zip(axis.lo, axis.hi, strict=True))
