@@ -81,7 +81,7 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
-    runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs)
+    runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
         for section in runs[name]():

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from bench import privacy_audit, utility
+from bench import privacy_audit, privacy_tables, utility
 from bench.adult import split
 from bench.kept import kept
 from bench.report import Figure, Grid, Section, data_directory, percent, rules_file
@@ -67,11 +67,14 @@ def ways() -> dict[str, Way]:
     return made
 
 
-PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS, "audit")
+PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS, "audit", "tables")
 
 
 def run(only: Sequence[str] = (), work: Path | None = None, runs: int = RUNS) -> Iterator[Section]:
-    """Yield the sections: Adult in all ways, then other tables."""
+    """Yield the sections: Adult in all ways, other tables, an audit, tables with a foreign key.
+
+    ``symbols`` is how many symbols the last see in training (fewer are quicker and worse).
+    """
     started = time.perf_counter()
 
     def tell(what: str) -> None:
@@ -90,6 +93,8 @@ def run(only: Sequence[str] = (), work: Path | None = None, runs: int = RUNS) ->
             yield _section(name, [(default, name), (free, f"{name}_none")], runs, work, tell)
     if wanted("audit"):
         yield privacy_audit.run(work, tell)
+    if wanted("tables"):
+        yield from privacy_tables.run(symbols, tell=tell)
 
 
 def _section(
