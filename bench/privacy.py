@@ -70,7 +70,12 @@ def ways() -> dict[str, Way]:
 PARTS = (*(f"adult_{name}" for name in ways()), *OTHERS, "audit", "tables")
 
 
-def run(only: Sequence[str] = (), work: Path | None = None, runs: int = RUNS) -> Iterator[Section]:
+def run(
+    only: Sequence[str] = (),
+    work: Path | None = None,
+    runs: int = RUNS,
+    symbols: int | None = None,
+) -> Iterator[Section]:
     """Yield the sections: Adult in all ways, other tables, an audit, tables with a foreign key.
 
     ``symbols`` is how many symbols the last see in training (fewer are quicker and worse).
