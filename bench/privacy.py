@@ -135,15 +135,17 @@ def _section(
     train, held_out = load(table)[1:]
     real = utility.score(load(table)[0].columns, train, held_out, TARGETS[table])
     note = (
-        f"{ROWS:,} rows, from 80% of the real ones ({len(train):,}) at delta {DELTA:g}; means of "
-        f"{runs} runs and their standard deviation. Valid by DuckDB under rules/{table}.rules. The "
+        f"{ROWS:,} rows, from 80% of the real ones ({len(train):,}) at delta {DELTA:g}; "
+        + (f"means of {runs} runs and their standard deviation. " if runs > 1 else "one run each. ")
+        + f"Valid by DuckDB under rules/{table}.rules. The "
         "score is of gradient boosting trained on the synthetic rows and tested on held-out real "
         f"ones (trained on real rows: {real:.3f})."
     )
     if table == "adult":
         note += f" The mark: {AIM}."
-    only = " ".join(f"--only {part}" for _, part in made if part in PARTS)
-    command = "python -m bench privacy" + (f" {only}" if table != "adult" else "")
+    command = f"python -m bench privacy --runs {runs}"
+    if table != "adult" or len(made) < len(ways()):
+        command += "".join(f" --only {part}" for _, part in made if part in PARTS)
     return Section(f"Privacy: {table}", command, None, figures, note, [grid])
 
 

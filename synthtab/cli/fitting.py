@@ -43,7 +43,7 @@ def budget(
     if epsilon is not None:
         given = DELTA if delta is None else delta
         return Privacy(epsilon=epsilon, delta=given, structural_zeros=zeros, **settings)
-    alone = [f"--{name}" for name in settings]
+    alone = [f"--{name.replace('_', '-')}" for name in settings]
     alone += ["--delta"] if delta is not None else []
     alone += [] if zeros else ["--no-structural-zeros"]
     if alone:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from synthtab.cli import common
+from synthtab.cli import common, spending
 from synthtab.cli.options import TableName
 
 app = typer.Typer(
@@ -57,42 +57,6 @@ class ModeName(StrEnum):
     grammar_repair = "grammar+repair"
     solver = "solver"
     solver_weighted = "solver+weighted"
-
-
-class MechanismName(StrEnum):
-    """How a privacy budget is spent."""
-
-    marginals = "marginals"
-    dp_sgd = "dp-sgd"
-    perturb = "perturb"
-
-
-class SourceName(StrEnum):
-    """What draws rows under a privacy budget."""
-
-    language_model = "language-model"
-    graphical = "graphical"
-
-
-class NeighbourName(StrEnum):
-    """Which data sets must not be told apart."""
-
-    add_remove = "add-remove"
-    exchange = "replace"
-
-
-class UnknownName(StrEnum):
-    """What becomes of domains that the rules do not declare."""
-
-    refuse = "refuse"
-    estimate = "estimate"
-
-
-class OutsideName(StrEnum):
-    """What becomes of values outside what the rules declare."""
-
-    clamp = "clamp"
-    refuse = "refuse"
 
 
 @app.command()
@@ -143,55 +107,27 @@ def fit(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Go through the rows at most so often.")
     ] = None,
-    epsilon: Annotated[
-        float | None,
-        typer.Option("--epsilon", help="Learn with differential privacy; 1 is a usual budget."),
-    ] = None,
-    delta: Annotated[
-        float | None,
-        typer.Option("--delta", help="Far below 1 / the number of rows; 1e-6 by default."),
-    ] = None,
-    mechanism: Annotated[
-        MechanismName | None,
-        typer.Option("--mechanism", help="How the budget is spent: marginals by default."),
-    ] = None,
-    generator: Annotated[
-        SourceName | None,
-        typer.Option(
-            "--generator", help="Of marginals: train a language model on them, or draw from them."
-        ),
-    ] = None,
-    neighbours: Annotated[
-        NeighbourName | None,
-        typer.Option("--neighbours", help="Protect against adding or removing, or replacing."),
-    ] = None,
-    domains: Annotated[
-        UnknownName | None,
-        typer.Option("--domains", help="Ranges and categories that are not declared."),
-    ] = None,
-    outside: Annotated[
-        OutsideName | None,
-        typer.Option("--outside", help="Values outside what is declared."),
-    ] = None,
-    zeros: Annotated[
-        bool,
-        typer.Option(
-            "--structural-zeros/--no-structural-zeros",
-            help="Tell the estimate what the rules exclude (by default).",
-        ),
-    ] = True,
+    epsilon: spending.Epsilon = None,
+    delta: spending.Delta = None,
+    mechanism: spending.Mechanism = None,
+    generator: spending.Generator = None,
+    neighbours: spending.Neighbours = None,
+    most_children: spending.MostChildren = None,
+    domains: spending.Domains = None,
+    outside: spending.Outside = None,
+    zeros: spending.Zeros = True,
     as_json: AsJson = False,
 ) -> None:
     """Learn the real rows of one table or several under rules, and save the model.
 
     With --epsilon the real rows are looked at through noise only, and every look is booked
-    (docs/privacy.md). The other options from --delta on go with it.
+    (docs/privacy.md).
 
     Example: [cyan]synthtab fit rules/adult.rules adult.csv.gz -o model/ --epsilon 1[/]
     """
     from synthtab.cli import fitting  # torch, pandas
 
-    chosen = {
+    chosen: dict[str, Any] = {
         "mechanism": mechanism,
         "generator": generator,
         "neighbours": neighbours,
@@ -199,6 +135,8 @@ def fit(
         "outside": outside,
     }
     settings = {k: v.value for k, v in chosen.items() if v is not None}
+    if most_children is not None:
+        settings["most_children"] = most_children
     fitting.fit(
         rules,
         data,
