@@ -79,6 +79,8 @@ class OneTable:
     Without data, :meth:`rules_only` takes the place of :meth:`fit`.
     """
 
+    default_mode: Mode = "solver+weighted"
+
     def __init__(
         self,
         model: Model,

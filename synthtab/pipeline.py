@@ -199,9 +199,8 @@ class Synthesizer:
             raise UsageError("give a number of rows or a scale, not both")
         if isinstance(self._engine, OneTable):
             rows = n if n is not None else self._engine.rows_at(1.0 if scale is None else scale)
-            return self._engine.sample_report(
-                rows, mode=mode or "solver+weighted", seed=seed, progress=progress
-            )
+            how = mode or self._engine.default_mode
+            return self._engine.sample_report(rows, mode=how, seed=seed, progress=progress)
         if n is not None:
             if len(self.model.tables) > 1:
                 raise UsageError(

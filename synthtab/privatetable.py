@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from synthtab.draw import Mode, RowProgress
 from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import Progress, ProgressHook
@@ -19,7 +20,7 @@ from synthtab.ir import nodes
 from synthtab.keys import Draws, free_keys
 from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
-from synthtab.onetable import OneTable, Violations
+from synthtab.onetable import OneTable, Sample, Violations
 from synthtab.privacy.completed import Completed
 from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
@@ -129,6 +130,9 @@ class PrivateTable(OneTable):
         super().__init__(model, config=config, solver_budget_s=solver_budget_s)
         self.privacy = privacy
         self.private: PrivateReport | None = None
+        if privacy.mechanism == "dp-sgd":
+            # Columns that rules compute were not trained on, and would spoil the weights of rows.
+            self.default_mode = "solver"
         self._completed: Completed | None = None
 
     def fit(
@@ -243,6 +247,22 @@ class PrivateTable(OneTable):
             solver_s=2 * self._budget,
             progress=_told(progress),
         )
+
+    def sample_report(
+        self,
+        n: int,
+        *,
+        mode: Mode = "solver",
+        seed: int | None = None,
+        progress: RowProgress | None = None,
+    ) -> Sample:
+        """Return ``n`` synthetic rows with the counts behind them; reads no real ones."""
+        if mode == "solver+weighted" and self.privacy.mechanism == "dp-sgd":
+            raise UsageError(
+                "the mode 'solver+weighted' thins out rows by weights, which noisy training leaves "
+                "without meaning where rules compute a column; the mode for dp-sgd is 'solver'"
+            )
+        return super().sample_report(n, mode=mode, seed=seed, progress=progress)
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of the noisy number, or a number."""

@@ -116,6 +116,9 @@ def test_other_mechanisms_keep_the_rules_too(model: Model, mechanism: str, tmp_p
     made = Synthesizer(model, privacy=budget, config=SHORT).fit(rows(1_500))
     out = made.sample(200, seed=2)
     assert not SqlBackend(model.table()).violated(out).any()
+    if mechanism == "dp-sgd":
+        with pytest.raises(UsageError, match="the mode for dp-sgd is 'solver'"):
+            made.sample(200, mode="solver+weighted")
     report = made.privacy_report
     assert report is not None
     assert report.ledger.spent()[0] <= 2.0 * (1 + 1e-9)
