@@ -256,10 +256,7 @@ class OneTable:
     def _keys(self, n: int, seed: int) -> list[Batch]:
         """Return the columns that are not the generator's, in batches of ``n`` rows."""
         random = _random(seed, 0)
-        return [
-            *(s.batch(n) for s in self._sequences),
-            *(d.batch(n, random) for d in self._draws),
-        ]
+        return [s.batch(n) for s in self._sequences] + [d.batch(n, random) for d in self._draws]
 
     @property
     def unenforced(self) -> tuple[str, ...]:
