@@ -119,13 +119,13 @@ def run(
             mine, grid = measure(pair, config, told)
             figures += mine
             grids.append(grid)
-    more = "" if symbols is None else f" Networks are trained on {symbols:,} symbols a table."
+    few = "" if symbols is None else f" --symbols {symbols}"
     yield Section(
         "A budget for two tables, per row of the parent with its children",
-        "python -m bench privacy --only tables",
+        f"python -m bench privacy --only tables{few}",
         None,
         figures,
-        f"Noise takes no seed: figures differ from run to run.{more}",
+        "Noise takes no seed: figures differ from run to run.",
         grids,
     )
 
