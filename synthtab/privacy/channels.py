@@ -21,6 +21,8 @@ CELLS = 256
 """Cells a column of many values has. At an epsilon of 50 the noise is still wider than a cell."""
 SAFE = 1e-9
 """By how much, relatively, an epsilon is kept below what was asked for: floats are rounded."""
+NOTHING = 1e-12
+"""An epsilon below this is none: its half must not be lost in rounding."""
 
 
 def even_axis(column: Column) -> Axis:
@@ -66,10 +68,10 @@ def strength_for(apart: Floats, epsilon: float) -> float:
     """Return the greatest strength, as near as bisection comes, whose epsilon is within this one.
 
     A distance is 1 at most and normalising constants differ by a factor exp(strength) at most, so
-    that half of epsilon is always within it.
+    that half of epsilon is always within it. An epsilon that is all but nothing counts as nothing.
     """
     wanted = epsilon * (1 - SAFE)
-    if len(apart) < 2 or wanted <= 0:
+    if len(apart) < 2 or wanted <= NOTHING:
         return 0.0
     low, high = wanted / 2, wanted / 2
     while epsilon_of(apart, high) <= wanted:

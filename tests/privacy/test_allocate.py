@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from neighbouring import apart
 
@@ -23,6 +23,7 @@ def response(k: int, epsilon: float) -> float:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(2, 60), KINDS, st.floats(0.1, 8), st.floats(0, 1))
+@example(5, "enum", 0.1, 5e-324)
 def test_a_curve_is_the_distortion(size, kind, most, share):
     matrix = apart(size, kind)
     found, slope = curve(matrix, most).at(share * most)
