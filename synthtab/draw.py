@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask, concat
@@ -30,6 +31,8 @@ SPARE = 1.02
 PATIENCE = 10_000
 # Rows in a round at most.
 ROUND = 200_000
+# Of rows thinned out by weights, this share is kept at least, at the price of truncated weights.
+LEAST_KEPT = 0.02
 # Drawing stops when fewer than this share of all rows drawn could be used.
 LEAST_YIELD = 1e-4
 
@@ -125,6 +128,23 @@ def draw_rows(
     return loop.result(time.perf_counter() - started)
 
 
+def _bound(log_weight: NDArray[np.float64]) -> float:
+    """Return the logarithm of what weights are divided by.
+
+    That is the largest of them, or the largest number by which a share of LEAST_KEPT is kept:
+    weights above it are truncated (Ionides, "Truncated importance sampling", 2008).
+    """
+    high = float(log_weight.max())
+    low = high - 700.0
+    if np.exp(log_weight - high).mean() >= LEAST_KEPT:
+        return high
+    for _ in range(60):
+        middle = (low + high) / 2
+        kept = np.exp(np.minimum(log_weight - middle, 0.0)).mean()
+        low, high = (middle, high) if kept >= LEAST_KEPT else (low, middle)
+    return low
+
+
 class _Loop:
     """Rows gathered so far, and the tally of those that were not."""
 
@@ -203,14 +223,15 @@ class _Loop:
 
         Masking draws a row with probability q(row) = P(row) / weight, so that rows kept with
         probability proportional to their weight follow P(row | rules). The bound is 1, the largest
-        weight there can be, where that is affordable; else the largest weight of the first round.
+        weight there can be, where that is affordable; else the largest weight of the first round,
+        or less where a few weights are so large that hardly a row would be kept.
         """
         # In logarithms: the weights of rows of many columns may all be too small for a float.
         weight = drawn.log_weight
         if self._bound is None:
             own = weight[usable]
             affordable = len(own) == 0 or np.exp(own).mean() >= 0.25
-            self._bound = 0.0 if affordable else float(own.max())
+            self._bound = 0.0 if affordable else _bound(own)
         self._clipped += int((weight[usable] > self._bound).sum())
         return self._rng.random(len(weight)) < np.exp(np.minimum(weight - self._bound, 0.0))
 

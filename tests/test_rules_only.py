@@ -220,3 +220,15 @@ def test_batches_side_by_side() -> None:
     assert list(whole.column("n")[0]) == [5, 6]
     with pytest.raises(ValueError, match="rows differ"):
         beside([one("a", [0], ["x"]), one("b", [0, 0], ["x"])])
+
+
+def test_a_few_rows_of_great_weight_do_not_stand_in_the_way_of_all_others() -> None:
+    """`a = 0` is drawn once in 100,001 times, and then has 10,000 times the weight of another."""
+    model = Model.parse(
+        "table t { a integer in 0 .. 100_000  b integer in 0 .. 10_000  rule r: a = 0 or b = 0 }"
+    )
+    for seed in range(4):
+        got = Synthesizer(model).rules_only().sample_report(20_000, seed=seed)
+        assert len(got.frame) == 20_000
+        assert ((got.frame["a"] == 0) | (got.frame["b"] == 0)).all()
+        assert got.counts.clipped < 0.01
