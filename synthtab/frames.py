@@ -45,7 +45,7 @@ def encode_frame(
     """
     check_names(columns, [str(c) for c in frame.columns], name=name, ignore_extra=ignore_extra)
     by_name = {str(label): frame.iloc[:, at] for at, label in enumerate(frame.columns)}
-    arrays = [_to_arrow(by_name[c.name]) for c in columns]
+    arrays = [to_arrow(by_name[c.name]) for c in columns]
     batch, problems = encode_arrays(columns, arrays)
     if problems:
         raise misfit(name, problems)
@@ -91,7 +91,7 @@ def decode_frame(columns: Sequence[Column], batch: Batch) -> pd.DataFrame:
     return pd.DataFrame(series, index=pd.RangeIndex(len(batch)))
 
 
-def _to_arrow(series: pd.Series) -> pa.Array:
+def to_arrow(series: pd.Series) -> pa.Array:
     """Return a column as one Arrow array; cells of mixed types become their texts."""
     try:
         array = pa.array(series, from_pandas=True)

@@ -30,7 +30,7 @@ from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed
 from synthtab.privacy.perturb import perturb_rows
 from synthtab.privacy.restored import RestoredGenerator
-from synthtab.privacy.settings import Privacy
+from synthtab.privacy.settings import Privacy, refuse_violations
 from synthtab.privacy.statement import statement
 from synthtab.privacy.vault import Vault
 from synthtab.schema import Column, TextType, domain
@@ -151,11 +151,7 @@ class PrivateTable(OneTable):
         rows; DataError where the data do not fit, without a word on which values do not.
         """
         refuse_seed(seed)
-        if violations != "drop":
-            raise UsageError(
-                f"violations={violations!r}: under a privacy budget rows that break rules are left "
-                "out, whatever they are; an error or a repair would tell of them"
-            )
+        refuse_violations(violations)
         started = time.perf_counter()
         table, privacy = self._hard_table, self.privacy
         sequences, draws = free_keys(table)

@@ -28,7 +28,7 @@ from synthtab.onetable import Violations
 from synthtab.privacy.intake import count_outcomes
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed
-from synthtab.privacy.settings import Privacy
+from synthtab.privacy.settings import Privacy, refuse_violations
 from synthtab.privacy.statement import statement
 from synthtab.privacy.units import count_rows, count_units, take_units
 from synthtab.privacy.vault import Vault
@@ -185,11 +185,7 @@ class PrivateWhole(WholeModel):
         from synthtab.privatedrawing import Drawing  # mbi and jax, an extra
 
         refuse_seed(seed)
-        if violations != "drop":
-            raise UsageError(
-                f"violations={violations!r}: under a privacy budget rows that break rules are left "
-                "out, whatever they are; an error or a repair would tell of them"
-            )
+        refuse_violations(violations)
         started = time.perf_counter()
         whole, settings = self._star, self.privacy
         root = whole.root.table.name

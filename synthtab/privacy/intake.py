@@ -18,7 +18,7 @@ from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask
 from synthtab.codec import encode_arrays
 from synthtab.errors import DataError
-from synthtab.frames import check_names
+from synthtab.frames import check_names, to_arrow
 from synthtab.ir import nodes
 from synthtab.privacy.grid import Axis, Cells, Grid
 from synthtab.privacy.mechanisms import CountNoise
@@ -109,14 +109,7 @@ def frame_of(table: nodes.Table, rows: Rows, name: str) -> pd.DataFrame:
 def array_of(frame: pd.DataFrame, column: str) -> pa.Array:
     """Return a column as one array; of mixed values, as texts."""
     at = [str(c) for c in frame.columns].index(column)
-    series = frame.iloc[:, at]
-    try:
-        array = pa.array(series, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        missing = pd.isna(series)
-        texts = [None if gone else str(v) for v, gone in zip(series, missing, strict=True)]
-        array = pa.array(texts, pa.large_string())
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    return to_arrow(frame.iloc[:, at])
 
 
 def _unlawful(table: nodes.Table, batch: Batch) -> Mask:

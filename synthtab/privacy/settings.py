@@ -147,6 +147,15 @@ def check_budget(epsilon: float, delta: float) -> None:
         )
 
 
+def refuse_violations(how: str) -> None:
+    """Raise UsageError where rows that break rules are to be anything but left out (``drop``)."""
+    if how != "drop":
+        raise UsageError(
+            f"violations={how!r}: under a privacy budget rows that break rules are left out, "
+            "whatever they are; an error or a repair would tell of them"
+        )
+
+
 def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:
     if value not in accepted:
         raise UsageError(f"{name}={value!r}; it is one of {', '.join(map(repr, accepted))}")
