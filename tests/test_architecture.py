@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer.main
@@ -233,3 +234,18 @@ def test_mode_names_are_those_of_the_sampler() -> None:
     from synthtab.draw import MODES
 
     assert [mode.value for mode in synthtab.ModeName] == list(MODES)
+
+
+def test_names_of_a_budget_are_those_of_its_settings() -> None:
+    from synthtab.cli import spending
+    from synthtab.privacy import settings
+
+    said = {
+        spending.MechanismName: settings.Mechanism,
+        spending.SourceName: settings.Source,
+        spending.NeighbourName: settings.Kind,
+        spending.UnknownName: settings.Unknown,
+        spending.OutsideName: settings.Outside,
+    }
+    for names, known in said.items():
+        assert [name.value for name in names] == list(get_args(known))

@@ -18,7 +18,7 @@ from synthtab.errors import DataError, UsageError
 from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
 from synthtab.generate.drawn import Drawn
-from synthtab.generate.guide import LEVELS, Given, Guide, Level
+from synthtab.generate.guide import Given, Guide, Level, check_request
 from synthtab.generate.model import ModelConfig, new_network
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
@@ -103,12 +103,7 @@ class RowGenerator:
         the layout's columns are written; the others come out as whatever their first symbol means.
         Raises UsageError for arguments out of range, DataError for given cells the layout lacks.
         """
-        if rows < 1:
-            raise UsageError(f"{rows} rows were asked for; at least 1 can be drawn")
-        if level not in LEVELS:
-            raise UsageError(f"the level {level!r} is none of {', '.join(LEVELS)}")
-        if level == "solver" and guide is None:
-            raise UsageError("the level 'solver' needs a guide, such as a compiled plan")
+        check_request(rows, level, guide)
         if not temperature > 0:
             raise UsageError(f"the temperature {temperature} is not above 0")
         random = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)

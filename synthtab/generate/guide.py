@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.batch import Batch, Codes, Mask
+from synthtab.errors import UsageError
 from synthtab.solver.feasible import Feasible
 
 Level = Literal["free", "grammar", "solver"]
@@ -53,3 +54,13 @@ class Guide(Protocol):
         ``known`` has the codes and nulls (R,) of the columns decoded before; ``pool`` is what the
         codes of text columns index.
         """
+
+
+def check_request(rows: int, level: Level, guide: Guide | None) -> None:
+    """Raise UsageError where no rows are asked for, or at a level that is none or lacks a guide."""
+    if rows < 1:
+        raise UsageError(f"{rows} rows were asked for; at least 1 can be drawn")
+    if level not in LEVELS:
+        raise UsageError(f"the level {level!r} is none of {', '.join(LEVELS)}")
+    if level == "solver" and guide is None:
+        raise UsageError("the level 'solver' needs a guide, such as a compiled plan")

@@ -16,7 +16,7 @@ from synthtab.batch import Batch, Codes, Mask
 from synthtab.errors import UsageError
 from synthtab.generate.density import RARE, Density, density
 from synthtab.generate.drawn import Drawn
-from synthtab.generate.guide import LEVELS, Given, Guide, Level
+from synthtab.generate.guide import Given, Guide, Level, check_request
 from synthtab.generate.wording import NAMED_SHARE, Wording, wordings
 from synthtab.ir import nodes
 from synthtab.schema import Column, TextType
@@ -81,12 +81,7 @@ class UniformGenerator:
         ``progress`` is told how many rows are done, of how many. Raises UsageError for arguments
         out of range, and where texts need Faker and it is not installed.
         """
-        if rows < 1:
-            raise UsageError(f"{rows} rows were asked for; at least 1 can be drawn")
-        if level not in LEVELS:
-            raise UsageError(f"the level {level!r} is none of {', '.join(LEVELS)}")
-        if level == "solver" and guide is None:
-            raise UsageError("the level 'solver' needs a guide, such as a compiled plan")
+        check_request(rows, level, guide)
         if given is not None and len(given.columns) != rows:
             raise UsageError(f"{len(given.columns):,} rows are given, and {rows:,} are to be drawn")
         drawing = _Drawing(rows, np.random.default_rng(seed), given, self._texts, least)

@@ -12,9 +12,9 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from synthtab.batch import Batch, Codes, Mask
-from synthtab.errors import SavedModelError, UsageError
+from synthtab.errors import SavedModelError
 from synthtab.generate.drawn import Drawn
-from synthtab.generate.guide import LEVELS, Guide, Level
+from synthtab.generate.guide import Guide, Level, check_request
 from synthtab.privacy.chain import Chain, Link
 from synthtab.privacy.grid import Axis, Cells, Grid
 from synthtab.privacy.zeros import Fixed, follow
@@ -54,12 +54,7 @@ class GraphicalGenerator:
         of its cell. Rows whose cells the guide does not allow are drawn again; after a few tries
         their values may lie in other cells. Raises UsageError for arguments out of range.
         """
-        if rows < 1:
-            raise UsageError(f"{rows} rows were asked for; at least 1 can be drawn")
-        if level not in LEVELS:
-            raise UsageError(f"the level {level!r} is none of {', '.join(LEVELS)}")
-        if level == "solver" and guide is None:
-            raise UsageError("the level 'solver' needs a guide, such as a compiled plan")
+        check_request(rows, level, guide)
         rng = np.random.default_rng(seed)
         names = tuple(c.name for c in self.columns)
         codes = np.zeros((rows, len(names)), dtype=np.int64)
