@@ -18,7 +18,7 @@ from typing import Any
 from bench import privacy_audit, privacy_tables, utility
 from bench.adult import split
 from bench.kept import kept
-from bench.report import Figure, Grid, Section, data_directory, percent, rules_file
+from bench.report import Figure, Grid, Section, data_directory, percent
 from synthtab.assess.fidelity import compare
 from synthtab.backends.sql import SqlBackend
 from synthtab.batch import Batch
@@ -151,9 +151,14 @@ def _section(
     return Section(f"Privacy: {table}", command, None, figures, note, [grid])
 
 
+def shipped(name: str) -> Model:
+    """Return the model of a whole table that ships with the package."""
+    return Model.load(Path(__file__).parents[1] / "rules" / f"{name}.rules")
+
+
 def load(name: str) -> tuple[Any, Batch, Batch]:
     """Return a table, its training rows and held-out rows."""
-    table = Model.load(rules_file(name)).table()
+    table = shipped(name).table()
     files = data_directory() / name
     path = next(p for p in (*files.glob(f"{name}.csv*"), *files.glob("*.csv*")))
     return table, *split(read_batch(path, table.columns), 0)
@@ -161,7 +166,7 @@ def load(name: str) -> tuple[Any, Batch, Batch]:
 
 def _figures(name: str, way: Way, at: int) -> list[Figure]:
     table, train, held_out = load(name)
-    synthesizer = Synthesizer(Model.load(rules_file(name)), privacy=way.privacy)
+    synthesizer = Synthesizer(shipped(name), privacy=way.privacy)
     frame = decode_frame(table.columns, train)
     started = time.perf_counter()
     if way.privacy is None:
