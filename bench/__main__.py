@@ -1,7 +1,7 @@
 """Run a measurement and print it as Markdown; exit 1 where it misses what was asked for.
 
-``support`` measures nothing: it writes docs/support.md. ``fuzz`` runs for ``--minutes`` and is not
-part of ``all``; what fails is saved in ``--findings``.
+``support`` measures nothing: it writes docs/support.md; ``tables`` lists the registered tables.
+``fuzz`` runs for ``--minutes`` and is not part of ``all``; what fails is saved in ``--findings``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bench import (
     checks,
     fuzz,
     inference,
+    listing,
     mending,
     peers,
     perturb,
@@ -45,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate"]
-    choices = [*single, "all", "fuzz", "privacy", "relational", "support"]
+    choices = [*single, "all", "fuzz", "privacy", "relational", "support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
@@ -62,7 +63,11 @@ def main() -> None:
     across.add_argument(
         "--work", type=Path, help="keep figures of parts here, and go on from there"
     )
+    listing.options(parser)
     given = parser.parse_args()
+    if given.what == "tables":
+        listing.show(given.own)
+        return
     if given.what == "support":
         support.write()
         return
