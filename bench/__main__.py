@@ -17,7 +17,6 @@ from bench import (
     fuzz,
     inference,
     mending,
-    peers,
     perturb,
     plans,
     privacy,
@@ -25,6 +24,7 @@ from bench import (
     repairs,
     support,
     validation,
+    validators,
 )
 from bench.report import Section, markdown, updated
 
@@ -37,14 +37,14 @@ is `../shared/data` beside the checkout. Figures of speed are those of one machi
 """
 
 
-ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
-ALL += ("privacy", "perturb")
+ALL = ("adult", "check", "plans", "repair", "mending", "validate", "validators", "infer")
+ALL += ("relational", "privacy", "perturb")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    single = ["adult", "check", "infer", "mending", "peers", "perturb"]
-    single += ["plans", "repair", "validate"]
+    single = ["adult", "check", "infer", "mending", "perturb"]
+    single += ["plans", "repair", "validate", "validators"]
     choices = [*single, "all", "fuzz", "privacy", "relational", "support"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
@@ -73,7 +73,7 @@ def main() -> None:
         "repair": lambda: [repairs.run(given.seed)],
         "mending": lambda: [mending.run(given.seed)],
         "validate": lambda: [validation.run(given.seed)],
-        "peers": lambda: [peers.run(given.seed)],
+        "validators": lambda: [validators.run(given.seed)],
         "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],

@@ -94,7 +94,7 @@ def run(seed: int = 0, rows: int = ROWS, turns: int = TURNS) -> Section:
         f"{turns} turns; ratios are medians of the turns' ratios. The Audit also checks every "
         "column's range and keeps examples; pandera and DuckDB are not asked to."
     )
-    return Section("Validation against peers", "python -m bench peers", seed, figures, note)
+    return Section("Validation against peers", "python -m bench validators", seed, figures, note)
 
 
 def contestants(seed: int, rows: int) -> dict[str, Callable[[], Counts]]:
