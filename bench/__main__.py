@@ -17,6 +17,7 @@ from bench import (
     fuzz,
     inference,
     mending,
+    peers,
     perturb,
     plans,
     privacy,
@@ -43,7 +44,7 @@ ALL += ("relational", "privacy", "perturb")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    single = ["adult", "check", "infer", "mending", "perturb"]
+    single = ["adult", "check", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate", "validators"]
     choices = [*single, "all", "fuzz", "privacy", "relational", "support"]
     parser.add_argument("what", choices=choices)
@@ -54,15 +55,17 @@ def main() -> None:
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
     across = parser.add_argument_group("relational, privacy")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
-    across.add_argument(
-        "--only", choices=[*relational.PARTS, *privacy.PARTS], action="append", default=[]
-    )
+    across.add_argument("--only", action="append", default=[], help="a part, or a table of peers")
     across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
     across.add_argument("--runs", type=int, default=3, help="privacy: of each way under a budget")
     across.add_argument(
         "--work", type=Path, help="keep figures of parts here, and go on from there"
     )
+    peers.options(parser)
     given = parser.parse_args()
+    parts = {"relational": relational.PARTS, "privacy": privacy.PARTS}.get(given.what)
+    if unknown := [part for part in given.only if parts is not None and part not in parts]:
+        parser.error(f"--only {unknown[0]}: {given.what} has {', '.join(parts or ())}")
     if given.what == "support":
         support.write()
         return
@@ -81,6 +84,7 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["peers"] = lambda: peers.command(given)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
