@@ -26,6 +26,7 @@ from bench import (
     repairs,
     support,
     validation,
+    validators,
 )
 from bench.report import Section, markdown, updated
 
@@ -38,14 +39,14 @@ is `../shared/data` beside the checkout. Figures of speed are those of one machi
 """
 
 
-ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
-ALL += ("privacy", "perturb")
+ALL = ("adult", "check", "plans", "repair", "mending", "validate", "validators", "infer")
+ALL += ("relational", "privacy", "perturb")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
-    single += ["plans", "repair", "validate"]
+    single += ["plans", "repair", "validate", "validators"]
     choices = [*single, "all", "fuzz", "privacy", "relational", "support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
@@ -55,19 +56,21 @@ def main() -> None:
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
     across = parser.add_argument_group("relational, privacy")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
-    across.add_argument(
-        "--only", choices=[*relational.PARTS, *privacy.PARTS], action="append", default=[]
-    )
+    across.add_argument("--only", action="append", default=[], help="a part, or a table of peers")
     across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
     across.add_argument("--runs", type=int, default=3, help="privacy: of each way under a budget")
     across.add_argument(
         "--work", type=Path, help="keep figures of parts here, and go on from there"
     )
     listing.options(parser)
+    peers.options(parser)
     given = parser.parse_args()
     if given.what == "tables":
         listing.show(given.own)
         return
+    parts = {"relational": relational.PARTS, "privacy": privacy.PARTS}.get(given.what)
+    if unknown := [part for part in given.only if parts is not None and part not in parts]:
+        parser.error(f"--only {unknown[0]}: {given.what} has {', '.join(parts or ())}")
     if given.what == "support":
         support.write()
         return
@@ -78,7 +81,7 @@ def main() -> None:
         "repair": lambda: [repairs.run(given.seed)],
         "mending": lambda: [mending.run(given.seed)],
         "validate": lambda: [validation.run(given.seed)],
-        "peers": lambda: [peers.run(given.seed)],
+        "validators": lambda: [validators.run(given.seed)],
         "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
@@ -86,6 +89,7 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["peers"] = lambda: peers.command(given)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
