@@ -6,21 +6,26 @@ import datetime as dt
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 VERSIONS = ("torch", "transformers", "outlines_core", "z3-solver", "numpy", "pandas", "duckdb")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured thing; ``target`` is what was asked of it, ``met`` whether it was reached."""
+    """One measured thing; ``target`` is what was asked of it, ``met`` whether it was reached.
+
+    A figure with a ``headline`` stands under that name in the summary at the top of the page.
+    """
 
     what: str
     measured: str
     target: str = ""
     met: bool | None = None
+    headline: str = ""
 
 
 class Grid:
@@ -39,7 +44,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A table of figures under a heading, with the command that gives them; more tables follow."""
+    """A table of figures under a heading, with the command that gives them; more tables follow.
+
+    ``data`` is plain JSON, kept in the section's record; its plots are drawn (bench/plots.py).
+    ``name`` is that of its record; without one it is made of the command (bench/record.py).
+    """
 
     title: str
     command: str
@@ -47,6 +56,8 @@ class Section:
     figures: Sequence[Figure]
     note: str = ""
     grids: Sequence[Grid] = ()
+    data: Mapping[str, Any] | None = None
+    name: str = ""
 
 
 def at_least(what: str, value: float, least: float, show: Callable[[float], str]) -> Figure:
