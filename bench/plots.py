@@ -93,6 +93,16 @@ def from_grid(grid: Grid, title: str, columns: Sequence[str], unit: str = "") ->
     return {"kind": "bars", "title": title, "unit": unit, "groups": groups, "series": series}
 
 
+def number_of(text: str, unit: str = "") -> float | None:
+    """Return the number that a cell or figure is, a percentage as a share; None if it is none."""
+    found = re.fullmatch(r"(-?[\d,]*\.?\d+)\s*(%|s|)", text)
+    if found is None:
+        return None
+    value = float(found[1].replace(",", ""))
+    # Rounded to what was written, so that a record does not say 0.0068000000000000005.
+    return round(value / 100, 12) if unit == "%" and found[2] == "%" else value
+
+
 def _bars(plot: Plot) -> str:
     groups, series, unit = plot["groups"], plot["series"], plot.get("unit", "")
     marks, log = plot.get("marks", []), bool(plot.get("log", False))
@@ -266,14 +276,5 @@ def _short(words: str, room: float) -> str:
 
 
 def _read(cell: str, unit: str) -> tuple[float | None, float | None]:
-    parts = [_number(part.strip(), unit) for part in cell.split("±")]
+    parts = [number_of(part.strip(), unit) for part in cell.split("±")]
     return parts[0], parts[1] if len(parts) > 1 else None
-
-
-def _number(text: str, unit: str) -> float | None:
-    found = re.fullmatch(r"(-?[\d,]*\.?\d+)\s*(%|s|)", text)
-    if found is None:
-        return None
-    value = float(found[1].replace(",", ""))
-    # Rounded to what was written, so that a record does not say 0.0068000000000000005.
-    return round(value / 100, 12) if unit == "%" and found[2] == "%" else value

@@ -135,7 +135,7 @@ class Scale:
 def shown(value: float, unit: str = "") -> str:
     """Return a value as words: with "%" as unit a share of 1 as a percentage."""
     scaled = 100 * value if unit == "%" else value
-    if scaled == 0 or 1e-3 <= abs(scaled) < 1e6:
+    if scaled == 0 or 1e-3 <= abs(scaled) < 1e9:
         words = f"{scaled:,.0f}" if abs(scaled) >= 1000 else f"{scaled:.3g}"
     else:
         words = f"{scaled:.1e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
