@@ -63,9 +63,12 @@ def relation_scores(
 
 def _reference(found: ReferenceDistance, floor: ReferenceDistance | None) -> Relation:
     name = f"{found.child}.{', '.join(found.columns)} -> {found.parent}"
-    scores = [_score("children", found.children, floor and floor.children, CHILDREN)]
+    scores = [
+        _score("children", found.children, None if floor is None else floor.children, CHILDREN)
+    ]
     if found.pair is not None:
-        scores.append(_score("pair", found.pair, floor and floor.pair, PAIR, "percent"))
+        usual = None if floor is None else floor.pair
+        scores.append(_score("pair", found.pair, usual, PAIR, "percent"))
     return Relation(name, tuple(scores))
 
 

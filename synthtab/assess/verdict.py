@@ -36,11 +36,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The level of the worst finding, a paragraph, and the findings, worst first."""
+    """The level of the worst finding, a paragraph, and the findings, worst first.
+
+    ``headline`` is the paragraph's first sentence.
+    """
 
     level: Level
     paragraph: str
     findings: tuple[Finding, ...]
+    headline: str = ""
 
 
 def judged(assessment: Assessment) -> Verdict:
@@ -62,7 +66,7 @@ def judged(assessment: Assessment) -> Verdict:
         opening = "Nothing was assessed."
     sentences = [opening, *(f.text for f in found)]
     sentences += [f"Not assessed: {left.part} ({left.reason})." for left in assessment.left]
-    return Verdict(level, " ".join(sentences), ordered)
+    return Verdict(level, " ".join(sentences), ordered, opening)
 
 
 def _rules(assessment: Assessment) -> Iterator[Finding]:
