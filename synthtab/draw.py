@@ -83,6 +83,9 @@ class Counts:
     + ``duplicates`` (a unique rule) + ``thinned`` (taken out by importance weights) + ``surplus``.
     ``mended`` rows are among those returned. ``clipped`` is the share of weights above the bound
     they were divided by; where it is 0 and no row was mended or copied, rows follow P(row | rules).
+    ``divergence`` is how far masks alone take rows from that: the Kullback-Leibler divergence, in
+    nats, of rows as they were decoded (before any were thinned out) from P(row | what masks
+    enforce), estimated from their weights. It is 0 where nothing was masked.
     """
 
     asked: int
@@ -96,6 +99,7 @@ class Counts:
     surplus: int
     mended: int
     clipped: float
+    divergence: float
     seconds: float
 
 
@@ -145,6 +149,31 @@ def _bound(log_weight: NDArray[np.float64]) -> float:
     return low
 
 
+class _Weights:
+    """What the weights of rows drawn so far come to.
+
+    Rows under masks have the law q(row) = P(row | rules) * Z / weight(row), where Z, the share of
+    rows that keep the rules, is the mean weight under q. So KL(q, P) = log Z - mean log weight.
+    """
+
+    def __init__(self) -> None:
+        self._rows, self._logs, self._log_sum = 0, 0.0, -math.inf
+
+    def add(self, log_weight: NDArray[np.float64]) -> None:
+        """Count the logarithms of some rows' weights."""
+        if len(log_weight):
+            self._rows += len(log_weight)
+            self._logs += float(log_weight.sum())
+            self._log_sum = float(np.logaddexp(self._log_sum, np.logaddexp.reduce(log_weight)))
+
+    @property
+    def divergence(self) -> float:
+        """KL(q, P) in nats; 0 of no rows."""
+        if not self._rows:
+            return 0.0
+        return max(0.0, self._log_sum - math.log(self._rows) - self._logs / self._rows)
+
+
 class _Loop:
     """Rows gathered so far, and the tally of those that were not."""
 
@@ -180,6 +209,7 @@ class _Loop:
         self._barren = 0
         self._bound: float | None = None
         self._clipped = 0
+        self._weights = _Weights()
 
     @property
     def missing(self) -> int:
@@ -212,6 +242,7 @@ class _Loop:
         self._tally["malformed"] += int(drawn.malformed.sum())
         self._tally["copied"] += int(copied.sum())
         usable = ~(drawn.malformed | copied)
+        self._weights.add(drawn.log_weight[usable])
         if self._method.weighted:
             accepted = self._accept(drawn, usable)
             self._tally["thinned"] += int((usable & ~accepted).sum())
@@ -288,6 +319,7 @@ class _Loop:
             returned=len(rows),
             surplus=surplus,
             clipped=self._clipped / max(1, weighed),
+            divergence=self._weights.divergence,
             seconds=seconds,
             **self._tally,
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import LlamaForCausalLM
 
 from synthtab.batch import Batch
@@ -19,7 +20,7 @@ from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Given, Guide, Level, check_request
-from synthtab.generate.model import ModelConfig, new_network
+from synthtab.generate.model import ModelConfig, new_network, row_log_probabilities
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
     read_fingerprints,
@@ -136,6 +137,21 @@ class RowGenerator:
             for name in given.texts
         }
         return {"given": symbols, "context": given.known, "context_texts": texts}
+
+    def log_probability(self, batch: Batch, rows_at_once: int = 4096) -> NDArray[np.float64]:
+        """Return the logarithm (rows,) of how likely each row of a batch is written, unmasked.
+
+        The batch has the columns of the generator. Over all rows there are, the probabilities add
+        up to the share of rows written that are well formed. Raises DataError for cells that the
+        layout lacks.
+        """
+        symbols = torch.from_numpy(np.ascontiguousarray(self.layout.encode(batch)))
+        with torch.inference_mode():
+            parts = [
+                row_log_probabilities(self.network, self.layout, part).double().numpy()
+                for part in torch.split(symbols, rows_at_once)
+            ]
+        return np.concatenate(parts) if parts else np.empty(0)
 
     def save(self, directory: Path) -> None:
         """Write the generator's files into an existing directory."""
