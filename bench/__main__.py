@@ -20,6 +20,7 @@ from bench import (
     inference,
     listing,
     mending,
+    modes,
     page,
     peers,
     perturb,
@@ -43,10 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate", "validators"]
-    choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
+    choices = [*single, "all", "fuzz", "modes", "privacy", "relational", "report"]
+    choices += ["support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
-    parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
+    parser.add_argument("--rows", type=int, help="rows to sample in each mode")
     parser.add_argument("--results", type=Path, default=record.RESULTS, help="folder of records")
     parser.add_argument("--page", type=Path, default=page.PAGE, help="report: what it writes")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
@@ -75,7 +77,7 @@ def main() -> None:
         page.report(given.results, given.page)
         return
     runs: dict[str, Callable[[], Iterable[Section]]] = {
-        "adult": lambda: [adult.run(given.rows, given.seed)],
+        "adult": lambda: [adult.run(given.rows or 50_000, given.seed)],
         "check": lambda: [checks.run(given.seed)],
         "plans": lambda: [plans.run()],
         "repair": lambda: [repairs.run(given.seed)],
@@ -89,6 +91,9 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["modes"] = lambda: modes.run(
+        given.only, given.own, given.seeds, given.rows, given.work, given.seed
+    )
     runs["peers"] = lambda: peers.command(given)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
