@@ -31,9 +31,9 @@ class Measured:
 
     ``valid`` is DuckDB's share; ``rate`` rows returned a second; ``lost`` the share of rows drawn
     that were thrown away (malformed, breaking a rule, repeated, or thinned out by weights);
-    ``mended`` the share that a repair changed; ``divergence`` (in nats) and ``clipped`` are those of
-    synthtab/draw.py. ``from_reject`` and ``from_real`` are distances (shape, pair) from a large sample of rejection
-    sampling, and from the training rows. What is not defined is None.
+    ``mended`` the share that a repair changed; ``divergence`` (in nats) and ``clipped`` are those
+    of synthtab/draw.py. ``from_reject`` and ``from_real`` are distances (shape, pair) from a large
+    sample of rejection sampling, and from the training rows. What is not defined is None.
     """
 
     valid: float

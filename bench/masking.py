@@ -14,8 +14,9 @@ Both are above 0 by chance alone: the floor is what as many rows drawn from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -196,13 +197,15 @@ def run(rows: int, seed: int, work: Path | None = None) -> Iterator[Section]:
     grid = Grid("case", "mode", "total variation", "its floor", "KL, nats", "its floor")
     figures: list[Figure] = []
     found: dict[str, object] = {}
-    makers = {"few": without_data, "learned": lambda: learned(seed=seed)}
-    makers["cars"] = lambda: real(seed=seed)
+    makers: dict[str, Callable[[], Case]] = {
+        "few": without_data,
+        "learned": partial(learned, seed=seed),
+        "cars": partial(real, seed=seed),
+    }
     for short, make in makers.items():
         how: dict[str, object] = {"rows": rows, "seed": seed, "format": 1}
-        values = kept_values(
-            work, f"masking-{short}", how, lambda m=make: _measured(m(), rows, seed)
-        )
+        made = partial(_made, make, rows, seed)
+        values = kept_values(work, f"masking-{short}", how, made)
         found[short] = values
         _told(values, grid, figures)
     yield Section(
@@ -215,6 +218,10 @@ def run(rows: int, seed: int, work: Path | None = None) -> Iterator[Section]:
         [grid],
         found,
     )
+
+
+def _made(make: Callable[[], Case], rows: int, seed: int) -> dict[str, object]:
+    return _measured(make(), rows, seed)
 
 
 def _measured(case: Case, rows: int, seed: int) -> dict[str, object]:

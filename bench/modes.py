@@ -33,7 +33,13 @@ MASKING_ROWS = 20_000
 FLOOR_ALLOWED = 1.25
 """So many times its floor may a mode's distance from rejection sampling be by chance."""
 
-COLUMNS = ("valid", "rows/s, `free` = 1", "thrown away", "mended", "KL from reject, nats")
+COLUMNS: tuple[str, ...] = (
+    "valid",
+    "rows/s, `free` = 1",
+    "thrown away",
+    "mended",
+    "KL by weights, nats",
+)
 COLUMNS += ("shape from reject", "pair from reject", "shape error", "pair error", "told apart, AUC")
 COLUMNS += ("utility",)
 Parts = list[dict[str, Any]]
@@ -89,9 +95,12 @@ def _section(
     parts: Parts, names: Sequence[str], rows: int | None, seeds: int | None, seed: int
 ) -> Section:
     tables = [*dict.fromkeys(p["table"] for p in parts)]
-    whole = Grid(f"mean of {len(tables)} tables", *COLUMNS)
-    _fill(whole, parts)
-    grids = [whole]
+    able = [p for p in parts if not any("refused" in made for made in p["modes"].values())]
+    grids = []
+    if able:
+        many = len({p["table"] for p in able})
+        grids.append(Grid(f"mean of {many} tables that no mode refused", *COLUMNS))
+        _fill(grids[0], able)
     for table in tables:
         mine = [p for p in parts if p["table"] == table]
         some = f"{len(mine)} seeds" if len(mine) > 1 else "1 seed"
@@ -107,9 +116,10 @@ def _section(
         "All modes of a table and seed draw from one network. Valid is DuckDB's verdict on hard "
         "rules, declarations and keys. Distances from reject are from a sample of rejection "
         "sampling several times as large, which follows the network's law given the rules; the "
-        "line of `reject` is their floor, another such sample. KL is estimated from the weights "
-        "of rows as decoded, before they are thinned out. Shape and pair errors are from the "
-        "training rows. Means leave out tables where a figure is not defined."
+        "line of `reject` is their floor, another such sample. KL is that of rows as decoded, "
+        "before they are thinned out, from rows that keep what masks enforce, estimated from "
+        "their weights. Shape and pair errors are from the training rows. A mode is refused where "
+        "too few of the rows it drew could be used."
     )
     title = "Decoding modes side by side"
     return Section(title, command, seed, _figures(parts), note, grids, {"parts": parts})

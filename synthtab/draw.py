@@ -158,18 +158,20 @@ class _Weights:
 
     def __init__(self) -> None:
         self._rows, self._logs, self._log_sum = 0, 0.0, -math.inf
+        self._masked = False
 
     def add(self, log_weight: NDArray[np.float64]) -> None:
         """Count the logarithms of some rows' weights."""
         if len(log_weight):
             self._rows += len(log_weight)
+            self._masked |= bool(log_weight.any())
             self._logs += float(log_weight.sum())
             self._log_sum = float(np.logaddexp(self._log_sum, np.logaddexp.reduce(log_weight)))
 
     @property
     def divergence(self) -> float:
-        """KL(q, P) in nats; 0 of no rows."""
-        if not self._rows:
+        """KL(q, P) in nats; 0 where no row was masked."""
+        if not self._masked:
             return 0.0
         return max(0.0, self._log_sum - math.log(self._rows) - self._logs / self._rows)
 
