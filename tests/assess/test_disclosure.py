@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from things import COLUMNS, rows
 
 from synthtab.assess.disclosure import disclosure
+from synthtab.frames import encode_frame
+from synthtab.schema import BooleanType, Column
 
 
 def test_copied_rows_are_found_and_fresh_ones_are_not() -> None:
