@@ -19,7 +19,6 @@ from bench import contest, environments, registry, scoring
 from bench.contest import Limits, Outcome
 from bench.report import Figure, Grid, Section, number, percent, seconds
 from bench.roster import CONTENDERS, HOME, OWN, Contender, chosen
-from synthtab.assess.fidelity import compare
 from synthtab.atomic import atomic
 from synthtab.frames import decode_frame
 
@@ -161,8 +160,9 @@ def once(contender: Contender, loaded: registry.Loaded, seed: int, way: Way) -> 
 def how(contender: Contender, loaded: registry.Loaded, way: Way) -> dict[str, object]:
     """Return what an outcome depends on: another driver, pin, rule or limit gives another."""
     texts = [HOME / "protocol.py", HOME / f"{contender.driver}.py", loaded.entry.rules]
-    texts += [] if contender.own else [environments.pins(contender.driver)]
-    digest = hashlib.sha256(b"\0".join(p.read_bytes() for p in texts if p.exists())).hexdigest()
+    parts = [p.read_bytes() for p in texts if p.exists()]
+    parts += [] if contender.own else [environments.wishes(contender.driver).encode()]
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
     return {
         "limits": asdict(way.limits),
         "most": way.most,
@@ -206,19 +206,20 @@ def terms(way: Way) -> str:
 
 def floors(loaded: registry.Loaded) -> list[Figure]:
     """Return what held-out real rows reach: no generator can be asked for more."""
-    columns = loaded.table.columns
-    apart = compare(columns, loaded.train, loaded.holdout)
-    real = scoring.scored(loaded, decode_frame(columns, loaded.holdout))
+    real = scoring.scored(loaded, decode_frame(loaded.table.columns, loaded.holdout))
     told = [
-        Figure("hold-out: shape error", percent(apart.shape)),
-        Figure("hold-out: pair error", percent(apart.pair)),
+        ("hold-out: shape error", real.shape, percent),
+        ("hold-out: pair error", real.pair, percent),
+        ("hold-out: told from the training rows, AUC", real.c2st, _three),
+        ("utility of the real training rows", real.utility_real, _three),
     ]
-    if real.c2st is not None:
-        told.append(Figure("hold-out: told from the training rows, AUC", f"{real.c2st:.3f}"))
-    if real.utility_real is not None:
-        told.append(Figure("utility of the real training rows", f"{real.utility_real:.3f}"))
-    told.append(Figure("real rows left out, for breaking a hard rule", number(loaded.dropped)))
-    return told
+    figures = [Figure(what, show(v)) for what, v, show in told if v is not None]
+    left_out = "real rows left out, for breaking a hard rule or a declaration"
+    return [*figures, Figure(left_out, number(loaded.dropped))]
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def values(outcomes: Sequence[Outcome], measure: str) -> list[float]:
