@@ -21,12 +21,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from bench.environments import python_of
+from bench.linear_words import inequalities
 from bench.registry import Loaded
 from bench.report import last_error
 from bench.roster import HOME, Contender
 from bench.scoring import Scores, readable
 from bench.sdv_words import constraints
-from synthtab.assess.relations import sequences
+from bench.sequenced import sequence_of
 from synthtab.errors import DataError
 from synthtab.files import write_frame
 from synthtab.frames import decode_frame
@@ -124,8 +125,8 @@ def turn(
     """
     if contender.absent:
         return Outcome("not run", contender.absent)
-    if contender.sequential and not sequences(loaded.table):
-        return Outcome("not run", "the table's rows do not follow each other in groups")
+    if contender.sequential and sequence_of(loaded) is None:
+        return Outcome("not run", "the table's rows do not follow each other")
     python = Path(sys.executable) if contender.own else python_of(folder, contender.driver)
     if not python.exists():
         command = f"python -m bench peers --setup {contender.driver}"
@@ -197,7 +198,8 @@ def given(
         "seed": seed,
         "options": dict(contender.options),
         "target": loaded.entry.target,
-        "sequence": next(({"group": g, "order": o} for g, o in sequences(table)), None),
+        "sequence": sequence_of(loaded),
+        "linear": [one.to_dict() for one in inequalities(table)[0]],
         "constraints": told,
         "left_out": left_out,
     }

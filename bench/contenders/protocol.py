@@ -91,10 +91,13 @@ class Task:
 
 
 class Watch:
-    """A loop over epochs that ends when the time for fitting does; stands in for tqdm."""
+    """A loop over epochs that ends when the time for fitting does; stands in for tqdm.
 
-    def __init__(self, task, epochs):
-        self.task, self.epochs, self.done = task, epochs, 0
+    ``counted``: their number means something, and is said beside that of those that were done.
+    """
+
+    def __init__(self, task, epochs, *, counted=True):
+        self.task, self.epochs, self.counted, self.done = task, epochs, counted, 0
 
     def __iter__(self):
         longest = 0.0
@@ -105,7 +108,8 @@ class Watch:
             yield epoch
             self.done += 1
             longest = max(longest, time.perf_counter() - begun)
-        self.task.note(f"{self.done} of {len(self.epochs)} epochs")
+        of = f" of {len(self.epochs)}" if self.counted else ""
+        self.task.note(f"{self.done}{of} epochs")
 
     def set_description(self, *_):
         """Ignore what a progress bar would show."""
