@@ -17,6 +17,7 @@ from bench import (
     adult,
     checks,
     fuzz,
+    headline,
     inference,
     listing,
     mending,
@@ -41,7 +42,7 @@ ALL += ("relational", "privacy", "perturb")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    single = ["adult", "check", "infer", "mending", "peers", "perturb"]
+    single = ["adult", "check", "headline", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate", "validators"]
     choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
     parser.add_argument("what", choices=choices)
@@ -89,6 +90,7 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["headline"] = lambda: headline.command(given)
     runs["peers"] = lambda: peers.command(given)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
