@@ -265,6 +265,8 @@ def test_every_contender_has_a_driver_and_pins_or_a_reason() -> None:
             lines = environments.wishes(contender.driver).splitlines()
             assert lines
             assert all("==" in line for line in lines), contender
+    page = (HOME.parents[1] / "docs" / "peers.md").read_text(encoding="utf-8")
+    assert [c.name for c in CONTENDERS if f"`{c.name}`" not in page] == []
 
 
 def test_names_that_are_none_are_answered_with_near_ones() -> None:

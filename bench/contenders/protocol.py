@@ -136,8 +136,11 @@ def written(task, frame):
 def _numerals(column, values):
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     scale = column.get("scale", 0)
+    # Zero is added so that none is written as -0.
     return [
-        given if given is None or not np.isfinite(number) else f"{number:.{scale}f}"
+        given
+        if given is None or not np.isfinite(number)
+        else f"{round(number, scale) + 0.0:.{scale}f}"
         for number, given in zip(numbers.to_numpy(), values, strict=True)
     ]
 
