@@ -11,7 +11,7 @@ import contextlib
 import sys
 
 from mostlyai.engine import TabularARGN
-from mostlyai.engine.domain import RareCategoryReplacementMethod
+from mostlyai.engine.domain import DifferentialPrivacyConfig, RareCategoryReplacementMethod
 from protocol import run
 
 CATEGORICAL, CHARACTERS = "TABULAR_CATEGORICAL", "TABULAR_CHARACTER"
@@ -35,11 +35,9 @@ def fit(task):
     privacy = None
     if "epsilon" in task.options:
         half = task.options["epsilon"] / 2
-        privacy = {
-            "max_epsilon": half,
-            "delta": task.options["delta"],
-            "value_protection_epsilon": half,
-        }
+        privacy = DifferentialPrivacyConfig(
+            max_epsilon=half, delta=task.options["delta"], value_protection_epsilon=half
+        )
     model = TabularARGN(
         max_training_time=SHARE * task.limit_s / 60,
         value_protection=privacy is not None,
