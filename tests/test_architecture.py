@@ -22,7 +22,10 @@ MAX_LINES = 420
 # Low to high; a module may import from its own layer and from those before it.
 LAYERS = [
     ["errors", "diagnostics"],
-    ["hints", "schema", "batch", "atomic", "csvtext", "codec", "frames", "files", "databases"],
+    [
+        *["hints", "schema", "batch", "atomic", "store", "csvtext", "codec", "frames", "files"],
+        "databases",
+    ],
     ["sources"],
     ["ir"],
     ["lang"],
@@ -33,7 +36,7 @@ LAYERS = [
     ["learn"],
     ["exchange"],
     ["loading"],
-    ["keys", "keyed", "draw", "store"],
+    ["keys", "keyed", "draw"],
     ["privacy"],
     ["assess"],
     ["relational"],
