@@ -130,7 +130,11 @@ class Corpus:
         Raises DataError where none of them says anything, UsageError where the embedder is none.
         """
         cleaned = [replace(d, text=clean(d.text)) for d in documents if d.text.strip()]
-        written = list({d.text: d for d in reversed(cleaned) if d.vector is None}.values())[::-1]
+        first: dict[str, Document] = {}
+        for document in cleaned:
+            if document.vector is None:
+                first.setdefault(document.text, document)
+        written = list(first.values())
         shown = [d for d in cleaned if d.vector is not None]
         if not written and not shown:
             raise DataError("the corpus is empty: there is no text in any of its documents")

@@ -17,6 +17,7 @@ from synthtab import files
 from synthtab.errors import DataError, UsageError
 from synthtab.generate.retrieval.chunking import check_sizes, pieces, sections
 from synthtab.generate.retrieval.documents import Document, Kind, Skipped, Vectors
+from synthtab.generate.retrieval.embedder import clean
 from synthtab.generate.retrieval.pdf import pages
 from synthtab.generate.retrieval.pictures import SUFFIXES as PICTURES
 from synthtab.generate.retrieval.pictures import open_picture
@@ -83,6 +84,9 @@ def read_folder(
         raise UsageError(f"a corpus is made of a folder of documents; {folder} is {what}")
     found = Found()
     for path, name in _files(folder):
+        if path.exists() and not path.is_file():
+            found.skip(name, "no file, but a pipe or the like")
+            continue
         before = len(found.documents), len(found.skipped)
         try:
             _read(path, name, cutting, look, found)
@@ -112,7 +116,7 @@ def read_folder(
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield files with their names within the folder, in order; hidden ones not."""
     paths = (Path(at) / name for at, _, names in os.walk(folder) for name in names)
-    named = sorted((path.relative_to(folder).as_posix(), path) for path in paths)
+    named = sorted((clean(path.relative_to(folder).as_posix()), path) for path in paths)
     for name, path in named:
         if not any(part.startswith(".") for part in name.split("/")):
             yield path, name

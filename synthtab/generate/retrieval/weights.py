@@ -16,8 +16,10 @@ from transformers.utils import logging as transformers_log
 from synthtab.errors import SavedModelError, UsageError
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
-_VOCABULARIES += ("spiece.model", "sentencepiece.bpe.model")
+_VOCABULARIES = (
+    *("tokenizer.json", "vocab.txt", "vocab.json"),
+    *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
+)
 LOCAL: Mapping[str, bool] = MappingProxyType({"local_files_only": True, "trust_remote_code": False})
 
 
