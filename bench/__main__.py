@@ -28,6 +28,7 @@ from bench import (
     record,
     relational,
     repairs,
+    retrieval,
     support,
     validation,
     validators,
@@ -36,13 +37,13 @@ from bench.report import Section, markdown
 from synthtab.errors import SynthTabError
 
 ALL = ("adult", "check", "plans", "repair", "mending", "validate", "validators", "infer")
-ALL += ("relational", "privacy", "perturb")
+ALL += ("relational", "privacy", "perturb", "retrieval")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
-    single += ["plans", "repair", "validate", "validators"]
+    single += ["plans", "repair", "retrieval", "validate", "validators"]
     choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
@@ -84,6 +85,7 @@ def main() -> None:
         "validators": lambda: [validators.run(given.seed)],
         "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
+        "retrieval": lambda: [retrieval.run(given.seed)],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
         "relational": lambda: relational.run(
             given.seed, given.symbols, given.only, given.peer_python, given.work

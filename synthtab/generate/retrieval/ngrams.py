@@ -75,14 +75,19 @@ class NgramEmbedder:
         """Return a unit vector for each text, shape (texts, dimensions)."""
         projection = _projection(len(self.idf), self.dimensions)
         blocks = [np.zeros((0, self.dimensions), dtype=np.float32)]
-        for counts in _counts(texts):
-            counts.data = (1 + np.log(counts.data)) * self.idf[counts.indices]
-            blocks.append(unit((counts @ projection).toarray()))
+        blocks += [unit((t @ projection).toarray()) for t in weighted(texts, self.idf)]
         return np.concatenate(blocks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what it is made of, but for the weights."""
         return {"kind": KIND, "features": len(self.idf), "dimensions": self.dimensions}
+
+
+def weighted(texts: Sequence[str], idf: NDArray[np.float32]) -> Iterator[csr_array]:
+    """Yield the weights of the texts' terms, shape (texts, features), block by block."""
+    for counts in _counts(texts):
+        counts.data = (1 + np.log(counts.data)) * idf[counts.indices]
+        yield counts
 
 
 def _counts(texts: Sequence[str]) -> Iterator[csr_array]:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from synthtab.lang.model import Model
 from synthtab.privacy.settings import Privacy
 from synthtab.store import MANIFEST
 
+ROOT = Path(__file__).parents[3]
 TEXTS = st.lists(st.text("abcdé \n", min_size=1, max_size=30), min_size=1, max_size=12)
 GUIDES = {
     "doses.md": "# Statins\nAdults take 20 mg a day; severe cases 40 mg.\n# Storage\nKeep it dry.",
@@ -291,6 +293,23 @@ def test_halves_of_characters_do_no_harm(tmp_path) -> None:
     corpus = corpus_of(["half \ud800 a pair\0", "another"])
     corpus.save(tmp_path / "c")
     assert Corpus.load(tmp_path / "c").search("\udfff half", 1)[0].text == "half ? a pair"
+
+
+def test_the_examples_of_the_page_run(guides, tmp_path, monkeypatch, capsys) -> None:
+    page = (ROOT / "docs" / "retrieval.md").read_text(encoding="utf-8")
+    lines = [line[4:] for line in page.split("\n") if line.startswith("    ")]
+    code = "\n".join(line for line in lines if not line.startswith("pip"))
+    monkeypatch.chdir(tmp_path)
+    guides.rename("guidelines")
+    (tmp_path / "guidelines" / "film.mov").write_bytes(b"x")
+    rules = "table intake { age integer\n smokes boolean }"
+    (tmp_path / "intake.rules").write_text(rules)
+    table = Model.parse(rules).table()
+    batch = to_batch(table.columns, [{"age": 40, "smokes": True}, {"age": 9, "smokes": False}])
+    names = {"table": table, "batch": batch}
+    exec(code, names)
+    assert "film.mov: a file of unknown kind; known are .txt" in capsys.readouterr().out
+    assert [p.row for p in names["like_it"]] == [0, 1]
 
 
 def test_without_annoy_a_corpus_is_refused(guides, monkeypatch) -> None:
