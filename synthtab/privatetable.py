@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from synthtab.draw import Mode, RowProgress
+from synthtab.batch import Batch
+from synthtab.draw import Counts, Mode, RowProgress, RowSource
 from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import Progress, ProgressHook
@@ -20,7 +21,7 @@ from synthtab.ir import nodes
 from synthtab.keys import Draws, free_keys
 from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
-from synthtab.onetable import OneTable, Sample, Violations
+from synthtab.onetable import OneTable, Violations
 from synthtab.privacy.completed import Completed
 from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
@@ -244,21 +245,22 @@ class PrivateTable(OneTable):
             progress=_told(progress),
         )
 
-    def sample_report(
+    def draw(
         self,
         n: int,
         *,
-        mode: Mode = "solver",
-        seed: int | None = None,
+        mode: Mode,
+        seed: int,
+        source: RowSource | None = None,
         progress: RowProgress | None = None,
-    ) -> Sample:
-        """Return ``n`` synthetic rows with the counts behind them; reads no real ones."""
+    ) -> tuple[Batch, Counts]:
+        """Draw ``n`` rows of the generator's columns; reads no real ones."""
         if mode == "solver+weighted" and self.privacy.mechanism == "dp-sgd":
             raise UsageError(
                 "the mode 'solver+weighted' thins out rows by weights, which noisy training leaves "
                 "without meaning where rules compute a column; the mode for dp-sgd is 'solver'"
             )
-        return super().sample_report(n, mode=mode, seed=seed, progress=progress)
+        return super().draw(n, mode=mode, seed=seed, source=source, progress=progress)
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of the noisy number, or a number."""

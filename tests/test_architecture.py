@@ -37,6 +37,7 @@ LAYERS = [
     ["privacy"],
     ["assess"],
     ["relational"],
+    ["learnable"],
     ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole", "pipeline"],
     ["translate"],
     ["cli"],
