@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from synthtab.assess.compliance import Compliance
-from synthtab.batch import Batch
+from synthtab.batch import Batch, Mask
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.ir import nodes
-from synthtab.schema import BooleanType, EnumType, TextType, domain
+from synthtab.schema import BooleanType, Column, EnumType, TextType, domain
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
@@ -87,3 +88,16 @@ def seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]], 
             lo, hi = (int(present[0]), int(present[-1])) if len(present) else (lo, lo)
         domains[column.name] = (lo, hi)
     return domains, sizes
+
+
+def writable(
+    columns: Sequence[Column], domains: Mapping[str, tuple[int, int]], batch: Batch
+) -> Mask:
+    """Say which rows hold, in all columns but texts, codes within the domains, or NULL."""
+    good = np.ones(len(batch), dtype=bool)
+    for column in columns:
+        if not isinstance(column.type, TextType):
+            codes, nulls = batch.column(column.name)
+            lo, hi = domains[column.name]
+            good &= nulls | ((codes >= lo) & (codes <= hi))
+    return good

@@ -28,7 +28,8 @@ from synthtab.ir import nodes
 from synthtab.keyed import keyed
 from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
-from synthtab.learnable import complaint, enforced, seen, soft_as_hard
+from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
+from synthtab.refine.targets import Lessons, of_rows
 from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
@@ -249,6 +250,39 @@ class OneTable:
         whole = beside([batch, *keys], texts)
         return decode_frame(self.table.columns, whole.select(self.table.column_names))
 
+    def lessons(self, data: Rows | None, seed: int) -> Lessons:
+        """Return what refinement aims at: the marginals of real rows, which are learned from too.
+
+        Rows that break rules, or hold what the model cannot write, are left out and counted. Raises
+        UsageError where there are no data or nothing was learned, DataError where they do not fit.
+        """
+        del seed  # nothing is drawn
+        generator, plan = self._fitted()
+        if isinstance(generator, UniformGenerator):
+            raise UsageError(
+                "refinement corrects what was learned from data, and these rows are made of rules "
+                "alone: call fit() first"
+            )
+        if self.report is None:  # a copy, under other rules, of what a budget was spent on
+            raise UsageError(
+                "this was learned under a privacy budget; a look at real rows now would be charged "
+                "to no budget: refine with the rules that it was fitted with, and without data"
+            )
+        if data is None:
+            raise UsageError(
+                "refinement compares with real rows: give those that the model was fitted on"
+            )
+        real = read_rows(self.table.name, self.table.columns, data)
+        good = valid_rows(self._hard_table, real) & writable(generator.columns, plan.domains, real)
+        if not good.any():
+            raise DataError(
+                f"none of the {len(real):,} real rows keeps the rules and lies in the ranges that "
+                "were learned; give the rows that the model was fitted on"
+            )
+        used = real.take(good).select([c.name for c in generator.columns])
+        targets = of_rows(generator.columns, used)
+        return Lessons(targets, used, f"{len(used):,} real rows", len(real) - len(used))
+
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of those learned, or a number."""
         if isinstance(scale, Mapping):
@@ -277,6 +311,16 @@ class OneTable:
         """Return the columns that are not the generator's, in batches of ``n`` rows."""
         random = _random(seed, 0)
         return [s.batch(n) for s in self._sequences] + [d.batch(n, random) for d in self._draws]
+
+    @property
+    def generator(self) -> RowSource:
+        """What was learned."""
+        return self._fitted()[0]
+
+    @property
+    def config(self) -> GeneratorConfig:
+        """The network's shape and how it is trained."""
+        return self._config
 
     @property
     def unenforced(self) -> tuple[str, ...]:

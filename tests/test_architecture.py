@@ -36,9 +36,12 @@ LAYERS = [
     ["keys", "keyed", "draw", "store"],
     ["privacy"],
     ["assess"],
+    ["refine"],
     ["relational"],
     ["learnable"],
-    ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole", "pipeline"],
+    ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole"],
+    ["refining"],
+    ["pipeline"],
     ["translate"],
     ["cli"],
 ]
