@@ -26,11 +26,13 @@ class Temperatures:
     """Temperatures by column, 1 for those not named, and how they came about.
 
     ``errors`` is how far each column was from its target before, ``before`` what it was drawn at.
+    Columns that are ``settled`` were taken back to a temperature, and stay at it.
     """
 
     now: Mapping[str, float] = field(default_factory=dict)
     before: Mapping[str, float] = field(default_factory=dict)
     errors: Mapping[str, float] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,19 +76,21 @@ def cooled(targets: Targets, pool: Levels, had: Temperatures) -> Temperatures:
     A column that the last change brought no nearer goes back to what it was, and stays there.
     """
     excess = _excess(targets, pool)
-    now, errors = dict(had.now), {}
+    now, errors, settled = dict(had.now), {}, set(had.settled)
     for axis, name in enumerate(pool.columns):
         wanted, got = targets.known.shares((axis,)), pool.shares((axis,))
         errors[name] = float(np.abs(wanted - got).sum() / 2)
         heat = had.now.get(name, 1.0)
         earlier = had.before.get(name, heat)
-        if heat != earlier and errors[name] >= had.errors[name]:
+        if name not in settled and heat != earlier and errors[name] >= had.errors[name]:
             now[name] = earlier
-        elif excess.get(name, 0.0) > 0 and (heat != earlier or name not in had.errors):
+            settled.add(name)
+        elif name not in settled and excess[name] > 0:
             step = np.exp(STEP * (_entropy(wanted) - _entropy(got)))
             now[name] = float(np.clip(heat * step, COLDEST, HOTTEST))
     now = {name: heat for name, heat in now.items() if heat != 1.0}
-    return Temperatures(now, {name: had.now.get(name, 1.0) for name in pool.columns}, errors)
+    before = {name: had.now.get(name, 1.0) for name in pool.columns}
+    return Temperatures(now, before, errors, frozenset(settled))
 
 
 def _excess(targets: Targets, pool: Levels) -> Mapping[str, float]:
