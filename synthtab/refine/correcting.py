@@ -87,7 +87,7 @@ def cooled(targets: Targets, pool: Levels, had: Temperatures) -> Temperatures:
             settled.add(name)
         elif name not in settled and excess[name] > 0:
             step = np.exp(STEP * (_entropy(wanted) - _entropy(got)))
-            now[name] = float(np.clip(heat * step, COLDEST, HOTTEST))
+            now[name] = round(float(np.clip(heat * step, COLDEST, HOTTEST)), 2)
     now = {name: heat for name, heat in now.items() if heat != 1.0}
     before = {name: had.now.get(name, 1.0) for name in pool.columns}
     return Temperatures(now, before, errors, frozenset(settled))
