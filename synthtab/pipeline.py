@@ -224,6 +224,7 @@ class Synthesizer:
         rounds: int = 3,
         mode: Mode | None = None,
         seed: int | None = None,
+        holdout: Any = None,
         progress: RoundProgress | None = None,
     ) -> Refined:
         """Return ``n`` synthetic rows whose pairs of columns are nearer to the real ones.
@@ -232,8 +233,9 @@ class Synthesizer:
         are chosen that together have the marginals of ``data``, the real rows that the model was
         fitted on, as far as these can be told from chance; then the model learns more about the
         columns that are off. The rows of the best round are returned, with every round's scores. No
-        rule is broken, and this Synthesizer stays as it is. ``progress`` is told a stage of the
-        work, and the share of it that is done.
+        rule is broken, and this Synthesizer stays as it is. Of real rows that were held out of the
+        fit, ``holdout``, every round is told how far it is, which decides nothing. ``progress`` is
+        told a stage of the work, and the share of it that is done.
 
         Under a privacy budget no data are given: the targets are marginals that the budget has paid
         for. Raises UsageError where that is not so, for several tables or rules across rows, and
@@ -257,6 +259,7 @@ class Synthesizer:
             mode=mode,
             seed=seed,
             progress=progress,
+            holdout=self._its_own(holdout),
         )
 
     def with_model(self, model: Model) -> Synthesizer:

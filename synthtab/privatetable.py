@@ -289,9 +289,8 @@ class PrivateTable(OneTable):
             drawn = self._estimate.draw(LEAST_LEARNED, guide=plan, seed=seed)
             rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
             practice = completed.restore(drawn.batch.take(~drawn.dead), rng)
-        return Lessons(
-            of_estimate(chain, completed.moved, seed), practice, "the marginals of the estimate"
-        )
+        targets = of_estimate(chain, completed.moved, seed)
+        return Lessons(targets, practice, "the marginals of the estimate", budgeted=True)
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of the noisy number, or a number."""

@@ -12,13 +12,14 @@ import pandas as pd
 
 from synthtab.batch import Batch
 from synthtab.draw import METHODS, MODES, Mode, RowSource
-from synthtab.errors import UsageError
+from synthtab.errors import DataError, UsageError
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.train import Progress, TrainConfig
 from synthtab.onetable import OneTable
 from synthtab.refine.correcting import Heated
 from synthtab.refine.rounds import RoundProgress, RoundScores, RowsDone, run_rounds
-from synthtab.sources import Rows
+from synthtab.refine.targets import Targets, of_rows
+from synthtab.sources import Rows, read_rows
 
 FRACTION = 4
 """A correction trains for one in so many of the steps of a fit, at a third of its rate."""
@@ -65,6 +66,7 @@ def refine(
     mode: Mode | None,
     seed: int | None,
     progress: RoundProgress | None,
+    holdout: Rows | None = None,
 ) -> Refined:
     """Return ``n`` refined rows of an engine, which stays as it is.
 
@@ -84,7 +86,15 @@ def refine(
     chosen = secrets.randbits(32) if seed is None else seed
     lessons = engine.lessons(data, chosen)
     proposer = _TableProposer(engine, how, lessons.practice)
-    outcome = run_rounds(proposer, lessons.targets, n, rounds, chosen, progress)
+    judge = None
+    if holdout is not None:
+        if lessons.budgeted:
+            raise UsageError(
+                "a look at held-out rows would be charged to no budget: under a privacy budget "
+                "refinement is judged by what the budget has paid for"
+            )
+        judge = _held_out(engine, holdout)
+    outcome = run_rounds(proposer, lessons.targets, n, rounds, chosen, progress, judge)
     return Refined(
         engine.finished(outcome.rows, chosen),
         outcome.rounds,
@@ -98,6 +108,15 @@ def refine(
         chosen,
         time.perf_counter() - started,
     )
+
+
+def _held_out(engine: OneTable, data: Rows) -> Targets:
+    """Return the marginals of held-out rows, whatever they hold."""
+    real = read_rows(engine.table.name, engine.table.columns, data)
+    if not len(real):
+        raise DataError("there are no held-out rows to judge refinement by")
+    columns = engine.generator.columns
+    return of_rows(columns, real.select([c.name for c in columns]))
 
 
 @dataclass(frozen=True)

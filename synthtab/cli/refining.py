@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from synthtab.frames import encode_frame
 from synthtab.loading import Loaded
 from synthtab.pipeline import Refined, Synthesizer
 from synthtab.refine.rounds import RoundScores
-from synthtab.sources import Source, Sources
+from synthtab.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Request:
     """What is asked for: the real rows, how many to make, in how many rounds, where they go."""
 
     data: str | None
+    holdout: str | None
     rows: int
     rounds: int
     output: str
@@ -56,9 +56,10 @@ def refine(model: Path, request: Request) -> bool:
 
 def _refined(synthesizer: Synthesizer, request: Request) -> Refined:
     with Sources() as sources, common.progress(request.as_json) as update:
-        data: Mapping[str, Source] | None = None
-        if request.data is not None:
-            data = all_given(synthesizer.model, [request.data], sources)
+        data, holdout = (
+            None if given is None else all_given(synthesizer.model, [given], sources)
+            for given in (request.data, request.holdout)
+        )
         try:
             return synthesizer.refine(
                 request.rows,
@@ -66,6 +67,7 @@ def _refined(synthesizer: Synthesizer, request: Request) -> Refined:
                 rounds=request.rounds,
                 mode=request.mode,
                 seed=request.seed,
+                holdout=holdout,
                 progress=update,
             )
         except InfeasibleError as error:
@@ -110,6 +112,8 @@ def _tell(
             escape(_corrected(scores)),
         )
     common.print_grid(console, "Pair error by round (* the rows returned)", grid)
+    if (held := got.rounds[got.best - 1].held_out) is not None:
+        console.print(f"\nfrom held-out rows: {held[0]:.3%} as drawn, {held[1]:.3%} refined")
     console.print(
         f"\nstopped: {got.stopped_because}; noise {got.noise:.3%}, "
         f"{got.floor:.3%} would be chance for {len(got.frame):,} perfect rows"

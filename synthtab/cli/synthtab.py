@@ -7,13 +7,13 @@ imported by the modules that do a command's work (synthtab.cli.fitting and so on
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from synthtab.cli import common, spending
+from synthtab.cli.choices import FileFormat, ModeName, Violations
 from synthtab.cli.options import TableName
 
 app = typer.Typer(
@@ -30,33 +30,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program t
 Replace = Annotated[
     bool, typer.Option("--replace", help="Drop tables of the same names in the database first.")
 ]
-
-
-class Violations(StrEnum):
-    """What is done about real rows that break rules."""
-
-    error = "error"
-    drop = "drop"
-    repair = "repair"
-
-
-class FileFormat(StrEnum):
-    """What the files of a directory are."""
-
-    csv = "csv"
-    parquet = "parquet"
-
-
-class ModeName(StrEnum):
-    """The decoding modes."""
-
-    free = "free"
-    reject = "reject"
-    repair = "repair"
-    grammar = "grammar"
-    grammar_repair = "grammar+repair"
-    solver = "solver"
-    solver_weighted = "solver+weighted"
 
 
 @app.command()
@@ -251,6 +224,10 @@ def refine(
         ),
     ],
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")],
+    holdout: Annotated[
+        str | None,
+        typer.Option("--holdout", help="Real rows not learned from, to judge rounds by."),
+    ] = None,
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, help="Propose, choose and correct at most so often.")
     ] = 3,
@@ -275,7 +252,7 @@ def refine(
     from synthtab.cli import refining  # torch, pandas
 
     request = refining.Request(
-        *(data, rows, rounds, output, replace),
+        *(data, holdout, rows, rounds, output, replace),
         mode=None if mode is None else mode.value,
         seed=seed,
         as_json=as_json,

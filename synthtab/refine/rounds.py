@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -59,7 +59,8 @@ class RoundScores:
     ``proposed`` ones under their weights; ``refined`` that of the rows chosen. ``effective`` is the
     weights' effective sample size as a share of the pool; ``trust`` how far goals lie from the pool
     (0) to the targets (1), on average. ``emphasis`` and ``temperatures`` are what the model was
-    corrected by before the round.
+    corrected by before the round. ``held_out`` are ``drawn`` and ``refined`` from held-out rows
+    that nothing else looks at; None without any.
     """
 
     number: int
@@ -72,6 +73,7 @@ class RoundScores:
     emphasis: Mapping[str, float]
     temperatures: Mapping[str, float]
     seconds: float
+    held_out: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as plain data."""
@@ -101,10 +103,12 @@ def run_rounds(
     rounds: int,
     seed: int,
     progress: RoundProgress | None = None,
+    judge: Targets | None = None,
 ) -> Outcome:
     """Return ``rows`` refined rows; the same seed gives the same, on one machine.
 
-    Stops after ``rounds``, where a round gains less than the noise, or where nothing is left to
+    ``judge`` are marginals that rounds are scored by besides, and that nothing depends on. Stops
+    after ``rounds``, where a round gains less than the noise, or where nothing is left to
     correct. Raises UsageError for numbers below 1, InfeasibleError where there are too few rows.
     """
     if rows < 1:
@@ -124,8 +128,10 @@ def run_rounds(
         named = f"round {number} of {rounds}"
         pool = _proposed(proposer, rows, next(seeds), told, f"{named}: proposing")
         placed = targets.place(pool)
-        drawn, spread = _as_drawn(targets, placed, rows, next(seeds))
+        parts = _parts(len(pool), rows, next(seeds))
+        drawn, spread = _as_drawn(targets, placed, rows, parts)
         choice = _choose(targets, placed, rows, next(seeds), partial(told, f"{named}: choosing"))
+        seconds = time.perf_counter() - started
         scores.append(
             RoundScores(
                 number=number,
@@ -137,7 +143,8 @@ def run_rounds(
                 trust=choice.trust,
                 emphasis=dict(weights),
                 temperatures=dict(heat.now),
-                seconds=time.perf_counter() - started,
+                seconds=seconds,
+                held_out=None if judge is None else _judged(judge, pool, rows, parts, choice.rows),
             )
         )
         chosen.append(pool.take(choice.rows))
@@ -221,19 +228,39 @@ def _choose(
     )
 
 
-def _as_drawn(targets: Targets, placed: Levels, rows: int, seed: int) -> tuple[float, float]:
+def _parts(pool: int, rows: int, seed: int) -> list[Ints]:
+    """Return disjoint parts of a pool, of ``rows`` rows or of a quarter of it if that is less."""
+    order = np.random.default_rng(seed).permutation(pool)
+    size = max(1, min(rows, pool // _PARTS))
+    return [order[k * size : (k + 1) * size] for k in range(min(_PARTS, pool // size))]
+
+
+def _as_drawn(
+    targets: Targets, pool: Levels, rows: int, parts: Sequence[Ints]
+) -> tuple[float, float]:
     """Return the mean pair error of rows as they are drawn, and its standard deviation.
 
-    Both are of disjoint parts of the pool; where it is too small for parts of so many rows, the
-    deviation is that of smaller ones, in proportion to the square root of their size.
+    Both are of the parts; where these are smaller than ``rows``, the error is that of so many rows
+    of them together, and the deviation goes with the square root of the size.
     """
-    order = np.random.default_rng(seed).permutation(len(placed))
-    size = max(1, min(rows, len(placed) // _PARTS))
-    parts = [order[k * size : (k + 1) * size] for k in range(_PARTS)]
-    errors = [pair_errors(targets, placed.take(part)).mean for part in parts if len(part)]
+    errors = [pair_errors(targets, pool.take(part)).mean for part in parts]
     spread = float(np.std(errors, ddof=1)) if len(errors) > 1 else 0.0
-    whole = errors if size == rows else [pair_errors(targets, placed.take(order[:rows])).mean]
-    return float(np.mean(whole)), spread * math.sqrt(size / rows)
+    size = len(parts[0])
+    if size == rows:
+        return float(np.mean(errors)), spread
+    some = np.concatenate(parts)[:rows]
+    return pair_errors(targets, pool.take(some)).mean, spread * math.sqrt(size / rows)
+
+
+def _judged(
+    judge: Targets, pool: Batch, rows: int, parts: Sequence[Ints], chosen: Ints
+) -> tuple[float, float]:
+    """Return how far rows as they are drawn, and those chosen, are from the judge's marginals."""
+    placed = judge.place(pool)
+    return (
+        _as_drawn(judge, placed, rows, parts)[0],
+        pair_errors(judge, placed.take(chosen)).mean,
+    )
 
 
 def _seeds(seed: int) -> Iterator[int]:

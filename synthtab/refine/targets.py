@@ -48,12 +48,14 @@ class Lessons:
     """What a model is refined by: targets, and rows to learn more from, if there are any.
 
     ``source`` says in words what the targets are; ``left_out`` counts real rows that are not used.
+    With ``budgeted`` targets, which a privacy budget has paid for, no real row may be looked at.
     """
 
     targets: Targets
     practice: Batch | None
     source: str
     left_out: int = 0
+    budgeted: bool = False
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ def test_no_vault_and_no_real_row_is_touched_and_nothing_is_charged(
 def test_real_rows_are_refused_as_a_look_that_nothing_pays_for(fitted: Synthesizer) -> None:
     with pytest.raises(UsageError, match="charged to no budget: give no data"):
         fitted.refine(5, rows())
+    with pytest.raises(UsageError, match="charged to no budget"):
+        fitted.refine(5, holdout=rows())
     # Not by a detour either: other rules over the same columns learn nothing new.
     copy = fitted.with_model(Model.parse(RULES.replace("days = 0", "days <= 1")))
     with pytest.raises(UsageError, match="under a privacy budget"):

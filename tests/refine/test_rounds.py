@@ -70,7 +70,7 @@ def fitted() -> Synthesizer:
 
 @pytest.fixture(scope="module")
 def refined(fitted: Synthesizer) -> Refined:
-    return fitted.refine(300, stays(), rounds=2, seed=4)
+    return fitted.refine(300, stays(), rounds=2, seed=4, holdout=stays(4_000, seed=9))
 
 
 def test_refined_rows_break_no_rule_and_are_as_many_as_asked(
@@ -90,6 +90,10 @@ def test_they_are_nearer_to_real_rows_that_they_have_not_seen(
     columns = [c for c in fitted.table.columns if c.name != "id"]
     fresh = encode_frame(fitted.table.columns, stays(4_000, seed=9))
     own = encode_frame(fitted.table.columns, refined.frame)
+    held = refined.rounds[refined.best - 1].held_out
+    assert held is not None
+    assert held[1] == pytest.approx(compare(columns, fresh, own).pair)
+    assert held[1] < held[0]
     drawn = [
         compare(columns, fresh, encode_frame(fitted.table.columns, fitted.sample(300, seed=k))).pair
         for k in range(4)
@@ -173,6 +177,8 @@ def test_data_that_do_not_fit_are_refused(fitted: Synthesizer) -> None:
     unlawful = stays(20).assign(ward="C", days=50)
     with pytest.raises(DataError, match="none of the 20 real rows"):
         fitted.refine(5, unlawful)
+    with pytest.raises(DataError, match="no held-out rows"):
+        fitted.refine(5, stays(), holdout=stays(0))
 
 
 def test_what_cannot_be_refined_says_why() -> None:
