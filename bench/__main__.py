@@ -26,6 +26,7 @@ from bench import (
     plans,
     privacy,
     record,
+    refining,
     relational,
     repairs,
     support,
@@ -36,14 +37,24 @@ from bench.report import Section, markdown
 from synthtab.errors import SynthTabError
 
 ALL = ("adult", "check", "plans", "repair", "mending", "validate", "validators", "infer")
-ALL += ("relational", "privacy", "perturb")
+ALL += ("relational", "privacy", "perturb", "refine")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate", "validators"]
-    choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
+    choices = [
+        *single,
+        "all",
+        "fuzz",
+        "privacy",
+        "refine",
+        "relational",
+        "report",
+        "support",
+        "tables",
+    ]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
@@ -51,9 +62,11 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=page.PAGE, help="report: what it writes")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
-    across = parser.add_argument_group("relational, privacy")
+    across = parser.add_argument_group("relational, privacy, refine")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
-    across.add_argument("--only", action="append", default=[], help="a part, or a table of peers")
+    across.add_argument(
+        "--only", action="append", default=[], help="a part, or a table of peers or refine"
+    )
     across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
     across.add_argument("--runs", type=int, default=3, help="privacy: of each way under a budget")
     across.add_argument(
@@ -90,6 +103,9 @@ def main() -> None:
         ),
     }
     runs["peers"] = lambda: peers.command(given)
+    runs["refine"] = lambda: refining.run(
+        given.seed, given.only, given.seeds, given.work, given.symbols
+    )
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
