@@ -196,8 +196,14 @@ def test_real_rows_that_break_rules_are_an_error_unless_told_otherwise(
         (("sample", "{tmp}", "-n", 5, "-o", "{tmp}/x.csv"), "no saved model"),
         (("sample", "{tmp}/none.rules", "-n", 5, "-o", "{tmp}/x.csv"), "none.rules"),
         (("sample", "{model}", "-n", "other=5", "-o", "{tmp}/x.csv"), "no table `other`"),
-        (("refine", "{model}", "{real}", "-n", 0, "-o", "{tmp}/x.csv"), "x>=1"),
-        (("refine", "{model}", "{real}", "-n", 5, "--rounds", 0, "-o", "{tmp}/x.csv"), "x>=1"),
+        (
+            ("refine", "{model}", "{real}", "-n", 0, "-o", "{tmp}/x.csv"),
+            "greater than or equal to 1",
+        ),
+        (
+            ("refine", "{model}", "{real}", "-n", 5, "--rounds", 0, "-o", "{tmp}/x.csv"),
+            "greater than or equal to 1",
+        ),
         (("refine", "{model}", "-n", 5, "-o", "{tmp}/x.csv"), "give those that the model was"),
         (("refine", "{model}", "{tmp}/no.csv", "-n", 5, "-o", "{tmp}/x.csv"), "no such file"),
         (("refine", "{rules}", "{real}", "-n", 5, "-o", "{tmp}/x.csv"), "no saved model"),
