@@ -39,8 +39,12 @@ LAYERS = [
     ["keys", "keyed", "draw"],
     ["privacy"],
     ["assess"],
+    ["refine"],
     ["relational"],
-    ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole", "pipeline"],
+    ["learnable"],
+    ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole"],
+    ["refining"],
+    ["pipeline"],
     ["translate"],
     ["cli"],
 ]
@@ -238,9 +242,10 @@ def test_the_docs_name_every_command_and_option(app: typer.Typer) -> None:
 
 
 def test_mode_names_are_those_of_the_sampler() -> None:
+    from synthtab.cli import choices
     from synthtab.draw import MODES
 
-    assert [mode.value for mode in synthtab.ModeName] == list(MODES)
+    assert [mode.value for mode in choices.ModeName] == list(MODES)
 
 
 def test_names_of_a_budget_are_those_of_its_settings() -> None:
