@@ -2,6 +2,7 @@
 
 Records go to bench/results, or to ``--results``. ``report`` measures nothing: it makes
 docs/results.md and its plots of the records; nor does ``support``, which writes docs/support.md.
+``quick`` holds ratios against bench/ratchet.json, which ``--update-ratchet`` tightens.
 ``fuzz`` runs for ``--minutes`` and is not part of ``all``; what fails is saved in ``--findings``.
 """
 
@@ -23,6 +24,7 @@ from bench import (
     perturb,
     plans,
     privacy,
+    quick,
     record,
     relational,
     repairs,
@@ -40,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate"]
-    choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support"]
+    choices = [*single, "all", "fuzz", "privacy", "quick", "relational", "report", "support"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=page.PAGE, help="report: what it writes")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
+    parser.add_argument("--update-ratchet", action="store_true", help="quick: tighten the limits")
     across = parser.add_argument_group("relational, privacy")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
     across.add_argument(
@@ -61,6 +64,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.what == "support":
         support.write()
+        return
+    if given.what == "quick":
+        quick.main(given.update_ratchet)
         return
     if given.what == "report":
         page.report(given.results, given.page)
