@@ -30,18 +30,19 @@ from bench import (
     repairs,
     support,
     validation,
+    violations,
 )
 from bench.report import Section, markdown
 from synthtab.errors import SynthTabError
 
 ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
-ALL += ("privacy", "perturb")
+ALL += ("privacy", "perturb", "violations")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
-    single += ["plans", "repair", "validate"]
+    single += ["plans", "repair", "validate", "violations"]
     choices = [*single, "all", "fuzz", "privacy", "quick", "relational", "report", "support"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
@@ -79,6 +80,7 @@ def main() -> None:
         "mending": lambda: [mending.run(given.seed)],
         "validate": lambda: [validation.run(given.seed)],
         "peers": lambda: [peers.run(given.seed)],
+        "violations": lambda: [violations.run(given.seed)],
         "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
