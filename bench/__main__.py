@@ -24,10 +24,12 @@ from bench import (
     perturb,
     plans,
     privacy,
+    profiling,
     quick,
     record,
     relational,
     repairs,
+    speed,
     support,
     validation,
     violations,
@@ -36,14 +38,15 @@ from bench.report import Section, markdown
 from synthtab.errors import SynthTabError
 
 ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
-ALL += ("privacy", "perturb", "violations")
+ALL += ("privacy", "perturb", "violations", "speed")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate", "violations"]
-    choices = [*single, "all", "fuzz", "privacy", "quick", "relational", "report", "support"]
+    choices = [*single, "all", "fuzz", "privacy", "quick", "relational", "report", "speed"]
+    choices += ["support"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
@@ -52,6 +55,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
     parser.add_argument("--update-ratchet", action="store_true", help="quick: tighten the limits")
+    parser.add_argument(
+        "--profile", action="store_true", help="speed: where time goes, into docs/performance.md"
+    )
     across = parser.add_argument_group("relational, privacy")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
     across.add_argument(
@@ -88,6 +94,7 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["speed"] = lambda: _profiled(given.seed) if given.profile else speed.run(given.seed)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
@@ -99,6 +106,12 @@ def main() -> None:
     if missed:
         print("missed: " + "; ".join(missed), file=sys.stderr)
         sys.exit(1)
+
+
+def _profiled(seed: int) -> Iterable[Section]:
+    section = profiling.run(seed)
+    profiling.write(section)
+    return [section]
 
 
 def _measured(sections: Iterable[Section], results: Path) -> list[Section]:
