@@ -1,8 +1,8 @@
 """Run a measurement, print it as Markdown and write its record; exit 1 where it misses its aim.
 
 Records go to bench/results, or to ``--results``. ``report`` measures nothing: it makes
-docs/results.md and its plots of the records; nor does ``support``, which writes docs/support.md.
-``quick`` holds ratios against bench/ratchet.json, which ``--update-ratchet`` tightens.
+docs/results.md and its plots of the records; nor do ``support``, which writes docs/support.md, and
+``tables``, which lists the registered tables. ``quick`` holds ratios against bench/ratchet.json.
 ``fuzz`` runs for ``--minutes`` and is not part of ``all``; what fails is saved in ``--findings``.
 """
 
@@ -18,6 +18,7 @@ from bench import (
     checks,
     fuzz,
     inference,
+    listing,
     mending,
     page,
     peers,
@@ -32,21 +33,22 @@ from bench import (
     speed,
     support,
     validation,
+    validators,
     violations,
 )
 from bench.report import Section, markdown
 from synthtab.errors import SynthTabError
 
-ALL = ("adult", "check", "plans", "repair", "mending", "validate", "peers", "infer", "relational")
-ALL += ("privacy", "perturb", "violations", "speed")
+ALL = ("adult", "check", "plans", "repair", "mending", "validate", "validators", "infer")
+ALL += ("relational", "privacy", "perturb", "violations", "speed")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
-    single += ["plans", "repair", "validate", "violations"]
-    choices = [*single, "all", "fuzz", "privacy", "quick", "relational", "report", "speed"]
-    choices += ["support"]
+    single += ["plans", "repair", "speed", "validate", "validators", "violations"]
+    choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
+    choices += ["quick"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
@@ -54,21 +56,25 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=page.PAGE, help="report: what it writes")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="of fuzz")
-    parser.add_argument("--update-ratchet", action="store_true", help="quick: tighten the limits")
-    parser.add_argument(
-        "--profile", action="store_true", help="speed: where time goes, into docs/performance.md"
-    )
     across = parser.add_argument_group("relational, privacy")
     across.add_argument("--symbols", type=int, help="symbols seen in training; fewer are quicker")
-    across.add_argument(
-        "--only", choices=[*relational.PARTS, *privacy.PARTS], action="append", default=[]
-    )
+    across.add_argument("--only", action="append", default=[], help="a part, or a table of peers")
     across.add_argument("--peer-python", type=Path, help="a Python that has SDV (bench/peer.py)")
     across.add_argument("--runs", type=int, default=3, help="privacy: of each way under a budget")
     across.add_argument(
         "--work", type=Path, help="keep figures of parts here, and go on from there"
     )
+    listing.options(parser)
+    peers.options(parser)
+    quick.options(parser)
+    speed.options(parser)
     given = parser.parse_args()
+    if given.what == "tables":
+        listing.show(given.own)
+        return
+    parts = {"relational": relational.PARTS, "privacy": privacy.PARTS}.get(given.what)
+    if unknown := [part for part in given.only if parts is not None and part not in parts]:
+        parser.error(f"--only {unknown[0]}: {given.what} has {', '.join(parts or ())}")
     if given.what == "support":
         support.write()
         return
@@ -85,7 +91,7 @@ def main() -> None:
         "repair": lambda: [repairs.run(given.seed)],
         "mending": lambda: [mending.run(given.seed)],
         "validate": lambda: [validation.run(given.seed)],
-        "peers": lambda: [peers.run(given.seed)],
+        "validators": lambda: [validators.run(given.seed)],
         "violations": lambda: [violations.run(given.seed)],
         "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
@@ -94,7 +100,8 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
-    runs["speed"] = lambda: _profiled(given.seed) if given.profile else speed.run(given.seed)
+    runs["peers"] = lambda: peers.command(given)
+    runs["speed"] = lambda: profiling.run(given.seed) if given.profile else speed.run(given.seed)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
@@ -106,12 +113,6 @@ def main() -> None:
     if missed:
         print("missed: " + "; ".join(missed), file=sys.stderr)
         sys.exit(1)
-
-
-def _profiled(seed: int) -> Iterable[Section]:
-    section = profiling.run(seed)
-    profiling.write(section)
-    return [section]
 
 
 def _measured(sections: Iterable[Section], results: Path) -> list[Section]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +190,12 @@ def section(readings: list[Reading], limits: dict[str, ratchet.Limit]) -> Sectio
         met = limit.passes(reading.value) if limit else None
         figures.append(Figure(reading.name, f"{reading.value:.4g}", asked, met))
     return Section("A quick look", "python -m bench quick", 0, figures)
+
+
+def options(parser: ArgumentParser) -> None:
+    """Add what only this measurement takes."""
+    group = parser.add_argument_group("quick")
+    group.add_argument("--update-ratchet", action="store_true", help="tighten the limits")
 
 
 def main(update: bool, place: Path = ratchet.PLACE) -> None:

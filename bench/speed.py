@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -171,6 +172,14 @@ def run(
         for rules in by_rules
     ]
     yield section("rules", seed, points, [p.size.rules for p in points])
+
+
+def options(parser: ArgumentParser) -> None:
+    """Add what only this measurement takes."""
+    group = parser.add_argument_group("speed")
+    group.add_argument(
+        "--profile", action="store_true", help="where time goes by part, into docs/performance.md"
+    )
 
 
 def section(

@@ -7,7 +7,7 @@ import pytest
 from real_data import paths_of
 from statsmodels.datasets import randhie
 
-from bench import checks, fuzz, peers, plans, repairs
+from bench import checks, fuzz, plans, repairs, validators
 from bench.record import recorded
 from bench.report import (
     Grid,
@@ -81,9 +81,9 @@ def test_rows_to_be_repaired_are_broken_and_as_many_as_asked() -> None:
     assert not valid_rows(table, broken).any()
 
 
-def test_peers_count_the_rows_that_break_adults_rules_alike() -> None:
+def test_validators_count_the_rows_that_break_adults_rules_alike() -> None:
     paths_of("adult", Model.load(rules_file("adult")).tables)
-    ways = peers.contestants(0, 20_000)
+    ways = validators.contestants(0, 20_000)
     counts = {name: {k: v for k, v in way().items() if v} for name, way in ways.items()}
     assert counts["rules"]
     assert all(found == counts["rules"] for found in counts.values()), counts

@@ -1,0 +1,188 @@
+"""What an assessment comes to, in plain words: a paragraph, and findings with a level.
+
+Levels: ``good`` is as good as real rows would be, or kept in full; ``look`` is beyond what chance
+explains, and may or may not matter; ``bad`` is what should not go on as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from synthtab.assess.assessment import Assessment, Learner, Score
+
+Level = Literal["good", "look", "bad"]
+About = Literal["rules", "fidelity", "utility", "disclosure", "guarantee", "left"]
+_ORDER: tuple[Level, ...] = ("bad", "look", "good")
+
+FAR = 0.10
+"""A mean error per column or pair of more than this (and beyond the floor) is bad."""
+TOLD = 0.80
+"""Rows that a classifier tells from real ones with more than this AUC are bad."""
+LITTLE, LOSS = 0.01, 0.05
+"""Models that lose less than the first of AUC, or R2, are good; more than the second is bad."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found: its level, the part of the assessment it is about, and a sentence."""
+
+    level: Level
+    about: About
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The level of the worst finding, a paragraph, and the findings, worst first.
+
+    ``headline`` is the paragraph's first sentence.
+    """
+
+    level: Level
+    paragraph: str
+    findings: tuple[Finding, ...]
+    headline: str = ""
+
+
+def judged(assessment: Assessment) -> Verdict:
+    """Return the verdict on an assessment."""
+    found = [
+        *_rules(assessment),
+        *_fidelity(assessment),
+        *_utility(assessment),
+        *_disclosure(assessment),
+    ]
+    ordered = tuple(sorted(found, key=lambda f: _ORDER.index(f.level)))
+    level = ordered[0].level if ordered else "good"
+    opening = {
+        "good": "Nothing in these synthetic rows stands out against real ones.",
+        "look": "These synthetic rows differ from real ones in places that deserve a look.",
+        "bad": "These synthetic rows should not be used before what is bad in them is looked into.",
+    }[level]
+    if not found:
+        opening = "Nothing was assessed."
+    sentences = [opening, *(f.text for f in found)]
+    sentences += [f"Not assessed: {left.part} ({left.reason})." for left in assessment.left]
+    return Verdict(level, " ".join(sentences), ordered, opening)
+
+
+def _rules(assessment: Assessment) -> Iterator[Finding]:
+    rules = assessment.rules
+    if rules is None:
+        return
+    broken = [r for r in rules.rules if not r.kept]
+    if not broken and not rules.violated:
+        what = "every rule that could be judged" if rules.unchecked else "every rule"
+        if all(r.kind == "column" for r in rules.rules) and not rules.unchecked:
+            what = "what their columns declare (the table has no rules)"
+        yield Finding("good", "rules", f"All synthetic rows keep {what}.")
+        return
+    names = ", ".join(r.name for r in sorted(broken, key=lambda r: -r.violated)[:3])
+    more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+    yield Finding(
+        "bad",
+        "rules",
+        f"{rules.violated:,} synthetic rows ({1 - rules.synthetic:.2%}) break a hard rule or a "
+        f"declaration ({names}{more}); of the real rows {1 - rules.real:.2%} do."
+        if rules.violated
+        else f"Too few synthetic rows keep {names}{more}, which asks for a share of them.",
+    )
+
+
+def _fidelity(assessment: Assessment) -> Iterator[Finding]:
+    for name, what in (("shape", "columns"), ("pair", "pairs of columns")):
+        score = assessment.score(name)
+        if score is None or score.value is None:
+            continue
+        floor = "" if score.floor is None else f" (between real rows: {score.floor:.2%})"
+        far = score.value > FAR and not _chance(score)
+        level: Level = "good" if _chance(score) else "bad" if far else "look"
+        verb = "are as near to the real ones as chance allows" if level == "good" else "are off by"
+        text = f"The {what} {verb}"
+        text += f": {score.value:.2%}{floor}." if level == "good" else f" {score.value:.2%}{floor}."
+        yield Finding(level, "fidelity", text)
+    score = assessment.score("c2st")
+    if score is not None and score.value is not None:
+        level = "good" if _chance(score) else "bad" if score.value > TOLD else "look"
+        how = {
+            "good": "cannot tell synthetic from real rows better than by chance",
+            "look": "tells synthetic from real rows somewhat better than by chance",
+            "bad": "tells synthetic from real rows easily",
+        }[level]
+        yield Finding(level, "fidelity", f"A classifier {how}: AUC {score.value:.3f}.")
+    for name, what in (
+        ("alpha_precision", "Synthetic rows lie where real rows do less often than real rows"),
+        ("beta_recall", "Parts of the real rows are hardly covered by synthetic ones"),
+    ):
+        score = assessment.score(name)
+        if score is not None and score.value is not None and not _chance(score):
+            yield Finding(
+                "look", "fidelity", f"{what}: {name.replace('_', '-')} {score.value:.3f}."
+            )
+
+
+def _utility(assessment: Assessment) -> Iterator[Finding]:
+    utility = assessment.utility
+    if utility is None:
+        return
+    known = [item for item in utility.learners if item.loss is not None]
+    if not known:
+        return
+
+    def loss(item: Learner) -> float:
+        return item.loss or 0.0
+
+    worst = max(known, key=loss)
+    text = (
+        f"{worst.name} trained on synthetic rows reaches {utility.metric} "
+        f"{worst.on_synthetic:.3f} for {utility.target}, on real rows {worst.on_real:.3f}"
+    )
+    least = loss(worst) if worst.loss_interval is None else worst.loss_interval[0]
+    chance = least <= (worst.floor or 0.0)
+    good = chance or loss(worst) < LITTLE
+    level: Level = "good" if good else "bad" if loss(worst) > LOSS else "look"
+    yield Finding(level, "utility", f"{text}{', a difference that chance explains' * chance}.")
+
+
+def _disclosure(assessment: Assessment) -> Iterator[Finding]:
+    disclosure = assessment.disclosure
+    if disclosure is None:
+        copies = assessment.score("copies")
+        if copies is not None and copies.value is not None and not _chance(copies):
+            floor = f"{copies.floor:.2%}" if copies.floor is not None else "none"
+            yield Finding(
+                "look",
+                "disclosure",
+                f"{copies.value:.2%} of synthetic rows are real rows to the cell; of other real "
+                f"rows {floor} are.",
+            )
+        return
+    found = [a for a in disclosure.attacks if a.found]
+    if not found:
+        yield Finding(
+            "good",
+            "disclosure",
+            "No attack found anything about single training rows, which is no proof that none can.",
+        )
+        return
+    names = ", ".join(dict.fromkeys(a.name for a in found))
+    yield Finding("bad", "disclosure", f"Attacks learned something of training rows: {names}.")
+
+
+def _chance(score: Score) -> bool:
+    """Whether chance explains a figure: it is no worse than the floor, or its interval meets it."""
+    if score.value is None:
+        return True
+    if score.floor is None:
+        return False
+    sign = 1 if score.better == "lower" else -1
+    if sign * (score.value - score.floor) <= 0:
+        return True
+    best = score.value if score.interval is None else score.interval[0 if sign > 0 else 1]
+    worst = score.floor
+    if score.floor_interval is not None:
+        worst = score.floor_interval[1 if sign > 0 else 0]
+    return sign * (best - worst) <= 0
