@@ -100,12 +100,16 @@ def _numbers(
         after = np.searchsorted(group, rows[mine], side="right")
         for step, place in ((unit, before), (-unit, after)):
             inside = (place >= 0) & (place < len(group))
+            if not inside.any():
+                continue
             guess = codes[group[np.clip(place, 0, len(group) - 1)]] + step
             fine = inside & np.isin(guess, used, invert=True) & (guess >= lo) & (guess <= hi)
             chosen = mine[fine]
             scene.offers.cell(owners[chosen], table, rows[chosen], at, guess[fine], o.DETERMINED)
         count = len(mine)
-        fresh = int(used.max(initial=0)) + unit * (1 + np.arange(count))
+        # Where no row of the group has a number, the least that is allowed is as good as any.
+        top = int(used.max(initial=0)) if len(used) else min(max(0, lo - unit), hi)
+        fresh = top + unit * (1 + np.arange(count))
         below = int(used.min(initial=0)) - unit * (1 + np.arange(count))
         for made, hint in ((fresh, o.LIKELY), (below, o.ANY)):
             fine = (made >= lo) & (made <= hi)
