@@ -36,9 +36,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The level of the worst finding, a paragraph, and the findings, worst first."""
+    """The level of the worst finding, a paragraph, and the findings, worst first.
+
+    ``opening`` is the paragraph's first sentence: the verdict itself.
+    """
 
     level: Level
+    opening: str
     paragraph: str
     findings: tuple[Finding, ...]
 
@@ -62,7 +66,7 @@ def judged(assessment: Assessment) -> Verdict:
         opening = "Nothing was assessed."
     sentences = [opening, *(f.text for f in found)]
     sentences += [f"Not assessed: {left.part} ({left.reason})." for left in assessment.left]
-    return Verdict(level, " ".join(sentences), ordered)
+    return Verdict(level, opening, " ".join(sentences), ordered)
 
 
 def _rules(assessment: Assessment) -> Iterator[Finding]:
@@ -92,15 +96,15 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         if score is None or score.value is None:
             continue
         floor = "" if score.floor is None else f" (between real rows: {score.floor:.2%})"
-        far = score.value > FAR and not _chance(score)
-        level: Level = "good" if _chance(score) else "bad" if far else "look"
+        far = score.value > FAR and not chance(score)
+        level: Level = "good" if chance(score) else "bad" if far else "look"
         verb = "are as near to the real ones as chance allows" if level == "good" else "are off by"
         text = f"The {what} {verb}"
         text += f": {score.value:.2%}{floor}." if level == "good" else f" {score.value:.2%}{floor}."
         yield Finding(level, "fidelity", text)
     score = assessment.score("c2st")
     if score is not None and score.value is not None:
-        level = "good" if _chance(score) else "bad" if score.value > TOLD else "look"
+        level = "good" if chance(score) else "bad" if score.value > TOLD else "look"
         how = {
             "good": "cannot tell synthetic from real rows better than by chance",
             "look": "tells synthetic from real rows somewhat better than by chance",
@@ -112,7 +116,7 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         ("beta_recall", "Parts of the real rows are hardly covered by synthetic ones"),
     ):
         score = assessment.score(name)
-        if score is not None and score.value is not None and not _chance(score):
+        if score is not None and score.value is not None and not chance(score):
             yield Finding(
                 "look", "fidelity", f"{what}: {name.replace('_', '-')} {score.value:.3f}."
             )
@@ -157,8 +161,8 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
     yield Finding("bad", "disclosure", f"Attacks learned something of training rows: {names}.")
 
 
-def _chance(score: Score) -> bool:
-    """Whether chance explains a figure: it is no worse than the floor, or its interval meets it."""
+def chance(score: Score) -> bool:
+    """Say whether chance explains a figure: it is no worse than the floor, or its interval meets it."""
     if score.value is None:
         return True
     if score.floor is None:
