@@ -36,6 +36,7 @@ LAYERS = [
     ["keys", "keyed", "draw", "store"],
     ["privacy"],
     ["assess"],
+    ["report"],
     ["relational"],
     ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole", "pipeline"],
     ["translate"],

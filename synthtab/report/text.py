@@ -1,0 +1,119 @@
+"""The page's words: how figures are written, and what they are called in plain language."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+
+from synthtab.assess.assessment import Attack, Form, Interval, Score
+
+EM_DASH = "—"
+
+LEVELS = {"good": "Good", "look": "Review", "bad": "Problem", "open": "Not assessed"}
+"""What the levels of findings are called; ``open`` is what nobody looked at."""
+
+NAMES = {
+    "shape": "Single columns",
+    "pair": "Pairs of columns",
+    "w1": "Distance in single columns",
+    "correlation": "Correlations",
+    "c2st": "Told apart by a classifier",
+    "alpha_precision": "Plausible rows (α-precision)",
+    "beta_recall": "Coverage of the real rows (β-recall)",
+    "density": "Density around real rows",
+    "coverage": "Coverage of real rows",
+    "authenticity": "Authenticity",
+}
+"""Headings in place of the short names of scores; another name is shown as it is."""
+
+KINDS = {
+    "column": "declared type and range",
+    "row": "within a row",
+    "unique": "no repetition",
+    "determines": "one column fixes another",
+    "reference": "reference to another row",
+    "no overlap": "intervals do not overlap",
+    "pair": "between two rows",
+}
+
+
+def name(score: Score) -> str:
+    """Return what a score is called."""
+    return NAMES.get(score.name, score.name.replace("_", " "))
+
+
+def figure(value: float | None, form: Form = "number") -> str:
+    """Return a figure; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return EM_DASH
+    return percent(value) if form == "percent" else number(value)
+
+
+def percent(value: float) -> str:
+    """Return a share as a percentage with two places; an exact 0 or 1 stands out by having none."""
+    if value in (0.0, 1.0):
+        return f"{value:.0%}"
+    shown = f"{value:.2%}"
+    if shown == "0.00%":
+        return "< 0.01%"
+    return "> 99.99%" if shown == "100.00%" and value < 1 else shown
+
+
+def number(value: float) -> str:
+    """Return a number with three places, more where it is small."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.2g}"
+
+
+def interval(bounds: Interval | None, form: Form = "number") -> str:
+    """Return an interval in words; empty where there is none."""
+    if bounds is None:
+        return ""
+    return f"{figure(bounds[0], form)} to {figure(bounds[1], form)}"
+
+
+def with_interval(value: float | None, bounds: Interval | None, form: Form = "number") -> str:
+    """Return a figure with its interval in brackets."""
+    shown = figure(value, form)
+    return f"{shown} ({interval(bounds, form)})" if bounds is not None else shown
+
+
+def count(rows: int, what: str = "row") -> str:
+    """Return a number of things, in the singular where it is one."""
+    return f"{rows:,} {what}" + ("" if rows == 1 else "s")
+
+
+def edge(value: float, kind: str, span: float) -> str:
+    """Return the end of a bin: a number with as many places as ``span`` needs, or a date."""
+    if kind == "dates":
+        return _day(value, span)
+    if value == round(value) and abs(value) < 1e15 and span >= 4:
+        return f"{value:,.0f}"
+    places = max(0, 2 - math.floor(math.log10(span))) if span > 0 else 3
+    return f"{value:,.{min(places, 6)}f}"
+
+
+def short(label: str, most: int) -> str:
+    """Return a label cut to at most so many characters, with an ellipsis where it was cut."""
+    return label if len(label) <= most else label[: max(1, most - 1)].rstrip() + "…"
+
+
+def reads(attack: Attack) -> str:
+    """Return what chance would give of an attack, in words."""
+    return EM_DASH if attack.ideal is None else figure(attack.ideal, attack.form)
+
+
+def _day(value: float, span: float) -> str:
+    try:
+        day = date(1970, 1, 1) + timedelta(days=math.floor(value))
+    except OverflowError:
+        return f"day {value:,.0f}"
+    if span > 5 * 365:
+        return f"{day.year:04d}"
+    if span > 2:
+        return day.isoformat()
+    minutes = round((value - math.floor(value)) * 24 * 60)
+    return f"{day.isoformat()} {minutes // 60:02d}:{minutes % 60:02d}"
