@@ -74,7 +74,7 @@ def compare(columns: Sequence[Column], real: Batch, other: Batch) -> Distances:
         raise UsageError("a table without rows cannot be compared: each side needs at least one")
     measured: list[ColumnDistance] = []
     for column in columns:
-        left, right = _values(column, real), _values(column, other)
+        left, right = values(column, real), values(column, other)
         if isinstance(column.type, EnumType | BooleanType):
             shape = _variation(*levels(column, real, other))
             measured.append(ColumnDistance(column.name, shape, None))
@@ -114,7 +114,7 @@ def levels(column: Column, real: Batch, other: Batch) -> Levels:
     NULL is 0; an enum's or boolean's values are levels of their own, the rest are put into the
     quantile bins of ``real``.
     """
-    left, right = _values(column, real), _values(column, other)
+    left, right = values(column, real), values(column, other)
     if not isinstance(column.type, EnumType | BooleanType):
         return _binned(left, right)
     size = len(column.type.values) if isinstance(column.type, EnumType) else 2
@@ -137,7 +137,8 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
-def _values(column: Column, batch: Batch) -> tuple[Codes, Mask]:
+def values(column: Column, batch: Batch) -> tuple[Codes, Mask]:
+    """Return a column's codes and nulls, a text's code being its length."""
     codes, nulls = batch.column(column.name)
     if isinstance(column.type, TextType) and len(batch.pool):
         return np.array([len(s) for s in batch.pool], dtype=np.int64)[codes], nulls
