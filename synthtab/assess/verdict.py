@@ -96,15 +96,15 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         if score is None or score.value is None:
             continue
         floor = "" if score.floor is None else f" (between real rows: {score.floor:.2%})"
-        far = score.value > FAR and not chance(score)
-        level: Level = "good" if chance(score) else "bad" if far else "look"
+        far = score.value > FAR and not by_chance(score)
+        level: Level = "good" if by_chance(score) else "bad" if far else "look"
         verb = "are as near to the real ones as chance allows" if level == "good" else "are off by"
         text = f"The {what} {verb}"
         text += f": {score.value:.2%}{floor}." if level == "good" else f" {score.value:.2%}{floor}."
         yield Finding(level, "fidelity", text)
     score = assessment.score("c2st")
     if score is not None and score.value is not None:
-        level = "good" if chance(score) else "bad" if score.value > TOLD else "look"
+        level = "good" if by_chance(score) else "bad" if score.value > TOLD else "look"
         how = {
             "good": "cannot tell synthetic from real rows better than by chance",
             "look": "tells synthetic from real rows somewhat better than by chance",
@@ -116,7 +116,7 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         ("beta_recall", "Parts of the real rows are hardly covered by synthetic ones"),
     ):
         score = assessment.score(name)
-        if score is not None and score.value is not None and not chance(score):
+        if score is not None and score.value is not None and not by_chance(score):
             yield Finding(
                 "look", "fidelity", f"{what}: {name.replace('_', '-')} {score.value:.3f}."
             )
@@ -161,8 +161,8 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
     yield Finding("bad", "disclosure", f"Attacks learned something of training rows: {names}.")
 
 
-def chance(score: Score) -> bool:
-    """Say whether chance explains a figure: it is no worse than the floor, or its interval meets it."""
+def by_chance(score: Score) -> bool:
+    """Say whether chance explains a figure: it is at the floor, or its interval meets the floor's."""
     if score.value is None:
         return True
     if score.floor is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthtab.assess.assessment import Assessment, Relation, Score
-from synthtab.assess.verdict import chance
+from synthtab.assess.verdict import by_chance
 from synthtab.report import text
 from synthtab.report.dots import Range, dots, span
 from synthtab.report.markup import Content, Markup, tag
@@ -78,7 +78,7 @@ def beyond(score: Score) -> Markup | str:
     """Return whether chance explains a figure, as a badge; a dash where there is no floor."""
     if score.floor is None:
         return mark("open", "no floor")
-    return mark("good", "as real rows") if chance(score) else mark("look", "beyond chance")
+    return mark("good", "as real rows") if by_chance(score) else mark("look", "beyond chance")
 
 
 def _row(score: Score, axis: Range) -> Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from synthtab.assess.assessment import (
@@ -36,7 +38,7 @@ def score(
 def numbers(rng: np.random.Generator, bins: int = 20, null: float = 0.0) -> Histogram:
     real, synthetic = (rng.dirichlet(np.full(bins, 3.0)) * (1 - null) for _ in range(2))
     edges = tuple(float(x) for x in np.linspace(0, 100, bins + 1))
-    labels = tuple(f"{a:g} to {b:g}" for a, b in zip(edges, edges[1:], strict=False))
+    labels = tuple(f"{a:g} to {b:g}" for a, b in pairwise(edges))
     return Histogram("numbers", labels, edges, tuple(real), tuple(synthetic), null, null / 2)
 
 
