@@ -162,7 +162,7 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
 
 
 def by_chance(score: Score) -> bool:
-    """Say whether chance explains a figure: it is at the floor, or its interval meets the floor's."""
+    """Say whether chance explains a figure: it is no worse than the floor, or intervals meet."""
     if score.value is None:
         return True
     if score.floor is None:

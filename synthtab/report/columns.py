@@ -36,9 +36,10 @@ def columns(found: Assessment, place: Place) -> Section:
         "Columns",
         paragraph(
             "The distribution of each column in the real and in the synthetic rows, the worst "
-            "column first. Bars are shares of all rows of a side. The error is the largest "
-            "difference between the two: for numbers and dates that of the shares of rows up to "
-            "any value, for categories the share that would have to be moved."
+            "column first. Bars are shares of all rows of a side; where few values lie far out, "
+            "one bar behind a dotted line holds them. The error is the largest difference between "
+            "the two: for numbers and dates that of the shares of rows up to any value, for "
+            "categories the share that would have to be moved."
         ),
         tag(
             "ul",

@@ -8,7 +8,7 @@ from synthtab.assess.assessment import Assessment
 from synthtab.assess.verdict import Finding
 from synthtab.report import text
 from synthtab.report.markup import Content, Markup, tag
-from synthtab.report.section import Place, Section, code, mark
+from synthtab.report.section import Place, Section, code, mark, note
 from synthtab.report.tables import facts
 
 WHERE = {
@@ -59,7 +59,16 @@ def compared(found: Assessment, names: Compared, place: Place) -> Section:
         ("Looked at, of each side at most", looked),
         ("Date", found.date),
     ]
-    return place.section("compared", "What was compared", facts(items), _notes(found))
+    return place.section(
+        "compared",
+        "What was compared",
+        facts(items),
+        _notes(found),
+        note(
+            "This report shows distributions of the real rows. No privacy guarantee covers it, "
+            "whatever covers the synthetic rows: it is for readers who may see the real ones."
+        ),
+    )
 
 
 def _holdout(found: Assessment, names: Compared) -> Content:

@@ -15,7 +15,10 @@ LEVELS = {"good": "Good", "look": "Review", "bad": "Problem", "open": "Not asses
 NAMES = {
     "shape": "Single columns",
     "pair": "Pairs of columns",
-    "w1": "Distance in single columns",
+    "tv": "Shares of values (total variation)",
+    "kl": "Shares of values (Kullback-Leibler divergence)",
+    "w1": "Distance of values (Wasserstein-1)",
+    "bigrams": "Pairs of characters in texts",
     "correlation": "Correlations",
     "c2st": "Told apart by a classifier",
     "alpha_precision": "Plausible rows (α-precision)",
