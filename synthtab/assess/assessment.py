@@ -20,6 +20,24 @@ Interval = tuple[float, float]
 Better = Literal["lower", "higher"]
 Form = Literal["percent", "number"]
 
+TITLES = {
+    "shape": "shape error",
+    "tv": "total variation",
+    "kl": "KL divergence (nats)",
+    "w1": "W1 (standard deviations)",
+    "bigrams": "pairs of characters",
+    "pair": "pair error",
+    "correlation": "correlation error",
+    "c2st": "two-sample AUC",
+    "alpha_precision": "α-precision",
+    "beta_recall": "β-recall",
+    "copies": "exact copies",
+    "children": "children per parent (W1 in means)",
+    "steps": "pair error of a value and the next",
+    "step_correlation": "difference of lag-1 correlations",
+}
+"""What a reader is told each score is, by its name."""
+
 
 @dataclass(frozen=True)
 class Score:

@@ -27,7 +27,7 @@ Ids = NDArray[np.int64]
 WIDTH = 64
 LAYERS = 2
 HEADS = 4
-STEPS = 150
+STEPS = 100
 SIZE = 128
 """Rows of a step."""
 RATE = 1e-3

@@ -21,8 +21,8 @@ FAR = 0.10
 """A mean error per column or pair of more than this (and beyond the floor) is bad."""
 TOLD = 0.80
 """Rows that a classifier tells from real ones with more than this AUC are bad."""
-LOSS = 0.05
-"""Models that lose more than this of AUC, or R2, make a bad finding."""
+LITTLE, LOSS = 0.01, 0.05
+"""Models that lose less than the first of AUC, or R2, are good; more than the second is bad."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Finding:
 class Verdict:
     """The level of the worst finding, a paragraph, and the findings, worst first.
 
-    ``opening`` is the paragraph's first sentence: the verdict itself.
+    ``headline`` is the paragraph's first sentence.
     """
 
     level: Level
-    opening: str
     paragraph: str
     findings: tuple[Finding, ...]
+    headline: str = ""
 
 
 def judged(assessment: Assessment) -> Verdict:
@@ -66,7 +66,7 @@ def judged(assessment: Assessment) -> Verdict:
         opening = "Nothing was assessed."
     sentences = [opening, *(f.text for f in found)]
     sentences += [f"Not assessed: {left.part} ({left.reason})." for left in assessment.left]
-    return Verdict(level, opening, " ".join(sentences), ordered)
+    return Verdict(level, " ".join(sentences), ordered, opening)
 
 
 def _rules(assessment: Assessment) -> Iterator[Finding]:
@@ -76,6 +76,8 @@ def _rules(assessment: Assessment) -> Iterator[Finding]:
     broken = [r for r in rules.rules if not r.kept]
     if not broken and not rules.violated:
         what = "every rule that could be judged" if rules.unchecked else "every rule"
+        if all(r.kind == "column" for r in rules.rules) and not rules.unchecked:
+            what = "what their columns declare (the table has no rules)"
         yield Finding("good", "rules", f"All synthetic rows keep {what}.")
         return
     names = ", ".join(r.name for r in sorted(broken, key=lambda r: -r.violated)[:3])
@@ -138,16 +140,25 @@ def _utility(assessment: Assessment) -> Iterator[Finding]:
         f"{worst.name} trained on synthetic rows reaches {utility.metric} "
         f"{worst.on_synthetic:.3f} for {utility.target}, on real rows {worst.on_real:.3f}"
     )
-    chance = loss(worst) <= (worst.floor or 0.0) or (
-        worst.loss_interval is not None and worst.loss_interval[0] <= 0
-    )
-    level: Level = "good" if chance else "bad" if loss(worst) > LOSS else "look"
-    yield Finding(level, "utility", f"{text}{', no more than chance' if chance else ''}.")
+    least = loss(worst) if worst.loss_interval is None else worst.loss_interval[0]
+    chance = least <= (worst.floor or 0.0)
+    good = chance or loss(worst) < LITTLE
+    level: Level = "good" if good else "bad" if loss(worst) > LOSS else "look"
+    yield Finding(level, "utility", f"{text}{', a difference that chance explains' * chance}.")
 
 
 def _disclosure(assessment: Assessment) -> Iterator[Finding]:
     disclosure = assessment.disclosure
     if disclosure is None:
+        copies = assessment.score("copies")
+        if copies is not None and copies.value is not None and not by_chance(copies):
+            floor = f"{copies.floor:.2%}" if copies.floor is not None else "none"
+            yield Finding(
+                "look",
+                "disclosure",
+                f"{copies.value:.2%} of synthetic rows are real rows to the cell; of other real "
+                f"rows {floor} are.",
+            )
         return
     found = [a for a in disclosure.attacks if a.found]
     if not found:

@@ -1,77 +1,154 @@
-"""The work behind ``synthtab assess``: compliance and fidelity of synthetic rows, as tables."""
+"""The work behind ``synthtab assess``: real and synthetic rows in, an assessment out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 
+from synthtab.assess.assessment import Assessments, Guarantee
 from synthtab.assess.compliance import Audit, Compliance
-from synthtab.assess.fidelity import Distances, compare, noise_floor
+from synthtab.assess.relationscores import relation_scores
+from synthtab.assess.table import PARTS, assess_table, check_parts
 from synthtab.batch import Batch
-from synthtab.cli import common
+from synthtab.cli import common, showing
 from synthtab.cli.datasets import all_given
-from synthtab.errors import DataError
+from synthtab.errors import DataError, UsageError
 from synthtab.lang.model import Model
-from synthtab.sources import Sources
+from synthtab.pipeline import Synthesizer
+from synthtab.sources import Source, Sources
 
 
-def assess(rules: Path, real: str, synth: str, seed: int, as_json: bool) -> bool:
-    """Print the comparison, table by table; return whether synthetic rows break a rule."""
-    model = Model.load(rules)
-    with Sources() as sources, common.progress(as_json) as update:
-        given = [all_given(model, [argument], sources) for argument in (real, synth)]
-        sides = [
-            {
-                name: s.whole(
-                    model.table(name).columns, partial(update, f"reading {escape(s.short)}")
-                )
-                for name, s in side.items()
-            }
-            for side in given
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for; ``parts`` of None are the usual ones."""
+
+    holdout: str | None = None
+    targets: tuple[str, ...] = ()
+    parts: tuple[str, ...] | None = None
+    model: Path | None = None
+    confidence: float = 0.95
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """The assessments, and what each side's rows were read from, by table."""
+
+    assessments: Assessments
+    files: Mapping[str, Mapping[str, str]]
+
+    @property
+    def broken(self) -> bool:
+        """Whether synthetic rows break a rule that was judged."""
+        judged = [t.rules for t in self.assessments.tables if t.rules is not None]
+        return any(not rule.kept for rules in judged for rule in rules.rules)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data: one table's assessment, or all tables' with relations."""
+        plain = [
+            {**table.to_dict(), "files": self.files[table.table]}
+            for table in self.assessments.tables
         ]
-    kept = [_audited(model, side) for side in sides]
-    reports = []
+        if len(plain) == 1 and not self.assessments.relations:
+            return plain[0]
+        return {"tables": plain, "relations": [asdict(r) for r in self.assessments.relations]}
+
+
+def listed(parts: str | None) -> tuple[str, ...] | None:
+    """Return parts given as a list with commas; ``all`` are all. Raises UsageError for others."""
+    if parts is None:
+        return None
+    names = [name.strip() for name in parts.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--parts {parts!r} names none; the parts: all, {', '.join(PARTS)}")
+    return PARTS if "all" in names else check_parts(names)
+
+
+def assess(rules: Path, real: str, synth: str, request: Request, as_json: bool) -> bool:
+    """Print an assessment; return whether synthetic rows break a rule."""
+    with common.progress(as_json) as update:
+        found = assessed(rules, real, synth, request, update)
+    if as_json:
+        common.print_json(found.to_dict())
+    else:
+        showing.show(common.stdout(), found.assessments)
+    return found.broken
+
+
+def assessed(
+    rules: Path, real: str, synth: str, request: Request, update: common.Update
+) -> Assessed:
+    """Read all rows and assess them, table by table; whoever shows the result begins here.
+
+    Raises UsageError and DataError for what is not there or does not fit, before long work begins.
+    """
+    model = Model.load(rules)
+    targets = _targets(model, request.targets)
+    arguments = {"real": real, "synthetic": synth}
+    if request.holdout is not None:
+        arguments["holdout"] = request.holdout
+    with Sources() as sources:
+        given = {side: all_given(model, [name], sources) for side, name in arguments.items()}
+        rows = {side: _read(model, tables, update) for side, tables in given.items()}
     for table in model.tables:
-        one, two = (side[table.name] for side in sides)
-        kept_real, kept_synth = (side[table.name] for side in kept)
+        one, two = (rows[side][table.name] for side in ("real", "synthetic"))
         if not (len(one) and len(two)):
             raise DataError(
                 f"table `{table.name}` has {len(one):,} real and {len(two):,} synthetic rows; "
-                "distances need some of both"
+                "an assessment needs some of both"
             )
-        distances = compare(table.columns, one, two)
-        floor = noise_floor(table.columns, one, seed)
-        if as_json:
-            real_name, synth_name = (side[table.name].name for side in given)
-            reports.append(
-                {
-                    "table": table.name,
-                    "real": {"file": real_name, "rows": len(one), "valid_share": kept_real.share},
-                    "synthetic": {
-                        "file": synth_name,
-                        "rows": len(two),
-                        "valid_share": kept_synth.share,
-                    },
-                    "rules": _rules(kept_real, kept_synth),
-                    "unchecked": [u.name for u in kept_synth.unchecked],
-                    "distances": distances.to_dict(),
-                    "noise_floor": floor.to_dict(),
-                }
-            )
-            continue
-        console = common.stdout()
-        if len(model.tables) > 1:
-            title = f"{table.name}: {len(one):,} real rows, {len(two):,} synthetic"
-            console.print(f"\n[bold]{escape(title)}[/]", soft_wrap=True)
-        print_compliance(console, kept_real, kept_synth)
-        print_distances(console, distances, floor)
-    if as_json:
-        common.print_json(reports[0] if len(reports) == 1 else {"tables": reports})
-    return any(found.broken for found in kept[1].values())
+    guarantee = None if request.model is None else guarantee_of(request.model)
+    kept = {side: _audited(model, rows[side]) for side in ("real", "synthetic")}
+    tables = tuple(
+        assess_table(
+            table,
+            rows["real"][table.name],
+            rows["synthetic"][table.name],
+            rows["holdout"][table.name] if "holdout" in rows else None,
+            targets.get(table.name),
+            request.seed,
+            request.parts,
+            guarantee,
+            update,
+            confidence=request.confidence,
+            date=date.today().isoformat(),
+            kept=(kept["real"][table.name], kept["synthetic"][table.name]),
+        )
+        for table in model.tables
+    )
+    relations = relation_scores(model.tables, rows["real"], rows["synthetic"], request.seed)
+    files = {
+        table.name: {side: of[table.name].name for side, of in given.items()}
+        for table in model.tables
+    }
+    return Assessed(Assessments(tables, relations), files)
+
+
+def guarantee_of(folder: Path) -> Guarantee | None:
+    """Return the privacy guarantee of a saved model; None for one without a budget."""
+    report = Synthesizer.load(folder).privacy_report
+    if report is None:
+        return None
+    epsilon, delta = report.ledger.spent()
+    heading = ("mechanism", "reads", "why", "epsilon alone")
+    ledger = (heading, *(tuple(row) for row in report.ledger.table()))
+    return Guarantee(report.statement, epsilon, delta, ledger)
+
+
+def _read(model: Model, given: Mapping[str, Source], update: common.Update) -> Mapping[str, Batch]:
+    def said(source: Source) -> Callable[[float], None]:
+        return partial(update, f"reading {escape(source.short)}")
+
+    return {
+        name: source.whole(model.table(name).columns, said(source))
+        for name, source in given.items()
+    }
 
 
 def _audited(model: Model, batches: Mapping[str, Batch]) -> Mapping[str, Compliance]:
@@ -81,59 +158,20 @@ def _audited(model: Model, batches: Mapping[str, Batch]) -> Mapping[str, Complia
     return audit.results()
 
 
-def print_compliance(console: Console, real: Compliance, synth: Compliance) -> None:
-    """Print, rule by rule, the shares of real and synthetic rows that keep it."""
-    grid = common.grid("rule", "real", "synthetic", "broken by", right=[1, 2, 3])
-    for row in _rules(real, synth):
-        grid.add_row(
-            escape(str(row["name"])),
-            common.share(_number(row["real_share"])),
-            common.share(_number(row["synthetic_share"])),
-            f"{row['synthetic_violated']:,}",
-        )
-    grid.add_section()
-    lost = synth.rows - synth.valid
-    grid.add_row("all of them", common.share(real.share), common.share(synth.share), f"{lost:,}")
-    for left in synth.unchecked:
-        console.print(escape(f"not checked: {left.name}: {left.reason}"), soft_wrap=True)
-    common.print_grid(console, "Rules kept", grid)
-
-
-def print_distances(console: Console, distances: Distances, floor: Distances) -> None:
-    """Print the mean distances, then those of each column, each beside its noise floor."""
-    grid = common.grid("", "measured", "noise floor", right=[1, 2])
-    grid.add_row("shape error", f"{distances.shape:.3%}", f"{floor.shape:.3%}")
-    grid.add_row("pair error", f"{distances.pair:.3%}", f"{floor.pair:.3%}")
-    grid.add_row("W1 (standard deviations)", f"{distances.w1:.4f}", f"{floor.w1:.4f}")
-    common.print_grid(console, "Distance from the real rows", grid)
-    columns = common.grid("column", "shape", "floor", "W1", "floor", right=[1, 2, 3, 4])
-    for got, chance in zip(distances.columns, floor.columns, strict=True):
-        columns.add_row(
-            escape(got.name), f"{got.shape:.3%}", f"{chance.shape:.3%}", _w1(got.w1), _w1(chance.w1)
-        )
-    common.print_grid(console, "By column", columns)
-    console.print("\nThe noise floor is the distance between two random halves of the real rows.")
-
-
-def _rules(real: Compliance, synth: Compliance) -> list[dict[str, object]]:
-    """Pair the two sides' rules by name; a declaration that one side alone breaks is shown too."""
-    sides = [{r.name: r for r in side.rules} for side in (real, synth)]
-    names = dict.fromkeys([*sides[0], *sides[1]])
-    return [
-        {
-            "name": name,
-            "real_share": sides[0][name].share if name in sides[0] else 1.0,
-            "synthetic_share": sides[1][name].share if name in sides[1] else 1.0,
-            "synthetic_violated": sides[1][name].violated if name in sides[1] else 0,
-        }
-        for name in names
-    ]
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, float)
-    return value
-
-
-def _w1(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _targets(model: Model, given: Sequence[str]) -> dict[str, str]:
+    """Return the target of each table that has one, from ``COLUMN`` or ``TABLE.COLUMN``."""
+    found: dict[str, str] = {}
+    for text in given:
+        table, dot, column = text.partition(".")
+        names = [t.name for t in model.tables]
+        if not (dot and table in names):
+            if len(names) > 1:
+                raise UsageError(
+                    f"--target {text!r}: with several tables it is TABLE.COLUMN, and the tables "
+                    f"are {', '.join(names)}"
+                )
+            table, column = names[0], text
+        if table in found:
+            raise UsageError(f"--target is given twice for table `{table}`: name one column")
+        found[table] = column
+    return found

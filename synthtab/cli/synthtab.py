@@ -278,16 +278,42 @@ def assess(
         ),
     ],
     synth: Annotated[str, typer.Argument(metavar="SYNTH", help="The synthetic rows, likewise.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Which halves of the real rows.")] = 0,
+    holdout: Annotated[
+        str | None,
+        typer.Option(
+            "--holdout", help="Real rows, likewise, that were not learned from: a test for all."
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", help="The column models are to tell; TABLE.COLUMN of several."),
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option("--parts", help="Of what is assessed some parts, by commas; all, with bert."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="The saved model of the rows, for its privacy guarantee."),
+    ] = None,
+    confidence: Annotated[
+        float, typer.Option("--confidence", help="Of every interval by itself.")
+    ] = 0.95,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows, for the same again.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Compare synthetic rows with real ones: rules kept, and distances beside their noise floor.
+    """Assess synthetic rows: rules, likeness, use, disclosure, each figure beside its noise floor.
 
-    Example: [cyan]synthtab assess rules/adult.rules adult.csv.gz out.csv --json[/]
+    Use and disclosure need a hold-out. Exit code 1 where synthetic rows break rules.
+
+    Example: [cyan]synthtab assess rules/adult.rules train.csv out.csv --holdout rest.csv[/]
     """
-    from synthtab.cli import assessing  # pandas, scipy
+    from synthtab.cli import assessing  # pandas, scipy, scikit-learn
 
-    broken = assessing.assess(rules, real, synth, seed, as_json)
+    request = assessing.Request(
+        *(holdout, tuple(target or ()), assessing.listed(parts), model, confidence, seed)
+    )
+    broken = assessing.assess(rules, real, synth, request, as_json)
     common.finish(common.FINDINGS if broken else common.FINE)
 
 

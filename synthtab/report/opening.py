@@ -39,7 +39,7 @@ def verdict(found: Assessment, place: Place) -> Section:
     return place.section(
         "verdict",
         "Verdict",
-        tag("p", judged.opening, class_="sentence"),
+        tag("p", judged.headline, class_="sentence"),
         tag("ul", items, class_="findings") if items else None,
         level=judged.level,
     )

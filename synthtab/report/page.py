@@ -48,7 +48,7 @@ def _overall(found: Assessments) -> list[Section]:
     level = min((v.level for _, v in judged), key=_WORST_FIRST.index)
     items = [
         tag(
-            *("li", mark(v.level), tag("p", tag("span", t.table, class_="name"), ": ", v.opening)),
+            *("li", mark(v.level), tag("p", tag("span", t.table, class_="name"), ": ", v.headline)),
             tag("small", tag("a", f"See {t.table}", href=f"#t{at}-verdict")),
         )
         for at, (t, v) in enumerate(judged, start=1)

@@ -174,7 +174,7 @@ def test_all_of_an_assessment_is_in_the_page() -> None:
     assert found.disclosure is not None
     assert found.guarantee is not None
     for said in (
-        verdict.opening,
+        verdict.headline,
         *(f.text for f in verdict.findings),
         *(r.name for r in found.rules.rules),
         *(name for name, _ in found.rules.unchecked),
