@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from synthtab.assess.assessment import Guarantee
 from synthtab.cli import common
 from synthtab.errors import UsageError
 from synthtab.pipeline import Synthesizer
@@ -17,19 +16,16 @@ if TYPE_CHECKING:
     from synthtab.privatetable import PrivateReport
     from synthtab.privatewhole import PrivateWholeReport
 
-LEDGER_HEADS = ("mechanism", "reads", "why", "epsilon alone")
-
 
 def show(model: Path, as_json: bool) -> None:
     """Print a saved model's guarantee and ledger. Raises UsageError where it has none."""
-    tell(_of(model), as_json, {})
-
-
-def guarantee(model: Path) -> Guarantee:
-    """Return what a saved model guarantees. Raises UsageError where that is nothing."""
-    report = _of(model)
-    epsilon, delta = report.ledger.spent()
-    return Guarantee(report.statement, epsilon, delta, (LEDGER_HEADS, *report.ledger.table()))
+    report = Synthesizer.load(model).privacy_report
+    if report is None:
+        raise UsageError(
+            f"{model} was learned without a privacy budget: it guarantees nothing about the people "
+            "in its data; learn it anew with 'synthtab fit --epsilon'"
+        )
+    tell(report, as_json, {})
 
 
 def tell(
@@ -45,7 +41,7 @@ def tell(
     console.print(f"in {report.seconds:.0f} s", markup=False)
     for line in report.estimated:
         console.print(f"estimated: {line}", markup=False)
-    grid = common.grid(*LEDGER_HEADS, right=[3])
+    grid = common.grid("mechanism", "reads", "why", "epsilon alone", right=[3])
     for row in report.ledger.table():
         grid.add_row(*(escape(cell) for cell in row))
     epsilon, _ = report.ledger.spent()
@@ -56,13 +52,3 @@ def tell(
     common.print_grid(console, title, grid)
     console.print()
     console.print(report.statement, markup=False)
-
-
-def _of(model: Path) -> PrivateReport | PrivateWholeReport:
-    report = Synthesizer.load(model).privacy_report
-    if report is None:
-        raise UsageError(
-            f"{model} was learned without a privacy budget: it guarantees nothing about the people "
-            "in its data; learn it anew with 'synthtab fit --epsilon'"
-        )
-    return report

@@ -7,7 +7,7 @@ from synthtab.report import text
 from synthtab.report.distributions import distribution, values
 from synthtab.report.likeness import beyond
 from synthtab.report.markup import Content, Markup, tag
-from synthtab.report.section import Place, Section, absent, code, paragraph
+from synthtab.report.section import Place, Section, code, not_assessed, paragraph
 from synthtab.report.svg import key
 from synthtab.report.tables import Head, plain_table
 
@@ -18,8 +18,8 @@ FIRST = 12
 def columns(found: Assessment, place: Place) -> Section:
     """Return every column's distributions, the worst first."""
     if not found.columns:
-        why = "The table has none that is more than a key."
-        return place.section("columns", "Columns", absent("No column was compared.", why))
+        missing = not_assessed("No column was compared.", found.left, "columns")
+        return place.section("columns", "Columns", missing)
     ordered = sorted(found.columns, key=lambda c: -_error(c))
     first, rest = ordered[:FIRST], ordered[FIRST:]
     more = (

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from synthtab.assess.assessment import Assessment, Rules, RuleScore
 from synthtab.report import text
 from synthtab.report.markup import Content, tag
-from synthtab.report.section import Place, Section, absent, code, mark, paragraph, quiet
+from synthtab.report.section import (
+    Place,
+    Section,
+    absent,
+    code,
+    mark,
+    not_assessed,
+    paragraph,
+    quiet,
+)
 from synthtab.report.tables import Cell, Head, table
 
 HEADS = (
@@ -20,12 +31,16 @@ HEADS = (
 def rules(found: Assessment, place: Place) -> Section:
     """Return the rules, broken ones first, and what could not be judged."""
     if found.rules is None:
+        missing = not_assessed("The rules were not judged.", found.left, "rules")
+        return place.section("rules", "Rules", missing)
+    if not found.rules.rules and not found.rules.unchecked:
         how = (
-            "The rules file declares none beyond types and ranges. ",
+            "Every synthetic row is of the declared types and ranges; no rule beyond that was "
+            "given. ",
             code("rulecheck infer"),
-            " drafts rules from real rows for you to review.",
+            " drafts rules from real rows, for you to review.",
         )
-        return place.section("rules", "Rules", absent("No rules were given.", how))
+        return place.section("rules", "Rules", absent("There are no rules.", how))
     body: list[Content] = [_summary(found.rules, found.confidence)]
     ordered = sorted(found.rules.rules, key=lambda r: (r.kept, -r.violated))
     if ordered:
@@ -39,6 +54,7 @@ def rules(found: Assessment, place: Place) -> Section:
                 foot=_foot(found.rules),
             )
         )
+    body += _examples(ordered, place)
     if found.rules.unchecked:
         body += [
             tag("h3", "Not judged"),
@@ -72,11 +88,13 @@ def _summary(rules: Rules, confidence: float) -> Content:
 
 
 def _row(rule: RuleScore) -> list[Cell | Content]:
-    named: Content = code(rule.name)
-    if rule.description:
-        named = (named, " ", rule.description)
     return [
-        (named, tag("br"), tag("small", _asks(rule))),
+        (
+            code(rule.name),
+            (" ", rule.description) if rule.description else None,
+            tag("code", rule.text, class_="rule") if rule.text else None,
+            tag("small", _asks(rule)),
+        ),
         Cell(mark("good", "kept") if rule.kept else mark("bad", "broken"), float(rule.kept)),
         Cell(text.percent(rule.real), rule.real),
         Cell(
@@ -84,6 +102,26 @@ def _row(rule: RuleScore) -> list[Cell | Content]:
         ),
         Cell(f"{rule.violated:,}", rule.violated),
     ]
+
+
+def _examples(rules: Sequence[RuleScore], place: Place) -> list[Content]:
+    rows = [
+        (
+            code(rule.name),
+            Cell(f"{example.row:,}", example.row),
+            (
+                ((", " if at else ""), name, " = ", code(value))
+                for at, (name, value) in enumerate(example.values)
+            ),
+        )
+        for rule in rules
+        for example in rule.examples
+    ]
+    if not rows:
+        return []
+    heads = (Head("Rule"), Head("Row", number=True), Head("What it holds", plain=True))
+    caption = "The first synthetic rows that break each rule"
+    return [table(place.ident("examples"), caption, heads, rows, tools=True)]
 
 
 def _foot(rules: Rules) -> list[Cell | Content]:

@@ -9,7 +9,7 @@ from synthtab.assess.verdict import by_chance
 from synthtab.report import text
 from synthtab.report.dots import Range, dots, span
 from synthtab.report.markup import Content, Markup, tag
-from synthtab.report.section import Place, Section, absent, mark, paragraph
+from synthtab.report.section import Place, Section, mark, not_assessed, paragraph
 from synthtab.report.svg import key
 from synthtab.report.tables import Cell, Head, Row, table
 
@@ -26,8 +26,9 @@ def likeness(found: Assessment, place: Place) -> Section:
     """Return the table's figures, each beside its floor, with its meaning."""
     known = [s for s in found.overall if s.value is not None]
     if not known:
-        why = "Either side needs rows for it."
-        return place.section("likeness", "Likeness", absent("Nothing could be measured.", why))
+        parts = ("columns", "pairs", "twosample", "precision", "copies")
+        missing = not_assessed("Nothing was measured.", found.left, *parts)
+        return place.section("likeness", "Likeness", missing)
     return place.section(
         "likeness",
         "Likeness",

@@ -35,7 +35,10 @@ def verdict(found: Assessment, place: Place) -> Section:
     """Return the verdict in a sentence, its findings, and what was not assessed."""
     judged = found.verdict()
     items = [_finding(f, place) for f in judged.findings]
-    items += [_item("open", f"{_sentence(left.part)}: {left.reason}.", None) for left in found.left]
+    items += [
+        _item("open", text.sentence(f"{text.part(left.part)}: {left.reason}"), None)
+        for left in found.left
+    ]
     return place.section(
         "verdict",
         "Verdict",
@@ -48,7 +51,7 @@ def verdict(found: Assessment, place: Place) -> Section:
 def compared(found: Assessment, names: Compared, place: Place) -> Section:
     """Return which rows were compared, and how many of them each part looked at."""
     rows = found.rows
-    looked = "; ".join(f"{part}: {text.count(most)}" for part, most in rows.looked_at)
+    looked = "; ".join(f"{text.part(of)}: {text.count(most)}" for of, most in rows.looked_at)
     items: list[tuple[str, Content]] = [
         ("Table", code(found.table)),
         ("Rules", None if names.rules is None else code(names.rules)),
@@ -84,7 +87,9 @@ def _holdout(found: Assessment, names: Compared) -> Content:
 
 
 def _notes(found: Assessment) -> Content:
-    return tag("ul", (tag("li", line) for line in found.notes)) if found.notes else None
+    return (
+        tag("ul", (tag("li", text.sentence(line)) for line in found.notes)) if found.notes else None
+    )
 
 
 def _finding(found: Finding, place: Place) -> Markup:
@@ -100,7 +105,3 @@ def _item(level: str, words: str, link: Content) -> Markup:
         *("li", mark(level), tag("p", words)),
         tag("small", link) if link is not None else None,
     )
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]

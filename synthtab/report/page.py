@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from synthtab.assess.assessment import Assessment, Assessments
@@ -24,18 +24,22 @@ from synthtab.report.usefulness import usefulness
 _WORST_FIRST = ("bad", "look", "good")
 
 
-def page(found: Assessments, compared: Compared) -> str:
+def page(
+    found: Assessments, compared: Compared, files: Mapping[str, Compared] | None = None
+) -> str:
     """Return an assessment as an HTML document.
 
-    Raises ValueError where there is no table.
+    ``compared`` names what was given, ``files`` what each table's rows came from where that is more
+    exact. Raises ValueError where there is no table.
     """
+    files = files or {}
     if not found.tables:
         raise ValueError("a report is about one table at least")
     several = len(found.tables) > 1
     sections = _overall(found) if several else []
     for at, table in enumerate(found.tables, start=1):
         place = Place(f"t{at}-", table.table) if several else Place()
-        sections += _of_table(table, compared, place)
+        sections += _of_table(table, files.get(table.table, compared), place)
     if several and found.relations:
         first = found.tables[0]
         sections.insert(1, relations(found.relations, Place(), first.confidence))

@@ -8,7 +8,7 @@ from synthtab.assess.assessment import Assessment, PairScore
 from synthtab.report import text
 from synthtab.report.heat import heat_map, scale
 from synthtab.report.markup import Content, Markup, tag
-from synthtab.report.section import Place, Section, absent, code, paragraph, quiet
+from synthtab.report.section import Place, Section, code, not_assessed, paragraph, quiet
 from synthtab.report.svg import picture
 from synthtab.report.tables import Cell, Head, Row, table
 
@@ -19,8 +19,8 @@ WORST, MOST = 10, 4_000
 def pairs(found: Assessment, place: Place) -> Section:
     """Return the errors of all pairs of columns."""
     if not found.pairs:
-        why = "Relations between columns need two of them."
-        return place.section("pairs", "Pairs of columns", absent("There is no pair.", why))
+        missing = not_assessed("No pair of columns was compared.", found.left, "pairs")
+        return place.section("pairs", "Pairs of columns", missing)
     involved = {n for p in found.pairs for n in (p.one, p.other)}
     names = [c.name for c in found.columns if c.name in involved]
     names += sorted(involved - set(names))

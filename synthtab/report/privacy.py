@@ -81,12 +81,11 @@ def _how_to_guarantee() -> Content:
 
 
 def _untried(found: Assessment) -> Content:
-    reasons = [e.reason for e in found.left if "disclos" in e.part or "priva" in e.part]
-    reason = f"{reasons[0][:1].upper()}{reasons[0][1:]}. " if reasons else ""
+    reason = text.reason(found.left, "disclosure")
     return absent(
         "No attack was tried.",
         (
-            reason,
+            f"{reason} " if reason else None,
             "Attacks need real rows of the same source that the model did not learn from (",
             code("--holdout"),
             ").",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from synthtab.assess.assessment import Left
 from synthtab.report.markup import Content, Markup, tag
 from synthtab.report.svg import sign
-from synthtab.report.text import LEVELS
+from synthtab.report.text import LEVELS, reason
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,15 @@ def note(*content: Content, level: str = "") -> Markup:
     return tag("p", *content, class_=f"note {level}".rstrip())
 
 
-def absent(what: str, how: Content) -> Markup:
+def absent(what: str, *how: Content) -> Markup:
     """Say that a part is missing, and how to get it."""
     return tag("p", tag("strong", what), " ", how, class_="note")
+
+
+def not_assessed(what: str, left: Sequence[Left], *parts: str) -> Markup:
+    """Say that some parts are missing: with the reason, or that nobody asked for them."""
+    asked_for = ("This report was made of other parts (", code("--parts"), ").")
+    return absent(what, reason(left, *parts) or asked_for)
 
 
 def code(words: str) -> Markup:

@@ -59,7 +59,7 @@ def key(kind: str) -> Markup:
 
 def ceiling(value: float) -> float:
     """Return the next of 1, 2, 2.5, 5 times a power of ten, for the end of an axis; 1 at most."""
-    if value <= 0:
+    if value < 1e-9:
         return 1.0
     unit = 10.0 ** math.floor(math.log10(value))
     found = next(unit * step for step in (1, 2, 2.5, 5, 10) if unit * step >= value * (1 - 1e-9))

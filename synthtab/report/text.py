@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from synthtab.assess.assessment import Attack, Form, Interval, Score
+from synthtab.assess.assessment import Attack, Form, Interval, Left, Score
 
 EM_DASH = "—"
 
@@ -23,11 +24,25 @@ NAMES = {
     "c2st": "Told apart by a classifier",
     "alpha_precision": "Plausible rows (α-precision)",
     "beta_recall": "Coverage of the real rows (β-recall)",
-    "density": "Density around real rows",
-    "coverage": "Coverage of real rows",
-    "authenticity": "Authenticity",
+    "copies": "Exact copies of real rows",
+    "children": "Children per parent",
+    "steps": "A value and the next",
+    "step_correlation": "Correlation of a value and the next",
 }
 """Headings in place of the short names of scores; another name is shown as it is."""
+
+PARTS = {
+    "rules": "the rules",
+    "columns": "single columns",
+    "pairs": "pairs of columns",
+    "twosample": "whether a classifier tells the rows apart",
+    "precision": "plausibility and coverage",
+    "copies": "exact copies of real rows",
+    "utility": "usefulness for training models",
+    "bert": "usefulness for a small language model",
+    "disclosure": "attacks on privacy",
+}
+"""What parts of an assessment are called; another name is shown as it is."""
 
 KINDS = {
     "column": "declared type and range",
@@ -43,6 +58,23 @@ KINDS = {
 def name(score: Score) -> str:
     """Return what a score is called."""
     return NAMES.get(score.name, score.name.replace("_", " "))
+
+
+def part(of: str) -> str:
+    """Return what a part of an assessment is called."""
+    return PARTS.get(of, of)
+
+
+def reason(left: Sequence[Left], *parts: str) -> str:
+    """Return why a part was not assessed, as a sentence; empty where no reason is known."""
+    found = next((e.reason for e in left if e.part in parts), "")
+    return sentence(found)
+
+
+def sentence(words: str) -> str:
+    """Return words with a capital first, and a full stop at the end."""
+    words = words.strip()
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}" if words else ""
 
 
 def figure(value: float | None, form: Form = "number") -> str:

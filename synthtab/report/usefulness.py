@@ -29,12 +29,14 @@ METRICS = {
 def usefulness(found: Assessment, place: Place) -> Section:
     """Return what models trained on synthetic rows are worth, or how to have that measured."""
     if found.utility is None:
-        reason = _reason(found)
+        reason = text.reason(found.left, "utility", "bert") or "No target was named."
         how = (
             reason,
-            " Name a column to predict (",
+            " With a column to predict (",
             code("--target COLUMN"),
-            ") and models are trained on real and on synthetic rows and tested on real ones.",
+            ") and a hold-out (",
+            code("--holdout"),
+            "), models are trained on real and on synthetic rows and tested on real ones.",
         )
         return place.section("usefulness", "Usefulness", absent("Not measured.", how))
     used = found.utility
@@ -58,7 +60,7 @@ def usefulness(found: Assessment, place: Place) -> Section:
             HEADS,
             [_row(learner, axis) for learner in used.learners],
         ),
-        tag("ul", (tag("li", line) for line in used.notes)) if used.notes else None,
+        tag("ul", (tag("li", text.sentence(line)) for line in used.notes)) if used.notes else None,
     )
 
 
@@ -97,8 +99,3 @@ def _axis(used: Utility) -> Range:
         )
     ]
     return span(values, None)
-
-
-def _reason(found: Assessment) -> str:
-    reasons = [left.reason for left in found.left if "util" in left.part or "useful" in left.part]
-    return f"{reasons[0][:1].upper()}{reasons[0][1:]}." if reasons else "No target was named."

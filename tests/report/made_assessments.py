@@ -11,6 +11,7 @@ from synthtab.assess.assessment import (
     Attack,
     ColumnScores,
     Disclosure,
+    Example,
     Guarantee,
     Histogram,
     Learner,
@@ -61,7 +62,11 @@ def column(name: str, rng: np.random.Generator) -> ColumnScores:
 def rule(name: str, violated: int = 0, description: str | None = None) -> RuleScore:
     share = 1 - violated / 5_000
     between = (share - 0.001, min(1.0, share + 0.001))
-    return RuleScore(name, "row", description, 0.998, share, between, violated, None, not violated)
+    first = (Example(17, (("bonus", "9.50"), ("salary", "NULL"))),) if violated else ()
+    return RuleScore(
+        *(name, "row", description, 0.998, share, between, violated, None, not violated),
+        *(f"rule {name}: bonus <= 0.30 * salary", first),
+    )
 
 
 def assessment(
@@ -143,5 +148,9 @@ def bare(names: tuple[str, ...] = ("age",)) -> Assessment:
         (score("shape", 0.2, None),),
         tuple(column(name, rng) for name in names),
         *((), (), None, None, None, None),
-        (Left("usefulness", "no target was named"), Left("disclosure", "no hold-out was given")),
+        (
+            Left("pairs", "there are fewer than two columns to compare"),
+            Left("utility", "no target was named"),
+            Left("disclosure", "no hold-out was given"),
+        ),
     )

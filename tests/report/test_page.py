@@ -150,9 +150,8 @@ def test_the_verdict_comes_first(document: Document) -> None:
 def test_parts_that_are_missing_say_how_to_get_them() -> None:
     words = Document(page(SOME["bare"], Compared("a.csv", "b.csv"))).words()
     for said in (
-        "No rules were given.",
-        "rulecheck infer",
-        "There is no pair.",
+        "The rules were not judged. This report was made of other parts (--parts).",
+        "No pair of columns was compared. There are fewer than two columns to compare.",
         "No target was named.",
         "--target COLUMN",
         "No hold-out was given.",

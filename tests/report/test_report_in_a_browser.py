@@ -180,7 +180,7 @@ def test_the_accessibility_tree_has_landmarks_headings_and_names(
 def test_tables_are_sorted_by_their_headings(chromium: Any, reports: dict[str, str]) -> None:
     with opened(chromium, reports["whole"]) as tab:
         rules = tab.locator("#rules-table")
-        first = rules.locator("tbody tr").first.locator("th code")
+        first = rules.locator("tbody tr").first.locator("th code").first
         assert first.inner_text() == "cap"
         by_name = rules.get_by_role("button", name="Rule", exact=True)
         by_name.focus()
