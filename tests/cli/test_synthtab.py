@@ -153,11 +153,14 @@ def test_assess_puts_measures_beside_their_floor(
     for words in ("fee_by_time", "100%", "shape error", "pair error", "W1", "noise floor"):
         assert words in ran.out
     report = json.loads(call(synthtab.main, *args, "--json", "--seed", "4").out)
-    assert report["synthetic"]["valid_share"] == 1.0
-    assert {r["name"] for r in report["rules"]} >= {"short_is_short", "fee_by_time"}
-    for key in ("shape_error", "pair_error", "w1"):
-        assert report["distances"][key] >= 0
-        assert report["noise_floor"][key] >= 0
+    assert report["rules"]["synthetic"] == 1.0
+    assert {r["name"] for r in report["rules"]["rules"]} >= {"short_is_short", "fee_by_time"}
+    scores = {s["name"]: s for s in report["overall"]}
+    for key in ("shape", "pair", "w1", "c2st", "alpha_precision", "beta_recall"):
+        assert scores[key]["interval"][0] <= scores[key]["value"] <= scores[key]["interval"][1]
+        assert scores[key]["floor"] >= 0
+    assert {left["part"] for left in report["left"]} == {"utility", "disclosure"}
+    assert report["files"]["synthetic"] == str(out)
     broken = real_rows().assign(minutes=50)
     broken.to_csv(tmp_path / "broken.csv", index=False)
     args = ("assess", workplace / "visits.rules", workplace / "real.csv", tmp_path / "broken.csv")
