@@ -24,27 +24,23 @@ from synthtab.report.usefulness import usefulness
 _WORST_FIRST = ("bad", "look", "good")
 
 
-def page(
-    found: Assessments, compared: Compared, files: Mapping[str, Compared] | None = None
-) -> str:
+def page(found: Assessments, files: Mapping[str, Compared]) -> str:
     """Return an assessment as an HTML document.
 
-    ``compared`` names what was given, ``files`` what each table's rows came from where that is more
-    exact. Raises ValueError where there is no table.
+    ``files`` names, table by table, what was compared. Raises ValueError where there is no table.
     """
-    files = files or {}
     if not found.tables:
         raise ValueError("a report is about one table at least")
     several = len(found.tables) > 1
     sections = _overall(found) if several else []
     for at, table in enumerate(found.tables, start=1):
         place = Place(f"t{at}-", table.table) if several else Place()
-        sections += _of_table(table, files.get(table.table, compared), place)
+        sections += _of_table(table, files[table.table], place)
     if several and found.relations:
         first = found.tables[0]
         sections.insert(1, relations(found.relations, Place(), first.confidence))
     names = ", ".join(t.table for t in found.tables)
-    return _document(f"Synthetic rows of {names}", _head(found, compared), sections)
+    return _document(f"Synthetic rows of {names}", _head(found, files), sections)
 
 
 def _overall(found: Assessments) -> list[Section]:
@@ -83,19 +79,20 @@ def _of_table(found: Assessment, names: Compared, place: Place) -> list[Section]
     ]
 
 
-def _head(found: Assessments, compared: Compared) -> Markup:
+def _head(found: Assessments, files: Mapping[str, Compared]) -> Markup:
     shown = ", ".join(t.table for t in found.tables)
     first = found.tables[0]
+    if len(found.tables) == 1:
+        names = files[first.table]
+        what = f"{names.synthetic} assessed against {names.real}"
+    else:
+        what = f"{len(found.tables)} tables, assessed against the real ones"
     return tag(
         "header",
         tag(
             "div",
             tag("h1", "Synthetic rows of ", tag("span", shown, class_="name")),
-            tag(
-                "p",
-                f"{compared.synthetic} assessed against {compared.real}"
-                f"{', ' + first.date if first.date else ''}",
-            ),
+            tag("p", what, f", {first.date}" if first.date else None),
         ),
         tag(
             "button",

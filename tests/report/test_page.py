@@ -19,6 +19,10 @@ from synthtab.report.page import page
 NAMES = Compared("real.csv", "out.csv", "rest.csv", "people.rules")
 
 
+def made(found: Assessments, names: Compared = NAMES) -> str:
+    return page(found, {table.table: names for table in found.tables})
+
+
 class Document(HTMLParser):
     """Reads a page, and fails where an element is not closed in its place."""
 
@@ -83,7 +87,7 @@ SOME = {
 
 @pytest.fixture(params=SOME)
 def document(request: pytest.FixtureRequest) -> Document:
-    return Document(page(SOME[request.param], NAMES))
+    return Document(made(SOME[request.param]))
 
 
 def test_every_link_leads_somewhere_in_the_page(document: Document) -> None:
@@ -148,7 +152,7 @@ def test_the_verdict_comes_first(document: Document) -> None:
 
 
 def test_parts_that_are_missing_say_how_to_get_them() -> None:
-    words = Document(page(SOME["bare"], Compared("a.csv", "b.csv"))).words()
+    words = Document(made(SOME["bare"], Compared("a.csv", "b.csv"))).words()
     for said in (
         "The rules were not judged. This report was made of other parts (--parts).",
         "No pair of columns was compared. There are fewer than two columns to compare.",
@@ -166,7 +170,7 @@ def test_parts_that_are_missing_say_how_to_get_them() -> None:
 
 def test_all_of_an_assessment_is_in_the_page() -> None:
     found = assessment(broken=3)
-    words = Document(page(Assessments((found,)), NAMES)).words()
+    words = Document(made(Assessments((found,)))).words()
     verdict = found.verdict()
     assert found.rules is not None
     assert found.utility is not None
@@ -192,7 +196,7 @@ def test_all_of_an_assessment_is_in_the_page() -> None:
 
 def test_worst_columns_come_first() -> None:
     found = assessment(tuple(f"c{k}" for k in range(20)), seed=5)
-    text = page(Assessments((found,)), NAMES)
+    text = made(Assessments((found,)))
     places = [
         (-(c.scores[0].value or 0), text.index(f"<h3><code>{c.name}</code></h3>"))
         for c in found.columns
@@ -213,7 +217,7 @@ def test_names_from_the_data_are_harmless() -> None:
     )
     assert found.rules is not None
     found = replace(found, rules=replace(found.rules, rules=(rule(HOSTILE, 3, HOSTILE),)))
-    text = page(Assessments((found,)), Compared(HOSTILE, HOSTILE, HOSTILE, HOSTILE))
+    text = made(Assessments((found,)), Compared(HOSTILE, HOSTILE, HOSTILE, HOSTILE))
     read = Document(text)
     assert read.tags["script"] == 1
     assert "alert" not in "".join(t for inside, t in read.texts if inside == "script")
@@ -223,7 +227,7 @@ def test_names_from_the_data_are_harmless() -> None:
 
 def test_a_wide_table_stays_a_page_that_can_be_sent() -> None:
     names = tuple(f"column_number_{k}" for k in range(89))
-    text = page(Assessments((assessment(names),)), NAMES)
+    text = made(Assessments((assessment(names),)))
     assert len(text.encode()) < 3_000_000
     document = Document(text)
     assert text.count("<h3><code>column_number_") == 89
@@ -231,12 +235,12 @@ def test_a_wide_table_stays_a_page_that_can_be_sent() -> None:
 
 
 def test_the_same_assessment_gives_the_same_page() -> None:
-    assert page(several(), NAMES) == page(several(), NAMES)
+    assert made(several()) == made(several())
 
 
 def test_tables_of_one_page_are_told_apart() -> None:
     found = several()
-    words = Document(page(found, NAMES)).words()
+    words = Document(made(found)).words()
     for table in found.tables:
         assert f"See {table.table}" in words
     assert "orders.customer_id -> customer" in words
@@ -245,7 +249,7 @@ def test_tables_of_one_page_are_told_apart() -> None:
 
 def test_a_page_needs_a_table() -> None:
     with pytest.raises(ValueError, match="one table at least"):
-        page(Assessments(()), NAMES)
+        page(Assessments(()), {})
 
 
 # Contrast, by the rules for accessible web pages (WCAG 2.2): 4.5 for text, 3 for what is drawn.

@@ -42,7 +42,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "89 columns": Assessments((assessment(tuple(f"column_{k}" for k in range(89))),)),
     }
     for name, found in pages.items():
-        (folder / f"{name}.html").write_text(page(found, NAMES), encoding="utf-8")
+        files = {table.table: NAMES for table in found.tables}
+        (folder / f"{name}.html").write_text(page(found, files), encoding="utf-8")
     return {name: (folder / f"{name}.html").as_uri() for name in pages}
 
 
