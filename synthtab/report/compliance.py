@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from synthtab.assess.assessment import Assessment, Rules, RuleScore
@@ -19,6 +20,8 @@ from synthtab.report.section import (
 )
 from synthtab.report.tables import Cell, Head, table
 
+EXAMPLES, UNFOLDED = 3, 9
+"""Of each rule so many rows that break it are shown; a table of more rows than that unfolds."""
 HEADS = (
     Head("Rule"),
     Head("Kept"),
@@ -92,14 +95,12 @@ def _row(rule: RuleScore) -> list[Cell | Content]:
         (
             code(rule.name),
             (" ", rule.description) if rule.description else None,
-            tag("code", rule.text, class_="rule") if rule.text else None,
+            tag("code", _written(rule), class_="rule") if rule.text else None,
             tag("small", _asks(rule)),
         ),
         Cell(mark("good", "kept") if rule.kept else mark("bad", "broken"), float(rule.kept)),
         Cell(text.percent(rule.real), rule.real),
-        Cell(
-            (text.percent(rule.synthetic), tag("br"), tag("small", _bracket(rule))), rule.synthetic
-        ),
+        Cell((text.percent(rule.synthetic), tag("small", _bracket(rule))), rule.synthetic),
         Cell(f"{rule.violated:,}", rule.violated),
     ]
 
@@ -115,13 +116,16 @@ def _examples(rules: Sequence[RuleScore], place: Place) -> list[Content]:
             ),
         )
         for rule in rules
-        for example in rule.examples
+        for example in rule.examples[:EXAMPLES]
     ]
     if not rows:
         return []
     heads = (Head("Rule"), Head("Row", number=True), Head("What it holds", plain=True))
     caption = "The first synthetic rows that break each rule"
-    return [table(place.ident("examples"), caption, heads, rows, tools=True)]
+    made = table(place.ident("examples"), caption, heads, rows, tools=True)
+    if len(rows) <= UNFOLDED:
+        return [made]
+    return [tag("details", tag("summary", caption), made)]
 
 
 def _foot(rules: Rules) -> list[Cell | Content]:
@@ -131,11 +135,15 @@ def _foot(rules: Rules) -> list[Cell | Content]:
         text.percent(rules.real),
         (
             text.percent(rules.synthetic),
-            tag("br"),
             tag("small", f"({text.interval(rules.interval, 'percent')})"),
         ),
         f"{rules.violated:,}",
     ]
+
+
+def _written(rule: RuleScore) -> str:
+    """Return a rule without what stands beside it: its name. Lines end where they have room."""
+    return re.sub(r"\n\s+", " ", rule.text).removeprefix(f"rule {rule.name}:").strip()
 
 
 def _asks(rule: RuleScore) -> str:

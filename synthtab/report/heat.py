@@ -16,6 +16,7 @@ STEPS = (0.01, 0.02, 0.04, 0.07, 0.12, 0.20)
 """Where the levels end. They are the same in every report, so that reports can be compared."""
 assert len(STEPS) == HEAT_LEVELS - 1
 MOST_WIDE, ROOM = 720.0, 120.0
+"""How wide the map may be, and how much of that names of columns may take."""
 SMALLEST, LARGEST, READABLE = 10.0, 46.0, 30.0
 """Sides of a cell; in one that is smaller than readable no number is written."""
 
@@ -29,24 +30,26 @@ def heat_map(names: Sequence[str], pairs: Sequence[PairScore], label: str) -> Ma
     """Draw a cell for each pair of columns, each named by what a pointer rests on."""
     found = {frozenset((p.one, p.other)): p for p in pairs}
     side = min(max((MOST_WIDE - ROOM) / max(len(names) - 1, 1), SMALLEST), LARGEST)
-    letters = int(ROOM / (5.2 if side < 14 else 6.0))
+    wide = 5.4 if side < 14 else 6.4
+    letters = int((ROOM - 10) / wide)
+    room = 10 + wide * min(max(map(len, names), default=0), letters)
     end = {"text_anchor": "end"}
     small = "tiny" if side < 14 else None
-    width = ROOM + side * (len(names) - 1)
+    width = room + side * (len(names) - 1)
     height = width
     drawn: list[Content] = []
     for row, one in enumerate(names[1:], start=1):
         y = (row - 1) * side
         middle = y + side / 2 + 3.5
         drawn.append(
-            tag("text", text.short(one, letters), class_=small, x=ROOM - 6, y=middle, **end)
+            tag("text", text.short(one, letters), class_=small, x=room - 6, y=middle, **end)
         )
         for at, other in enumerate(names[:row]):
             pair = found.get(frozenset((one, other)))
             if pair is not None:
-                drawn += _cell(pair, ROOM + at * side, y, side)
+                drawn += _cell(pair, room + at * side, y, side)
     for at, other in enumerate(names[:-1]):
-        x, y = ROOM + (at + 0.5) * side + 3.5, (len(names) - 1) * side + 6
+        x, y = room + (at + 0.5) * side + 3.5, (len(names) - 1) * side + 6
         turned = f"translate({x:.1f} {y:.1f}) rotate(-90)"
         drawn.append(tag("text", text.short(other, letters), class_=small, transform=turned, **end))
     return picture(width, height, label, drawn, "heat")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from synthtab.assess.assessment import Assessment, Relation, Score
 from synthtab.assess.verdict import by_chance
 from synthtab.report import text
-from synthtab.report.dots import Range, dots, span
+from synthtab.report.dots import dots, span
 from synthtab.report.markup import Content, Markup, tag
 from synthtab.report.section import Place, Section, mark, not_assessed, paragraph
 from synthtab.report.svg import key
@@ -17,7 +17,7 @@ HEADS = (
     Head("Measure"),
     Head("Synthetic", number=True),
     Head("Floor", number=True),
-    Head("Beside each other", plain=True),
+    Head("Compared", plain=True),
     Head("Verdict"),
 )
 
@@ -55,7 +55,8 @@ def explained(confidence: float) -> Markup:
         tag("em", "floor"),
         " is what a figure comes to between real rows and other real rows: synthetic rows that "
         "reach it are, by that measure, as good as real ones, and none can be expected to do "
-        f"better. Brackets hold the range of chance, at {confidence:.0%} confidence.",
+        f"better. Brackets hold the range of chance, at {confidence:.0%} confidence. Each line of "
+        "the pictures has a scale of its own.",
     )
 
 
@@ -70,25 +71,28 @@ def legend(real: str = "the floor, with its range") -> Markup:
 
 
 def scores_table(ident: str, caption: str, scores: Sequence[Score]) -> Markup:
-    """Return figures beside their floors, those of one form and direction on one axis."""
-    axes = {group: _axis(scores, group) for group in {_group(s) for s in scores}}
-    return table(ident, caption, HEADS, [_row(s, axes[_group(s)]) for s in scores])
+    """Return figures beside their floors, each on an axis of its own."""
+    return table(ident, caption, HEADS, [_row(s) for s in scores])
 
 
 def beyond(score: Score) -> Markup | str:
     """Return whether chance explains a figure, as a badge; a dash where there is no floor."""
     if score.floor is None:
         return mark("open", "no floor")
-    return mark("good", "as real rows") if by_chance(score) else mark("look", "beyond chance")
+    return mark("good", "within chance") if by_chance(score) else mark("look", "beyond chance")
 
 
-def _row(score: Score, axis: Range) -> Row:
-    better = "lower is better" if score.better == "lower" else "higher is better"
+def _row(score: Score) -> Row:
+    own = (score.value, score.floor, *(score.interval or ()), *(score.floor_interval or ()))
     return (
-        (text.name(score), tag("br"), tag("small", f"{score.definition} ({better})")),
+        (
+            text.name(score),
+            tag("span", f" ({text.title(score)})", class_="quiet"),
+            tag("small", text.plain(score)),
+        ),
         Cell(_figure(score.value, score.interval, score), score.value),
         Cell(_figure(score.floor, score.floor_interval, score), score.floor),
-        dots(score.value, score.interval, score.floor, score.floor_interval, axis),
+        dots(score.value, score.interval, score.floor, score.floor_interval, span(own)),
         beyond(score),
     )
 
@@ -97,16 +101,4 @@ def _figure(value: float | None, interval: tuple[float, float] | None, score: Sc
     shown = text.figure(value, score.form)
     if interval is None:
         return shown
-    return (shown, tag("br"), tag("small", f"({text.interval(interval, score.form)})"))
-
-
-def _group(score: Score) -> tuple[str, str]:
-    return score.form, score.better
-
-
-def _axis(scores: Sequence[Score], group: tuple[str, str]) -> Range:
-    mine = [s for s in scores if _group(s) == group]
-    every = [
-        v for s in mine for v in (s.value, s.floor, *(s.interval or ()), *(s.floor_interval or ()))
-    ]
-    return span(every)
+    return (shown, tag("small", f"({text.interval(interval, score.form)})"))

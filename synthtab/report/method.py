@@ -20,7 +20,7 @@ def method(found: Assessment, place: Place) -> Section:
             f"{found.seed}, so that the same rows and versions give the same report."
         ),
         tag("h3", "Definitions"),
-        facts([(text.name(s), s.definition) for s in _scores(found)]),
+        facts([(text.title(s), s.definition) for s in _scores(found)]),
         tag("h3", "Versions"),
         facts([(package, version) for package, version in found.versions]),
     )

@@ -7,7 +7,7 @@ from synthtab.report import text
 from synthtab.report.dots import dots, span
 from synthtab.report.markup import Content, tag
 from synthtab.report.section import Place, Section, absent, code, mark, paragraph, quiet
-from synthtab.report.tables import Cell, Head, Row, table
+from synthtab.report.tables import Cell, Head, Row, facts, table
 
 HEADS = (
     Head("Attack"),
@@ -15,7 +15,7 @@ HEADS = (
     Head("Synthetic rows", number=True),
     Head("Other real rows", number=True),
     Head("By chance", number=True),
-    Head("Beside each other", plain=True),
+    Head("Compared", plain=True),
     Head("Verdict"),
 )
 
@@ -106,7 +106,14 @@ def _attacks(found: Disclosure, place: Place) -> Content:
             place.ident("attacks"),
             f"Attacks, with {found.confidence:.0%} confidence in all of them together",
             HEADS,
-            [_row(a) for a in found.attacks],
+            [_row(a) for a in sorted(found.attacks, key=lambda a: not a.found)],
+        )
+        if found.attacks
+        else None,
+        tag(
+            "details",
+            tag("summary", "What each attack does"),
+            facts([(f"{a.name}, {a.measure}", a.definition) for a in found.attacks]),
         )
         if found.attacks
         else None,
@@ -122,10 +129,10 @@ def _row(found: Attack) -> Row:
     shown: Content = text.figure(found.value, found.form)
     if found.interval is not None:
         between = tag("small", f"({text.interval(found.interval, found.form)})")
-        shown = (shown, tag("br"), between)
+        shown = (shown, between)
     anyway = found.floor if found.floor is not None else found.ideal
     return (
-        (found.name, tag("br"), tag("small", found.definition)),
+        found.name,
         found.measure,
         Cell(shown, found.value),
         Cell(text.figure(found.floor, found.form), found.floor),

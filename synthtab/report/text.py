@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from synthtab.assess.assessment import Attack, Form, Interval, Left, Score
+from synthtab.assess.assessment import TITLES, Attack, Form, Interval, Left, Score
 
 EM_DASH = "—"
 
@@ -16,20 +16,41 @@ LEVELS = {"good": "Good", "look": "Review", "bad": "Problem", "open": "Not asses
 NAMES = {
     "shape": "Single columns",
     "pair": "Pairs of columns",
-    "tv": "Shares of values (total variation)",
-    "kl": "Shares of values (Kullback-Leibler divergence)",
-    "w1": "Distance of values (Wasserstein-1)",
+    "tv": "Shares of values",
+    "kl": "Shares of values, strictly",
+    "w1": "Distance of values",
     "bigrams": "Pairs of characters in texts",
     "correlation": "Correlations",
     "c2st": "Told apart by a classifier",
-    "alpha_precision": "Plausible rows (α-precision)",
-    "beta_recall": "Coverage of the real rows (β-recall)",
+    "alpha_precision": "Plausibility",
+    "beta_recall": "Coverage",
     "copies": "Exact copies of real rows",
     "children": "Children per parent",
     "steps": "A value and the next",
     "step_correlation": "Correlation of a value and the next",
 }
 """Headings in place of the short names of scores; another name is shown as it is."""
+
+PLAIN = {
+    "shape": "How far the distribution of a single column is off, on average.",
+    "tv": "The share of rows whose value would have to change for a column to match, on average.",
+    "kl": "The same, more strictly: it counts most where values that real rows have are missing.",
+    "w1": "How far values would have to move for a column to match, on average.",
+    "bigrams": "How far the pairs of characters in texts are off.",
+    "pair": "Whether two columns go together as in real rows: how far their joint distribution is "
+    "off, on average.",
+    "correlation": "By how much the correlation of two numbers differs, on average.",
+    "c2st": "How well a learned model tells synthetic rows from real ones: 0.5 is guessing, 1 is "
+    "never wrong.",
+    "alpha_precision": "Whether synthetic rows lie where real ones lie: 1 is as often as they do.",
+    "beta_recall": "Whether synthetic rows cover the variety of real ones: 1 is all of it.",
+    "copies": "Synthetic rows that equal a real row in every cell. Where few different rows are "
+    "possible, many do by chance.",
+    "children": "Whether parents have as many children as real ones.",
+    "steps": "Whether a value follows another as in real rows.",
+    "step_correlation": "Whether neighbouring values are correlated as in real rows.",
+}
+"""What scores mean, in plain words. Their exact definitions stand at the end of the page."""
 
 PARTS = {
     "rules": "the rules",
@@ -58,6 +79,17 @@ KINDS = {
 def name(score: Score) -> str:
     """Return what a score is called."""
     return NAMES.get(score.name, score.name.replace("_", " "))
+
+
+def plain(score: Score) -> str:
+    """Return what a score means in plain words, and which way is better."""
+    better = "Lower is better." if score.better == "lower" else "Higher is better."
+    return f"{PLAIN.get(score.name, score.definition)} {better}"
+
+
+def title(score: Score) -> str:
+    """Return a score's name in the field."""
+    return TITLES.get(score.name, score.name.replace("_", " "))
 
 
 def part(of: str) -> str:
@@ -89,8 +121,8 @@ def percent(value: float) -> str:
     if value in (0.0, 1.0):
         return f"{value:.0%}"
     shown = f"{value:.2%}"
-    if shown == "0.00%":
-        return "< 0.01%"
+    if shown in ("0.00%", "-0.00%"):
+        return "< 0.01%" if value > 0 else "> -0.01%"
     return "> 99.99%" if shown == "100.00%" and value < 1 else shown
 
 
@@ -100,7 +132,7 @@ def number(value: float) -> str:
         return "0"
     if abs(value) >= 10_000:
         return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.2g}"
+    return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:#.2g}"
 
 
 def interval(bounds: Interval | None, form: Form = "number") -> str:

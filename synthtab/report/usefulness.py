@@ -14,7 +14,7 @@ HEADS = (
     Head("Model"),
     Head("Trained on real rows", number=True),
     Head("Trained on synthetic rows", number=True),
-    Head("Beside each other", plain=True),
+    Head("Compared", plain=True),
     Head("Loss", number=True),
     Head("Loss by chance", number=True),
 )
@@ -66,7 +66,7 @@ def usefulness(found: Assessment, place: Place) -> Section:
 
 def _row(found: Learner, axis: Range) -> Row:
     return (
-        (found.name, (tag("br"), tag("small", found.note)) if found.note else None),
+        (found.name, tag("small", found.note) if found.note else None),
         Cell(_bracketed(found.on_real, found.on_real_interval), found.on_real),
         Cell(_bracketed(found.on_synthetic, found.on_synthetic_interval), found.on_synthetic),
         dots(
@@ -85,7 +85,7 @@ def _bracketed(value: float | None, interval: tuple[float, float] | None) -> Con
     shown = text.figure(value)
     if interval is None:
         return shown
-    return (shown, tag("br"), tag("small", f"({text.interval(interval)})"))
+    return (shown, tag("small", f"({text.interval(interval)})"))
 
 
 def _axis(used: Utility) -> Range:

@@ -185,6 +185,7 @@ def test_all_of_an_assessment_is_in_the_page() -> None:
         *(s.definition for s in found.overall),
         *(item.name for item in found.utility.learners),
         *(a.name for a in found.disclosure.attacks),
+        *(a.definition for a in found.disclosure.attacks),
         *(cell for row in found.guarantee.ledger for cell in row),
         *(version for _, version in found.versions),
         *(name for name in (NAMES.real, NAMES.synthetic, NAMES.holdout, NAMES.rules) if name),
