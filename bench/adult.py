@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+from typing import Any
 
 import numpy as np
 
+from bench.plots import number_of
 from bench.report import (
     Figure,
     Section,
@@ -101,7 +103,21 @@ def run(rows: int = 50_000, seed: int = 0) -> Section:
         f"{TURNS} turns, the ratio the median of the turns' ratios."
     )
     title = f"Adult: {rows:,} rows a mode"
-    return Section(title, "python -m bench adult", seed, figures, note)
+    data = {"plots": plots(figures)}
+    return Section(title, "python -m bench adult", seed, figures, note, data=data)
+
+
+def plots(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Return bars of the modes' distances beside the noise floor."""
+    found = {f.what: number_of(f.measured, "%") for f in figures}
+    groups = ["noise floor", *(f"`{mode}`" for mode in MODES)]
+    series = [
+        {"name": what, "values": [found[f"{group}: {what}"] for group in groups]}
+        for what in ("shape error", "pair error")
+    ]
+    title = "Adult: distance from the training rows, as many rows as are held out"
+    names = [group.strip("`") for group in groups]
+    return [{"kind": "bars", "title": title, "unit": "%", "groups": names, "series": series}]
 
 
 def split(real: Batch, seed: int) -> tuple[Batch, Batch]:
@@ -136,7 +152,13 @@ def _rows_figures(measured: dict[Mode, Measured]) -> list[Figure]:
     counts = solver.sample.counts
     rejected = counts.drawn - counts.returned - counts.surplus
     return [
-        Figure("`solver`: rows valid by DuckDB", f"{solver.valid:.4%}", "100%", solver.valid == 1),
+        Figure(
+            "`solver`: rows valid by DuckDB",
+            f"{solver.valid:.4%}",
+            "100%",
+            solver.valid == 1,
+            headline="Adult, mode `solver`: rows that keep all rules",
+        ),
         Figure("`solver`: rows rejected", f"{rejected:,}", "0", rejected == 0),
         Figure("`solver`: rows mended after decoding", f"{counts.mended:,}"),
         *(
@@ -161,7 +183,13 @@ def _rate_figures(rates: dict[Mode, list[float]]) -> list[Figure]:
     ratios = [s / f for s, f in zip(rates["solver"], rates["free"], strict=True)]
     return [
         at_least("`free`: rows a second", median(rates["free"]), 4000, number),
-        at_least("`solver` against `free`, rows a second", median(ratios), 0.7, _ratio),
+        at_least(
+            "`solver` against `free`, rows a second",
+            median(ratios),
+            0.7,
+            _ratio,
+            headline="Adult: speed of `solver` against no rules at all",
+        ),
         *(
             Figure(f"`{mode}`: rows a second", number(median(of)))
             for mode, of in rates.items()
@@ -186,10 +214,12 @@ def _distance_figures(measured: dict[Mode, Measured], floor: Means, own: Distanc
             figures.append(Figure("`free`: shape error", percent(small.shape)))
             figures.append(Figure("`free`: pair error", percent(small.pair)))
         else:
-            figures.append(
-                at_most(f"`{mode}`: shape error", small.shape, 1.3 * floor.shape, percent)
-            )
-            figures.append(at_most(f"`{mode}`: pair error", small.pair, 1.3 * floor.pair, percent))
+            for what, error, chance in (
+                ("shape error", small.shape, floor.shape),
+                ("pair error", small.pair, floor.pair),
+            ):
+                headline = f"Adult, mode `solver`: {what}" if mode == "solver" else ""
+                figures.append(at_most(f"`{mode}`: {what}", error, 1.3 * chance, percent, headline))
         all_rows = f"{percent(whole.shape)}, {percent(whole.pair)}"
         figures.append(Figure(f"`{mode}`: shape and pair error of all its rows", all_rows))
         figures.append(Figure(f"`{mode}`: W1", f"{small.w1:.4f}"))

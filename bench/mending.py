@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bench.accounts import GROUPS, MODELS, accounts_broken, groups_broken
 from bench.cleaning import Clean, broken, cleaned, rules_broken
 from bench.detecting import detectable
 from bench.planting import Fault, Planted, plant, value
+from bench.plots import from_grid
 from bench.report import Figure, Grid, Section, at_least, number, seconds
 from synthtab.batch import Batch
 from synthtab.ir import nodes
@@ -159,7 +161,11 @@ def run(seed: int, names: Sequence[str] = tuple(SETS), throughput: bool = True) 
     others = sum(one.others for one in found.values())
     figures = [
         Figure("planted cells that break a rule", _share(total.seen, total.planted)),
-        Figure("of these: found", _share(total.found, total.seen)),
+        Figure(
+            "of these: found",
+            _share(total.found, total.seen),
+            headline="Planted errors that break a rule: found by the repair",
+        ),
         Figure("of these: restored", _share(total.restored, total.seen)),
         Figure("cells changed that were not planted", number(others)),
         Figure("rules broken before, and after", f"{number(before)}, {number(after)}"),
@@ -167,7 +173,14 @@ def run(seed: int, names: Sequence[str] = tuple(SETS), throughput: bool = True) 
     if throughput:
         figures += [_groups(name, seed) for name in MODELS]
     title = f"Repair of planted errors in {len(names)} data sets"
-    return Section(title, "python -m bench mending", seed, figures, NOTE, (sets, by_kind))
+    data = {"plots": plots(by_kind)}
+    return Section(title, "python -m bench mending", seed, figures, NOTE, (sets, by_kind), data)
+
+
+def plots(by_kind: Grid) -> list[dict[str, Any]]:
+    """Return bars of what became of planted errors, by kind."""
+    title = "Planted errors: seen by a rule; of these found, and restored"
+    return [from_grid(by_kind, title, ["seen", "found", "restored"], "%")]
 
 
 def _timed(

@@ -1,7 +1,7 @@
 """Adult's rules as users of two peers would write them by hand: pandera checks, and SQL.
 
-Both say what rules/adult.rules says, rule for rule and under the same names; bench/peers.py asserts
-that all three count the same rows.
+Both say what rules/adult.rules says, rule for rule and under the same names; bench/validators.py
+asserts that all three count the same rows.
 """
 
 from __future__ import annotations

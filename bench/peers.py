@@ -1,190 +1,329 @@
-"""Adult's rules checked here, by pandera and by DuckDB: the same rows, the same counts, how fast.
+"""Other generators beside ours: real installs, the same split, time and machine, one run.
 
-The three take turns, so that a busy moment of the machine hits them alike; what counts is the
-median over the turns of each turn's ratio.
+Each of them learns the training rows within ``--limit`` seconds and makes as many rows; what they
+made is read by our reader and judged alike. One that fails, is not installed or is over its time is
+said to be, with the reason.
 """
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import argparse
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from statistics import mean, stdev
 
-import duckdb
-import numpy as np
-import pandas as pd
-import pandera.pandas as pa
+from bench import contest, environments, registry, scoring
+from bench.contest import Limits, Outcome
+from bench.report import Figure, Grid, Section, number, percent, seconds
+from bench.roster import CONTENDERS, HOME, OWN, Contender, chosen
+from synthtab.assess.fidelity import compare
+from synthtab.atomic import atomic
+from synthtab.frames import decode_frame
 
-from bench import peer_rules
-from bench.report import Figure, Section, at_least, at_most, data_directory, rules_file, seconds
-from synthtab.assess.compliance import Audit
-from synthtab.backends.vector import VectorBackend
-from synthtab.files import read_batch
-from synthtab.frames import decode_frame, encode_frame
-from synthtab.lang.model import Model
-
-ROWS = 1_000_000
-TURNS = 15
-THREADS = 2
-STARTS = 15
-
-Counts = Mapping[str, int]
+TABLES = ("adult", "compas", "heloc", "cervical_cancer", "kc_house", "lending_club")
+FEW_ROWS = 2_000
+FEW_SEEDS = 3
+"""Seeds for tables of fewer rows than ``FEW_ROWS``; larger ones get one, unless asked."""
 
 
 @dataclass(frozen=True)
-class Took:
-    """Seconds by the clock, and of the processor in all threads."""
+class Way:
+    """How a comparison is made: part of what kept outcomes are recognised by."""
 
-    wall: float
-    cpu: float
+    limits: Limits
+    folder: Path
+    work: Path | None = None
+    most: int | None = None
+    seeds: int | None = None
+
+    def seeds_for(self, rows: int) -> int:
+        """Return how many seeds a table of so many rows gets."""
+        return self.seeds or (FEW_SEEDS if rows < FEW_ROWS else 1)
 
 
-def run(seed: int = 0, rows: int = ROWS, turns: int = TURNS) -> Section:
-    """Check rows drawn from the real ones, and start the program."""
-    ways = contestants(seed, rows)
-    took: dict[str, list[Took]] = {name: [] for name in ways}
-    for turn in range(turns + 1):
-        counts = {}
-        for name, count in ways.items():
-            found, time_ = timed(count)
-            counts[name] = {k: v for k, v in found.items() if v}
-            if turn:  # the first warms up
-                took[name].append(time_)
-        different = {name for name, found in counts.items() if found != counts["rules"]}
-        if different:
-            raise SystemExit(f"bench: {', '.join(sorted(different))} count other rows: {counts}")
+@dataclass(frozen=True)
+class Measure:
+    """A column of the result: its heading, which way is better, and how it is shown."""
 
-    def ratio(name: str, of: str) -> float:
-        return median(a.wall / b.wall for a, b in zip(took[name], took[of], strict=True))
+    name: str
+    title: str
+    higher: bool
+    percent: bool = False
 
-    def shown(name: str) -> str:
-        walls = [t.wall for t in took[name]]
-        cpu = median(t.cpu for t in took[name])
-        return f"{seconds(median(walls))} (best {seconds(min(walls))}, CPU {seconds(cpu)})"
 
-    def of_cpu(name: str, of: str) -> Figure:
-        value = median(a.cpu / b.cpu for a, b in zip(took[name], took[of], strict=True))
-        return Figure("the same in processor time", _x(value))
+MEASURES = (
+    Measure("valid", "rows valid", True, True),
+    Measure("shape", "shape error", False, True),
+    Measure("pair", "pair error", False, True),
+    Measure("c2st", "told from real, AUC", False),
+    Measure("utility", "utility", True),
+    Measure("fit_s", "fit, s", False),
+    Measure("rate", "valid rows/s", True),
+)
 
-    with_encoding = _x(ratio("pandera", "encode and audit"))
-    figures = [
-        Figure("rules alone, rows encoded before", shown("rules")),
-        Figure("Audit: rules and declarations, rows encoded before", shown("audit")),
-        Figure("Audit, with encoding a DataFrame", shown("encode and audit")),
-        Figure("pandera, lazy, the rules alone", shown("pandera")),
-        Figure(f"DuckDB, one scan, {THREADS} threads", shown("duckdb")),
-        at_least("pandera's time against the rules alone", ratio("pandera", "rules"), 3, _x),
-        of_cpu("pandera", "rules"),
-        Figure("pandera's time against the Audit", _x(ratio("pandera", "audit"))),
-        of_cpu("pandera", "audit"),
-        Figure("pandera's time against the Audit with encoding", with_encoding),
-        at_most("time of the rules alone against DuckDB", ratio("rules", "duckdb"), 1.5, _x),
-        of_cpu("rules", "duckdb"),
-        Figure("time of the Audit against DuckDB", _x(ratio("audit", "duckdb"))),
-        *start_up(),
-    ]
-    note = (
-        f"{rows:,} rows drawn from the real ones, in memory as each likes them: codes, a DataFrame "
-        "with categories, a DuckDB table with enums. All give the same counts in each of "
-        f"{turns} turns; ratios are medians of the turns' ratios. The Audit also checks every "
-        "column's range and keeps examples; pandera and DuckDB are not asked to."
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this measurement and of bench/headline.py."""
+    group = parser.add_argument_group("peers, headline")
+    group.add_argument(
+        "--setup",
+        nargs="?",
+        const="all",
+        metavar="NAME",
+        help="peers: make the environment of a contender, or of all, and measure nothing",
     )
-    return Section("Validation against peers", "python -m bench peers", seed, figures, note)
+    group.add_argument(
+        "--peers-folder",
+        type=Path,
+        default=environments.FOLDER,
+        help="where the peers' environments are",
+    )
+    group.add_argument(
+        "--contender", action="append", default=[], help="one of them; may be given repeatedly"
+    )
+    group.add_argument("--limit", type=float, default=300, help="seconds to fit a table")
+    group.add_argument("--seeds", type=int, help="of each table; as many as suit its size")
+    group.add_argument("--most", type=int, help="rows of a table that are used, the others cut")
 
 
-def contestants(seed: int, rows: int) -> dict[str, Callable[[], Counts]]:
-    """Return, by name, what counts the rows that break each rule."""
-    model = Model.load(rules_file("adult"))
-    table = model.table()
-    real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
-    batch = real.take(np.random.default_rng(seed).integers(0, len(real), rows))
-    frame = decode_frame(table.columns, batch)
-    backend = VectorBackend(table)
-    names = [r.name for r in table.row_rules]
-    schema = peer_rules.schema()
-    texts = frame.select_dtypes(exclude="number").columns
-    categories = frame.astype(dict.fromkeys(texts, "category"))
-    categories = categories.astype(dict.fromkeys(set(frame) - set(texts), "int64"))
-    base = duckdb.connect(config={"threads": THREADS})
-    base.execute("create table adult as select * from categories")
-    query = peer_rules.query("adult")
+def way_of(given: argparse.Namespace, most: int | None = None) -> Way:
+    """Return how the command line wants it; ``most`` rows unless it says."""
+    limits = Limits(fit_s=given.limit, sample_s=given.limit)
+    return Way(limits, given.peers_folder, given.work, given.most or most, given.seeds)
 
-    def ours() -> Counts:
-        broken = backend.violated(batch)
-        return {n: int(np.count_nonzero(broken[:, k])) for k, n in enumerate(names)}
 
-    def audit() -> Counts:
-        whole = Audit(model.tables)
-        whole.add(table.name, batch)
-        return {r.name: r.violated for r in whole.results()[table.name].rules}
+def command(given: argparse.Namespace) -> Iterator[Section]:
+    """Do what ``python -m bench peers`` was told: make environments, or measure."""
+    if given.setup is not None:
+        failed = environments.set_up(
+            given.peers_folder, environments.drivers(CONTENDERS, given.setup)
+        )
+        if failed:
+            raise SystemExit("bench: not made: " + "; ".join(failed))
+        return
+    tables = [registry.entry(name) for name in given.only or TABLES]
+    yield from run(tables, chosen(given.contender), way_of(given))
 
-    def encoded() -> Counts:
-        whole = Audit(model.tables)
-        whole.add(table.name, encode_frame(table.columns, categories))
-        return {r.name: r.violated for r in whole.results()[table.name].rules}
 
-    def lazily() -> Counts:
-        try:
-            schema.validate(categories, lazy=True)
-        except pa.errors.SchemaErrors as error:
-            cases: pd.DataFrame = error.failure_cases
-            return dict(cases.groupby("check")["index"].nunique())
-        return {}
+def value(outcome: Outcome, measure: str) -> float | None:
+    """Return one measure of an outcome, None where it has none."""
+    if outcome.state != "ok":
+        return None
+    if measure in ("valid", "fit_s", "rate"):
+        return float(getattr(outcome, measure))
+    return outcome.scores.get(measure)
 
-    def scan() -> Counts:
-        found = base.execute(query)
-        heads = [d[0] for d in found.description]
-        return dict(zip(heads, found.fetchall()[0], strict=True))
 
+def run(
+    tables: Sequence[registry.Entry], contenders: Sequence[Contender], way: Way
+) -> Iterator[Section]:
+    """Yield a section for each table, and one for all of them."""
+    found: dict[str, dict[str, list[Outcome]]] = {}
+    for entry in tables:
+        first = registry.load(entry, 0, way.most)
+        seeds = range(way.seeds_for(len(first.train) + len(first.holdout)))
+        outcomes: dict[str, list[Outcome]] = {c.name: [] for c in contenders}
+        for seed in seeds:
+            loaded = registry.load(entry, seed, way.most) if seed else first
+            for contender in contenders:
+                outcomes[contender.name].append(once(contender, loaded, seed, way))
+        found[entry.name] = outcomes
+        yield section(first, contenders, outcomes, way)
+    if len(tables) > 1:
+        yield summary(contenders, found, way)
+
+
+def once(contender: Contender, loaded: registry.Loaded, seed: int, way: Way) -> Outcome:
+    """Return the outcome kept of this turn, if it was had in the same way; else have it."""
+    path = None
+    if way.work is not None:
+        path = way.work / f"{loaded.entry.name}-{contender.name}-{seed}.json"
+        if path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if kept["how"] == how(contender, loaded, way):
+                return Outcome.from_dict(kept["outcome"])
+    print(f"peers: {contender.name} on {loaded.entry.name}, seed {seed}", flush=True)
+    outcome = contest.turn(
+        contender, loaded, seed, limits=way.limits, folder=way.folder, judge=scoring.scored
+    )
+    print(f"peers:   {outcome.state} {outcome.reason}".rstrip(), flush=True)
+    if path is not None and outcome.state not in ("not installed", "not run"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {"how": how(contender, loaded, way), "outcome": outcome.to_dict()}
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return outcome
+
+
+def how(contender: Contender, loaded: registry.Loaded, way: Way) -> dict[str, object]:
+    """Return what an outcome depends on: another driver, pin, rule or limit gives another."""
+    texts = [HOME / "protocol.py", HOME / f"{contender.driver}.py", loaded.entry.rules]
+    texts += [] if contender.own else [environments.pins(contender.driver)]
+    digest = hashlib.sha256(b"\0".join(p.read_bytes() for p in texts if p.exists())).hexdigest()
     return {
-        "rules": ours,
-        "audit": audit,
-        "encode and audit": encoded,
-        "pandera": lazily,
-        "duckdb": scan,
+        "limits": asdict(way.limits),
+        "most": way.most,
+        "options": dict(contender.options),
+        "rows": len(loaded.train),
+        "texts": digest[:16],
     }
 
 
-def timed(work: Callable[[], Counts]) -> tuple[Counts, Took]:
-    """Return what some work gave, and how long it took."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    found = work()
-    return found, Took(time.perf_counter() - wall, time.process_time() - cpu)
+def section(
+    loaded: registry.Loaded,
+    contenders: Sequence[Contender],
+    outcomes: Mapping[str, Sequence[Outcome]],
+    way: Way,
+) -> Section:
+    """Return one table's result: floors, a row for each contender, ranks, who did not finish."""
+    grid = Grid("contender", *(m.title for m in MEASURES))
+    ranks = Grid("rank by", *(c.title for c in contenders))
+    for contender in contenders:
+        of = outcomes[contender.name]
+        grid.add(contender.title, *(shown(m, values(of, m.name)) for m in MEASURES))
+    for measure in MEASURES:
+        places = ranked(contenders, outcomes, measure)
+        ranks.add(measure.title, *(str(places.get(c.name, "")) for c in contenders))
+    title = f"Peers: {loaded.entry.name}, {len(loaded.train):,} training rows"
+    command = f"python -m bench peers --only {loaded.entry.name}"
+    note = " ".join([*said(contenders, outcomes), *wins(contenders, outcomes)])
+    return Section(title, command, 0, floors(loaded), f"{note} {terms(way)}", [grid, ranks])
 
 
-def start_up() -> list[Figure]:
-    """Start ``rulecheck --help`` and an empty program in turn."""
-    root = Path(__file__).parents[1]
-    commands = (
-        [sys.executable, "-m", "synthtab.cli.rulecheck", "--help"],
-        [sys.executable, "-c", "pass"],
+def terms(way: Way) -> str:
+    """Say what is alike for all contenders."""
+    capped = f"Tables are cut to {way.most:,} rows. " if way.most else ""
+    return (
+        f"{capped}Each had {way.limits.fit_s:.0f} s to fit and {way.limits.sample_s:.0f} s to make "
+        "as many rows as it learned from. A row is valid if its cells have the declared types and "
+        "DuckDB finds no rule or declaration broken. Figures after ± are standard deviations over "
+        "seeds; a seed is another split, fit and sample."
     )
-    times: list[list[Took]] = [[], []]
-    for turn in range(STARTS + 1):
-        for at, command in enumerate(commands):
-            wall, cpu = time.perf_counter(), _children()
-            subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
-            if turn:
-                times[at].append(Took(time.perf_counter() - wall, _children() - cpu))
-    ratio = median(a.wall / b.wall for a, b in zip(*times, strict=True))
-    wall, cpu = (median(getattr(t, kind) for t in times[0]) for kind in ("wall", "cpu"))
-    return [
-        at_most(f"`rulecheck --help`, median of {STARTS}", wall, 0.4, seconds),
-        Figure("`rulecheck --help`, processor time", seconds(cpu)),
-        Figure("`rulecheck --help` against `python -c pass`", _x(ratio)),
+
+
+def floors(loaded: registry.Loaded) -> list[Figure]:
+    """Return what held-out real rows reach: no generator can be asked for more."""
+    columns = loaded.table.columns
+    apart = compare(columns, loaded.train, loaded.holdout)
+    real = scoring.scored(loaded, decode_frame(columns, loaded.holdout))
+    told = [
+        Figure("hold-out: shape error", percent(apart.shape)),
+        Figure("hold-out: pair error", percent(apart.pair)),
     ]
+    if real.c2st is not None:
+        told.append(Figure("hold-out: told from the training rows, AUC", f"{real.c2st:.3f}"))
+    if real.utility_real is not None:
+        told.append(Figure("utility of the real training rows", f"{real.utility_real:.3f}"))
+    told.append(Figure("real rows left out, for breaking a hard rule", number(loaded.dropped)))
+    return told
 
 
-def _children() -> float:
-    """Return the processor time of the processes started so far, in seconds."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def values(outcomes: Sequence[Outcome], measure: str) -> list[float]:
+    """Return the values that there are of one measure."""
+    found = [value(o, measure) for o in outcomes]
+    return [v for v in found if v is not None]
 
 
-def _x(value: float) -> str:
-    return f"{value:.2f}"
+def shown(measure: Measure, found: Sequence[float]) -> str:
+    """Return the mean, and the spread where there are several."""
+    if not found:
+        return "–"
+
+    def one(v: float) -> str:
+        if measure.percent:
+            return percent(v)
+        return f"{v:.3f}" if measure.name in ("c2st", "utility") else f"{v:,.0f}"
+
+    return one(mean(found)) + (f" ± {one(stdev(found))}" if len(found) > 1 else "")
+
+
+def ranked(
+    contenders: Sequence[Contender], outcomes: Mapping[str, Sequence[Outcome]], measure: Measure
+) -> dict[str, int]:
+    """Return each contender's place, 1 for the best; equals share one, and who has none has none.
+
+    A peer without privacy is not compared with one that has it: they are ranked apart.
+    """
+    places = {}
+    for private in (False, True):
+        of = {
+            c.name: mean(got)
+            for c in contenders
+            if c.private is private and (got := values(outcomes[c.name], measure.name))
+        }
+        for name, own in of.items():
+            better = [v for v in of.values() if (v > own if measure.higher else v < own)]
+            places[name] = len(better) + 1
+    return places
+
+
+def said(
+    contenders: Sequence[Contender], outcomes: Mapping[str, Sequence[Outcome]]
+) -> Iterator[str]:
+    """Say who did not finish and why, and what drivers had to say."""
+    for contender in contenders:
+        of = outcomes[contender.name]
+        without = [o for o in of if o.state != "ok"]
+        for reason in dict.fromkeys(f"{o.state}: {o.reason}" for o in without):
+            times = "" if len(without) == len(of) else f" ({len(without)} of {len(of)} seeds)"
+            yield f"{contender.title}{times}, {reason.rstrip('.')}."
+        notes = dict.fromkeys(n for o in of for n in o.notes)
+        if notes:
+            yield f"{contender.title}: {'; '.join(notes)}."
+
+
+def wins(
+    contenders: Sequence[Contender], outcomes: Mapping[str, Sequence[Outcome]]
+) -> Iterator[str]:
+    """Say in one sentence wherever a peer is better than we are."""
+    ours = {c.private: c for c in contenders if c.own}
+    for contender in contenders:
+        own = ours.get(contender.private)
+        if own is None or contender.own:
+            continue
+        won = []
+        for measure in MEASURES:
+            places = ranked([own, contender], outcomes, measure)
+            if places.get(contender.name) == 1 and places.get(own.name) == 2:
+                theirs, mine = (
+                    shown(measure, values(outcomes[c.name], measure.name)) for c in (contender, own)
+                )
+                won.append(f"{measure.title} ({theirs} against {mine})")
+        if won:
+            yield f"{contender.title} wins by {', '.join(won)}."
+
+
+def summary(
+    contenders: Sequence[Contender],
+    found: Mapping[str, Mapping[str, Sequence[Outcome]]],
+    way: Way,
+) -> Section:
+    """Return the mean rank over the tables, and the tables finished, of each contender."""
+    grid = Grid("contender", "tables finished", *(m.title for m in MEASURES))
+    places = {
+        (name, m.name): ranked(contenders, of, m) for name, of in found.items() for m in MEASURES
+    }
+    for contender in contenders:
+        done = [n for n, of in found.items() if values(of[contender.name], "valid")]
+        cells = []
+        for measure in MEASURES:
+            got = [places[n, measure.name].get(contender.name) for n in found]
+            ranks = [g for g in got if g is not None]
+            cells.append(f"{mean(ranks):.1f}" if ranks else "–")
+        grid.add(contender.title, f"{len(done)} of {len(found)}", *cells)
+    figures = []
+    if any(c.name == OWN for c in contenders):
+        own = [values(of[OWN], "valid") for of in found.values()]
+        least = min((v for of in own for v in of), default=0.0)
+        figures.append(
+            Figure(
+                "SynthTab: rows valid, the least of any table", percent(least), "100%", least == 1
+            )
+        )
+        fits = [v for of in found.values() for v in values(of[OWN], "fit_s")]
+        figures.append(Figure("SynthTab: longest fit", seconds(max(fits, default=0.0))))
+    note = "Mean ranks over the tables a contender finished, 1 the best; private ones apart."
+    return Section("Peers: ranks over tables", "python -m bench peers", 0, figures, note, [grid])

@@ -75,7 +75,10 @@ def run(
         command = f"python -m bench relational --only {name}"
         if symbols is not None:
             command += f" --symbols {symbols}"
-        yield Section(title, command, seed, _tried(partial(kept, work, name, how, make)), note)
+        figures = _tried(partial(kept, work, name, how, make))
+        drawn = (scaling if name == "scaling" else wholes).plots(figures)
+        data = {"plots": drawn} if drawn else None
+        yield Section(title, command, seed, figures, note, data=data)
 
 
 def _tried(make: Callable[[], list[Figure]]) -> list[Figure]:

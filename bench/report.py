@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib.metadata
-import os
-import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-VERSIONS = ("torch", "transformers", "outlines_core", "z3-solver", "numpy", "pandas", "duckdb")
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured thing; ``target`` is what was asked of it, ``met`` whether it was reached."""
+    """One measured thing; ``target`` is what was asked of it, ``met`` whether it was reached.
+
+    A figure with a ``headline`` stands under that name in the summary at the top of the page.
+    """
 
     what: str
     measured: str
     target: str = ""
     met: bool | None = None
+    headline: str = ""
 
 
 class Grid:
@@ -39,7 +38,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A table of figures under a heading, with the command that gives them; more tables follow."""
+    """A table of figures under a heading, with the command that gives them; more tables follow.
+
+    ``data`` is plain JSON, kept in the section's record; its plots are drawn (bench/plots.py).
+    ``name`` is that of its record; without one it is made of the command (bench/record.py).
+    """
 
     title: str
     command: str
@@ -47,57 +50,54 @@ class Section:
     figures: Sequence[Figure]
     note: str = ""
     grids: Sequence[Grid] = ()
+    data: Mapping[str, Any] | None = None
+    name: str = ""
 
 
-def at_least(what: str, value: float, least: float, show: Callable[[float], str]) -> Figure:
+def at_least(
+    what: str, value: float, least: float, show: Callable[[float], str], headline: str = ""
+) -> Figure:
     """Return a figure whose value should not be below ``least``."""
-    return Figure(what, show(value), f"at least {show(least)}", value >= least)
+    return Figure(what, show(value), f"at least {show(least)}", value >= least, headline)
 
 
-def at_most(what: str, value: float, most: float, show: Callable[[float], str]) -> Figure:
+def at_most(
+    what: str, value: float, most: float, show: Callable[[float], str], headline: str = ""
+) -> Figure:
     """Return a figure whose value should not be above ``most``."""
-    return Figure(what, show(value), f"at most {show(most)}", value <= most)
+    return Figure(what, show(value), f"at most {show(most)}", value <= most, headline)
 
 
-def markdown(section: Section) -> str:
-    """Return a section as Markdown."""
+def markdown(section: Section, origin: str = "", level: int = 2, plots: Sequence[str] = ()) -> str:
+    """Return a section as Markdown, under a heading of a level.
+
+    ``origin`` says when and on what it was measured, ``plots`` are pictures in Markdown.
+    """
     verdict = {None: "", True: "yes", False: "**no**"}
-    rows = [f"| {f.what} | {f.measured} | {f.target} | {verdict[f.met]} |" for f in section.figures]
     seed = "" if section.seed is None else f", seed {section.seed}"
     lines = [
-        f"## {section.title}",
+        f"{'#' * level} {section.title}",
         "",
-        f"`{section.command}`{seed}, {dt.date.today().isoformat()}. {machine()}",
-        "",
-        "| what | measured | asked for | met |",
-        "|---|---:|---:|---|",
-        *rows,
+        f"`{section.command}`{seed}{', ' if origin else ''}{origin}",
         "",
     ]
+    if section.figures:
+        lines += [cells("what", "measured", "asked for", "met"), "|---|---:|---:|---|"]
+        lines += [cells(f.what, f.measured, f.target, verdict[f.met]) for f in section.figures]
+        lines.append("")
     for grid in section.grids:
         align = ["---", *["---:"] * (len(grid.columns) - 1)]
-        table = [grid.columns, align, *grid.rows]
-        lines += ["\n".join(f"| {' | '.join(cells)} |" for cells in table), ""]
+        lines += [cells(*row) for row in (grid.columns, align, *grid.rows)]
+        lines.append("")
+    for plot in plots:
+        lines += [plot, ""]
     return "\n".join([*lines, section.note, ""] if section.note else lines)
 
 
-def updated(page: str, header: str, sections: Sequence[Section]) -> str:
-    """Return a page of results with these sections anew, in their places; new ones come last."""
-    parts = page.split("\n## ")[1:]
-    kept = {text.partition("`")[2].partition("`")[0]: f"## {text.strip()}\n" for text in parts}
-    for section in sections:
-        kept[section.command] = markdown(section)
-    return header + "\n".join(kept.values()).rstrip() + "\n"
-
-
-def machine() -> str:
-    """Return the machine and the versions in one sentence."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (
-        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, "
-        f"{cores} cores; {versions}."
-    )
+def cells(*texts: str) -> str:
+    """Return a row of a Markdown table, in one line, whatever the texts are."""
+    plain = (" ".join(text.split()).replace("|", "\\|") for text in texts)
+    return f"| {' | '.join(plain)} |"
 
 
 def percent(value: float) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.plots import number_of
 from bench.report import Figure, last_error, number, seconds
 from synthtab.backends.tables import TablesBackend
 from synthtab.frames import encode_frame
@@ -114,8 +117,24 @@ def measure(config: GeneratorConfig, seed: int, tell: Callable[[str], None]) -> 
         least, most = min(took), max(took)
         ratio = (took[most] / most) / (took[least] / least)
         what = f"seconds a row, {most:,} rows against {least:,}"
-        figures.append(Figure(what, f"{ratio:.2f}", "at most 1.50", ratio <= 1.5))
+        headline = "Several tables: seconds a row, a million rows against ten thousand"
+        figures.append(Figure(what, f"{ratio:.2f}", "at most 1.50", ratio <= 1.5, headline))
     return figures
+
+
+def plots(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Return the time to sample over the rows, of the sizes that were done."""
+    points = []
+    for figure in figures:
+        rows = re.match(r"([\d,]+) children of ", figure.what)
+        took = number_of(figure.measured.split(", ")[0])
+        if rows and took is not None:
+            points.append([number_of(rows[1]), took])
+    if len(points) < 2:
+        return []
+    series = [{"name": "sample", "points": points}]
+    plane = {"kind": "lines", "title": "Time to sample children of growing tables", "x": "rows"}
+    return [{**plane, "y": "seconds", "unit": "s", "series": series}]
 
 
 def _size(size: int, model: Path, accounts: int, seed: int, took: dict[int, float]) -> Figure:

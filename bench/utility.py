@@ -38,11 +38,21 @@ def _categories(columns: Sequence[Column], without: str = "") -> list[bool]:
     ]
 
 
-def score(columns: Sequence[Column], train: Batch, test: Batch, target: str) -> float:
+def score(
+    columns: Sequence[Column],
+    train: Batch,
+    test: Batch,
+    target: str,
+    *,
+    classes: bool | None = None,
+    seed: int = 0,
+) -> float:
     """Return how well boosted trees trained on ``train`` do on ``test``.
 
     That is the area under the ROC curve (one against the rest, averaged, for several classes), or
     R2 of a number. Classes that one side lacks are left out; 0.5 where fewer than two are left.
+    ``classes`` says whether the target's values are classes; without it an enum's and a boolean's
+    are, and those of a number that has no more than two.
     """
     column = next(c for c in columns if c.name == target)
     sides = []
@@ -52,28 +62,30 @@ def score(columns: Sequence[Column], train: Batch, test: Batch, target: str) -> 
         sides.append((matrix(columns, some, target), codes[~nulls]))
     (x, y), (x_test, y_test) = sides
     categories = _categories(columns, target)
-    if not isinstance(column.type, EnumType | BooleanType) and len(np.unique(y_test)) > 2:
-        model = HistGradientBoostingRegressor(categorical_features=categories, random_state=0)
+    if classes is None:
+        classes = isinstance(column.type, EnumType | BooleanType) or len(np.unique(y_test)) <= 2
+    if not classes:
+        model = HistGradientBoostingRegressor(categorical_features=categories, random_state=seed)
         return float(r2_score(y_test, model.fit(x, y).predict(x_test)))
-    classes = np.intersect1d(np.unique(y), np.unique(y_test))
-    if len(classes) < 2:
+    both = np.intersect1d(np.unique(y), np.unique(y_test))
+    if len(both) < 2:
         return 0.5
-    keep, keep_test = np.isin(y, classes), np.isin(y_test, classes)
-    model = HistGradientBoostingClassifier(categorical_features=categories, random_state=0)
+    keep, keep_test = np.isin(y, both), np.isin(y_test, both)
+    model = HistGradientBoostingClassifier(categorical_features=categories, random_state=seed)
     shares = model.fit(x[keep], y[keep]).predict_proba(x_test[keep_test])
-    if len(classes) == 2:
-        return float(roc_auc_score(y_test[keep_test] == classes[1], shares[:, 1]))
-    return float(roc_auc_score(y_test[keep_test], shares, multi_class="ovr", labels=classes))
+    if len(both) == 2:
+        return float(roc_auc_score(y_test[keep_test] == both[1], shares[:, 1]))
+    return float(roc_auc_score(y_test[keep_test], shares, multi_class="ovr", labels=both))
 
 
-def two_sample(columns: Sequence[Column], one: Batch, other: Batch) -> float:
+def two_sample(columns: Sequence[Column], one: Batch, other: Batch, seed: int = 0) -> float:
     """Return how well boosted trees tell two tables' rows apart: 0.5 where they cannot."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     size = min(MOST, len(one), len(other))
     sides = [matrix(columns, b.take(random.permutation(len(b))[:size])) for b in (one, other)]
     x, y = np.concatenate(sides), np.repeat([0, 1], size)
     model = HistGradientBoostingClassifier(
-        categorical_features=_categories(columns), random_state=0
+        categorical_features=_categories(columns), random_state=seed
     )
     shares = cross_val_predict(model, x, y, cv=3, method="predict_proba")[:, 1]
     return float(roc_auc_score(y, shares))

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bench import peer
 from bench.likeness import floor, likeness
 from bench.loads import loaded
+from bench.plots import number_of
 from bench.report import Figure, data_directory, number, rules_file, seconds
 from bench.subset import subset
 from synthtab.assess.compliance import Audit
@@ -113,6 +115,31 @@ def measure(
         return [*figures, *all_tables]
     beside = _beside_peer(data, model, frames, real, ours, seed, peer_python, tell)
     return [*figures, *all_tables, *beside]
+
+
+def plots(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Return bars of the distances that are shares, beside chance, and the peer if it was there."""
+    drawn = []
+    for which in ("all tables", "these tables"):
+        found: dict[str, dict[str, float | None]] = {}
+        for figure in figures:
+            scope, _, what = figure.what.partition(": ")
+            if scope == which and figure.target.startswith("chance: "):
+                whose = dict(part.rsplit(" ", 1) for part in figure.measured.split("; "))
+                whose["chance"] = figure.target.removeprefix("chance: ")
+                if whose["chance"].endswith("%"):
+                    found[what] = {who: number_of(text, "%") for who, text in whose.items()}
+        if found and (which == "these tables" or not any("peer" in f.what for f in figures)):
+            names = list(dict.fromkeys(who for one in found.values() for who in one))
+            series = [
+                {"name": name, "values": [one.get(name) for one in found.values()]}
+                for name in names
+            ]
+            title = f"Distance from the real rows: {which}"
+            groups = list(found)
+            bars = {"kind": "bars", "title": title, "unit": "%", "groups": groups}
+            drawn.append({**bars, "series": series})
+    return drawn
 
 
 def _sampled(

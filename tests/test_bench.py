@@ -7,7 +7,8 @@ import pytest
 from real_data import paths_of
 from statsmodels.datasets import randhie
 
-from bench import checks, fuzz, peers, plans, repairs
+from bench import checks, fuzz, plans, repairs, validators
+from bench.record import recorded
 from bench.report import (
     Grid,
     Section,
@@ -18,7 +19,6 @@ from bench.report import (
     percent,
     rules_file,
     seconds,
-    updated,
 )
 from synthtab.assess.compliance import valid_rows
 from synthtab.frames import encode_frame
@@ -37,7 +37,7 @@ def test_a_section_is_a_markdown_table_with_what_is_needed_to_repeat_it() -> Non
     section = Section(
         "Speed", "python -m bench speed", 7, [at_least("rate", 3999, 4000, number)], "A note."
     )
-    text = markdown(section)
+    text = markdown(section, recorded([section]).origin())
     assert "| rate | 3,999 | at least 4,000 | **no** |" in text
     assert "`python -m bench speed`, seed 7, 20" in text
     assert "torch 2." in text
@@ -53,16 +53,11 @@ def test_further_tables_follow_the_figures() -> None:
         grid.add("two", "5")
 
 
-def test_a_page_keeps_the_sections_that_were_not_measured_again() -> None:
-    one = Section("One", "python -m bench one", 1, [at_least("rate", 1, 0, number)])
-    two = Section("Two", "python -m bench two", 2, [at_least("rate", 2, 0, number)])
-    page = updated("", "# Results\n\n", [one, two])
-    assert updated(page, "# Results\n\n", []) == page
-    again = Section("One, renamed", "python -m bench one", 1, [at_least("rate", 3, 0, number)])
-    changed = updated(page, "# Results\n\n", [again])
-    assert changed == page.replace("## One\n", "## One, renamed\n").replace(
-        "| rate | 1 |", "| rate | 3 |"
-    )
+def test_a_cell_stays_in_its_table_whatever_is_in_it() -> None:
+    grid = Grid("set", "why")
+    grid.add("one", "a | b\n  c")
+    text = markdown(Section("Odd", "python -m bench odd", None, [], grids=[grid]))
+    assert "| one | a \\| b c |" in text
 
 
 def test_every_published_rule_set_has_its_file() -> None:
@@ -86,9 +81,9 @@ def test_rows_to_be_repaired_are_broken_and_as_many_as_asked() -> None:
     assert not valid_rows(table, broken).any()
 
 
-def test_peers_count_the_rows_that_break_adults_rules_alike() -> None:
+def test_validators_count_the_rows_that_break_adults_rules_alike() -> None:
     paths_of("adult", Model.load(rules_file("adult")).tables)
-    ways = peers.contestants(0, 20_000)
+    ways = validators.contestants(0, 20_000)
     counts = {name: {k: v for k, v in way().items() if v} for name, way in ways.items()}
     assert counts["rules"]
     assert all(found == counts["rules"] for found in counts.values()), counts

@@ -73,6 +73,12 @@ def check_parts(parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(p for p in PARTS if p in parts)
 
 
+def check_confidence(confidence: float) -> None:
+    """Raise UsageError for a confidence that is none."""
+    if not 0 < confidence < 1:
+        raise UsageError(f"confidence {confidence}: it is between 0 and 1, 0.95 is usual")
+
+
 def assess_table(
     table: nodes.Table,
     train: Batch,
@@ -108,8 +114,7 @@ def assess_table(
             f"table `{table.name}` has {len(train):,} real and {len(synthetic):,} synthetic rows; "
             "an assessment needs some of both"
         )
-    if not 0 < confidence < 1:
-        raise UsageError(f"confidence {confidence}: it is between 0 and 1, 0.95 is usual")
+    check_confidence(confidence)
     asked = check_parts(USUAL if parts is None else parts)
     work = _Work(table, train, synthetic, holdout, target, seed, confidence)
     if target is not None:

@@ -79,6 +79,8 @@ def utility(
     task, sides = _task(columns, column, (train, synthetic, test))
     if not task.columns:
         raise UsageError(f"there is no column but text to tell {target!r} from")
+    if len(sides[0].truth) and np.ptp(sides[0].truth) == 0:
+        raise UsageError(f"there is nothing to tell: {target!r} is the same in all real rows")
     if min(map(len, (s.truth for s in sides))) < LEAST:
         counts = ", ".join(f"{len(s.truth):,}" for s in sides)
         raise UsageError(

@@ -15,7 +15,8 @@ from rich.markup import escape
 from synthtab.assess.assessment import Assessments, Guarantee
 from synthtab.assess.compliance import Audit, Compliance
 from synthtab.assess.relationscores import relation_scores
-from synthtab.assess.table import PARTS, assess_table, check_parts
+from synthtab.assess.table import PARTS, assess_table, check_confidence, check_parts
+from synthtab.assess.utility import check_target
 from synthtab.atomic import atomic
 from synthtab.batch import Batch
 from synthtab.cli import common, showing
@@ -119,6 +120,7 @@ def assessed(
     """
     model = Model.load(rules)
     targets = _targets(model, request.targets)
+    check_confidence(request.confidence)
     arguments = {"real": real, "synthetic": synth}
     if request.holdout is not None:
         arguments["holdout"] = request.holdout
@@ -202,5 +204,6 @@ def _targets(model: Model, given: Sequence[str]) -> dict[str, str]:
             table, column = names[0], text
         if table in found:
             raise UsageError(f"--target is given twice for table `{table}`: name one column")
+        check_target(model.table(table).columns, column)
         found[table] = column
     return found
