@@ -1,8 +1,9 @@
 """Run a measurement, print it as Markdown and write its record; exit 1 where it misses its aim.
 
 Records go to bench/results, or to ``--results``. ``report`` measures nothing: it makes
-docs/results.md and its plots of the records; nor do ``support``, which writes docs/support.md, and
-``tables``, which lists the registered tables.
+docs/results.md and its plots of the records; nor do ``support``, which writes docs/support.md,
+``screenshot``, which takes pictures of the assessor's page, and ``tables``, which lists the
+registered tables.
 ``fuzz`` runs for ``--minutes`` and is not part of ``all``; what fails is saved in ``--findings``.
 """
 
@@ -28,6 +29,7 @@ from bench import (
     record,
     relational,
     repairs,
+    screenshot,
     support,
     validation,
     validators,
@@ -43,7 +45,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
     single += ["plans", "repair", "validate", "validators"]
-    choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
+    choices = [*single, "all", "fuzz", "privacy", "relational", "report"]
+    choices += ["screenshot", "support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
     parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
@@ -61,6 +64,7 @@ def main() -> None:
     )
     listing.options(parser)
     peers.options(parser)
+    screenshot.options(parser)
     given = parser.parse_args()
     if given.what == "tables":
         listing.show(given.own)
@@ -70,6 +74,9 @@ def main() -> None:
         parser.error(f"--only {unknown[0]}: {given.what} has {', '.join(parts or ())}")
     if given.what == "support":
         support.write()
+        return
+    if given.what == "screenshot":
+        screenshot.take(given.pictures, given.of, given.seed)
         return
     if given.what == "report":
         page.report(given.results, given.page)

@@ -17,7 +17,7 @@ NAMES = {
     "shape": "Single columns",
     "pair": "Pairs of columns",
     "tv": "Shares of values",
-    "kl": "Shares of values, strictly",
+    "kl": "Shares of values, rare ones above all",
     "w1": "Distance of values",
     "bigrams": "Pairs of characters in texts",
     "correlation": "Correlations",
@@ -34,7 +34,7 @@ NAMES = {
 PLAIN = {
     "shape": "How far the distribution of a single column is off, on average.",
     "tv": "The share of rows whose value would have to change for a column to match, on average.",
-    "kl": "The same, more strictly: it counts most where values that real rows have are missing.",
+    "kl": "The same, but it counts most where values that real rows have are missing.",
     "w1": "How far values would have to move for a column to match, on average.",
     "bigrams": "How far the pairs of characters in texts are off.",
     "pair": "Whether two columns go together as in real rows: how far their joint distribution is "
@@ -89,7 +89,7 @@ def plain(score: Score) -> str:
 
 def title(score: Score) -> str:
     """Return a score's name in the field."""
-    return TITLES.get(score.name, score.name.replace("_", " "))
+    return TITLES.get(score.name, score.name.replace("_", " ")).partition(" (")[0]
 
 
 def part(of: str) -> str:
