@@ -4,10 +4,10 @@ valid         share of rows that DuckDB finds to keep every hard rule, declarati
 shape, pair   distances from the training rows, means over columns and over pairs of columns
               (synthtab/assess/fidelity.py)
 c2st          area under the ROC curve of boosted trees that tell rows from training rows, each row
-              judged by trees that have not seen it (Lopez-Paz and Oquab, "Revisiting classifier
-              two-sample tests", 2017): 0.5 where they cannot
+              judged by trees that have not seen it (synthtab/assess/twosample.py): 0.5 where they
+              cannot; texts are left out
 utility       what boosted trees that learned from the rows are worth on held-out real rows: area
-              under the ROC curve, or R2
+              under the ROC curve, or R2 (synthtab/assess/utility.py)
 utility_real  the same of boosted trees that learned from the training rows
 
 Cells that are no value of their column's type (a word no enum has, a number with too many digits)
@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bench import utility
 from bench.registry import Loaded
+from synthtab.assess import twosample, utility
 from synthtab.assess.fidelity import compare
 from synthtab.backends.sqltables import SqlTables
 from synthtab.batch import Batch, Mask
@@ -33,8 +33,10 @@ from synthtab.frames import check_names, decode_frame, to_arrow
 from synthtab.ir import nodes
 from synthtab.schema import BooleanType, Column, EnumType, TextType, decode_value
 
-LEAST_SIDE = 10
+LEAST_SIDE = twosample.LEAST
 """Rows on each side below which nothing is told apart, and nothing learned."""
+MOST = 10_000
+"""Rows of each side that are told apart."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _told_apart(columns: tuple[Column, ...], train: Batch, batch: Batch, seed: i
     seen = [c for c in columns if not isinstance(c.type, TextType)]
     if not seen or min(len(train), len(batch)) < LEAST_SIDE:
         return None
-    return utility.two_sample(columns, train, batch, seed)
+    return twosample.two_sample(seen, train, batch, seed, rows=MOST).auc
 
 
 def _worth(loaded: Loaded, batch: Batch, seed: int) -> float | None:

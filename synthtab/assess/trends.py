@@ -8,8 +8,8 @@ contingency   per pair of any columns, the total variation of the contingency ta
               :mod:`synthtab.assess.fidelity` has it: from 0 to 1.
 
 sdmetrics' CorrelationSimilarity is 1 - correlation / 2, and its ContingencySimilarity 1 -
-contingency where both columns are categories. Its report puts numbers into 10 bins of equal width,
-where here are 20 quantile bins, and leaves out rows with a NULL, which here is a value.
+contingency where both columns are categories; numbers it puts into 10 bins of equal width, where
+here are 20 quantile bins.
 """
 
 from __future__ import annotations

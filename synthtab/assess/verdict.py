@@ -21,6 +21,8 @@ FAR = 0.10
 """A mean error per column or pair of more than this (and beyond the floor) is bad."""
 TOLD = 0.80
 """Rows that a classifier tells from real ones with more than this AUC are bad."""
+TWINS = 0.02
+"""So far below chance, the whole interval of a classifier's AUC speaks of copies."""
 LITTLE, LOSS = 0.01, 0.05
 """Models that lose less than the first of AUC, or R2, are good; more than the second is bad."""
 
@@ -106,12 +108,15 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         yield Finding(level, "fidelity", text)
     score = assessment.score("c2st")
     if score is not None and score.value is not None:
-        level = "good" if by_chance(score) else "bad" if score.value > TOLD else "look"
-        how = {
-            "good": "cannot tell synthetic from real rows better than by chance",
-            "look": "tells synthetic from real rows somewhat better than by chance",
-            "bad": "tells synthetic from real rows easily",
-        }[level]
+        twins = score.interval is not None and score.interval[1] < (score.floor or 0.5) - TWINS
+        if twins:
+            level, how = "look", "is misled by synthetic rows that repeat real ones"
+        elif by_chance(score):
+            level, how = "good", "cannot tell synthetic from real rows better than by chance"
+        elif score.value > TOLD:
+            level, how = "bad", "tells synthetic from real rows easily"
+        else:
+            level, how = "look", "tells synthetic from real rows somewhat better than by chance"
         yield Finding(level, "fidelity", f"A classifier {how}: AUC {score.value:.3f}.")
     for name, what in (
         ("alpha_precision", "Synthetic rows lie where real rows do less often than real rows"),

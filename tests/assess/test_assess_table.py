@@ -270,6 +270,8 @@ def scored(name: str, value: float, floor: float | None = 0.01) -> Score:
         ({"overall": (scored("pair", 0.2, 0.21),)}, "good", "fidelity"),
         ({"overall": (scored("c2st", 0.6, 0.5),)}, "look", "fidelity"),
         ({"overall": (scored("c2st", 0.9, 0.5),)}, "bad", "fidelity"),
+        ({"overall": (scored("c2st", 0.1, 0.5),)}, "look", "fidelity"),
+        ({"overall": (scored("c2st", 0.48, 0.49),)}, "good", "fidelity"),
         ({"overall": (scored("copies", 0.2),)}, "look", "disclosure"),
         ({"utility": learned(0.005, 0.002)}, "good", "utility"),
         ({"utility": learned(0.03, 0.0)}, "good", "utility"),
