@@ -16,27 +16,27 @@ from pathlib import Path
 from bench.browser import browser, missing
 from synthtab import files
 from synthtab.cli import assessing, demo
-from synthtab.generate.generator import GeneratorConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
 
 DOCS = Path(__file__).parents[1] / "docs"
 SIZE = {"width": 1280, "height": 1480}
-SHOTS = (("light", "verdict"), ("dark", "likeness"))
-"""Each theme, and the section that its picture begins with."""
+SHOTS = (("light", None), ("dark", "columns"))
+"""Each theme, and the section that its picture begins with; the page's head for None."""
 ROWS = 16_000
-TARGET = "hlthg"
+TARGET = "mdvis"
+"""The outcome of the experiment: outpatient visits in a year."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``screenshot``."""
     group = parser.add_argument_group("screenshot")
     group.add_argument("--pictures", type=Path, default=DOCS, help="the folder they go to")
-    group.add_argument("--of", type=Path, help="a report that is there already")
+    group.add_argument("--of", type=Path, help="a report; it is made anew where there is none")
 
 
 def take(folder: Path, report: Path | None, seed: int) -> None:
-    """Write a picture of the report in each theme; without one, make it first."""
+    """Write a picture of the report in each theme; where there is none yet, make it first."""
     lacks = missing()
     if lacks is not None:
         raise SystemExit(f"screenshot: {lacks}")
@@ -45,11 +45,9 @@ def take(folder: Path, report: Path | None, seed: int) -> None:
             context = started.new_context(viewport=SIZE, color_scheme=theme)
             tab = context.new_page()
             tab.goto(page.resolve().as_uri())
-            # The section's own place, without the page's head: it is seen as one scrolls.
-            tab.evaluate(
-                "id => document.getElementById(id).scrollIntoView({behavior: 'instant'})",
-                section if section != "verdict" else "theme",
-            )
+            if section is not None:
+                scroll = "id => document.getElementById(id).scrollIntoView({behavior: 'instant'})"
+                tab.evaluate(scroll, section)
             target = folder / f"report-{theme}.png"
             tab.screenshot(path=target)
             print(f"{target}: {target.stat().st_size:,} bytes")
@@ -58,12 +56,14 @@ def take(folder: Path, report: Path | None, seed: int) -> None:
 
 @contextmanager
 def _report(given: Path | None, seed: int) -> Iterator[Path]:
-    if given is not None:
+    if given is not None and given.exists():
         yield given
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _make(folder, seed)
+        if given is not None:
+            shutil.copyfile(folder / "report.html", given)
         yield folder / "report.html"
 
 
@@ -72,8 +72,7 @@ def _make(folder: Path, seed: int) -> None:
     model = Model.load(folder / demo.RULES)
     rows = demo.load_rand_hie().sample(frac=1, random_state=seed)
     train, rest = rows.iloc[:ROWS], rows.iloc[ROWS:]
-    synthesizer = Synthesizer(model, config=GeneratorConfig(train=demo.TRAINING))
-    synthesizer.fit(train, seed=seed)
+    synthesizer = Synthesizer(model).fit(train, seed=seed)
     made = synthesizer.sample(ROWS, seed=seed)
     for name, frame in (("real", train), ("holdout", rest), ("synthetic", made)):
         files.write_frame(folder / f"{name}.csv", frame, model.table().columns)

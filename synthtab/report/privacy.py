@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from synthtab.assess.assessment import Assessment, Attack, Disclosure
 from synthtab.report import text
 from synthtab.report.dots import dots, span
@@ -113,7 +115,7 @@ def _attacks(found: Disclosure, place: Place) -> Content:
         tag(
             "details",
             tag("summary", "What each attack does"),
-            facts([(f"{a.name}, {a.measure}", a.definition) for a in found.attacks]),
+            facts(_definitions(found.attacks)),
         )
         if found.attacks
         else None,
@@ -121,6 +123,14 @@ def _attacks(found: Disclosure, place: Place) -> Content:
         if found.skipped
         else None,
     )
+
+
+def _definitions(attacks: Sequence[Attack]) -> list[tuple[str, Content]]:
+    """Return what attacks do, each definition once, with the names of all that it is of."""
+    names: dict[str, list[str]] = {}
+    for attack in attacks:
+        names.setdefault(attack.definition, []).append(f"{attack.name}, {attack.measure}")
+    return [("; ".join(of), definition) for definition, of in names.items()]
 
 
 def _row(found: Attack) -> Row:

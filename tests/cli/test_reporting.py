@@ -63,7 +63,7 @@ def test_the_report_is_written_and_said_to_be_there(call: Call, place: Path) -> 
         "things.rules",
         "small",
         "No m is far below zero",
-        "m &gt;= 0",
+        "m &lt; 120",
     ):
         assert said in page, said
     assert "The first synthetic rows that break each rule" in page

@@ -227,6 +227,8 @@ def test_paper_is_light_unfolded_and_without_controls(
         for control in ("#theme", "nav", ".filter", ".skip", "summary"):
             assert not tab.locator(control).first.is_visible(), control
         assert tab.locator("#columns > details figure").first.is_visible()
+        assert not tab.locator("#all-pairs").is_visible()
+        assert not tab.locator("#columns figure table").first.is_visible()
         for kept in ("#columns figure", "#rules-table tr", "#verdict li"):
             style = "e => getComputedStyle(e).breakInside"
             assert tab.locator(kept).first.evaluate(style) == "avoid"
