@@ -293,8 +293,10 @@ class _Work:
 
     def _disclose(self, said: Callable[[float], None]) -> None:
         assert self.holdout is not None
+        # The target first: it is among the columns that are guessed.
+        ordered = sorted(self.compared, key=lambda c: c.name != self.target)
         self.disclosure = disclosure.disclosure(
-            self.compared,
+            ordered,
             self.train,
             self.holdout,
             self.synthetic,

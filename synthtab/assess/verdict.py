@@ -84,13 +84,20 @@ def _rules(assessment: Assessment) -> Iterator[Finding]:
         return
     names = ", ".join(r.name for r in sorted(broken, key=lambda r: -r.violated)[:3])
     more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+    if rules.violated:
+        yield Finding(
+            "bad",
+            "rules",
+            f"{rules.violated:,} synthetic rows ({1 - rules.synthetic:.2%}) break a hard rule or a "
+            f"declaration ({names}{more}); of the real rows {1 - rules.real:.2%} do.",
+        )
+        return
+    chance = all(r.required is not None and r.interval[1] >= r.required for r in broken)
+    text = f"Too few synthetic rows keep {names}{more}, which asks for a share of them"
     yield Finding(
-        "bad",
+        "look" if chance else "bad",
         "rules",
-        f"{rules.violated:,} synthetic rows ({1 - rules.synthetic:.2%}) break a hard rule or a "
-        f"declaration ({names}{more}); of the real rows {1 - rules.real:.2%} do."
-        if rules.violated
-        else f"Too few synthetic rows keep {names}{more}, which asks for a share of them.",
+        f"{text}; so few are within chance." if chance else f"{text}.",
     )
 
 

@@ -239,6 +239,11 @@ def test_bert_stands_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(PARTS) - set(USUAL) == {"bert"}
 
 
+def soft(high: float) -> Rules:
+    rule = RuleScore("r", "row", None, 1, 0.98, (0.9, high), 2, 0.99, False)
+    return Rules(1, 1, (0.9, 1), 0, (rule,), ())
+
+
 def learned(loss: float, low: float) -> Utility:
     learner = Learner("XGBoost", 0.9, (0.8, 1), 0.9 - loss, (0.8, 1), loss, (low, 1), 0.001)
     return Utility("f", "classification", "AUC", 9, 9, "rows", (learner,))
@@ -264,6 +269,8 @@ def scored(name: str, value: float, floor: float | None = 0.01) -> Score:
     [
         ({"rules": kept(0)}, "good", "rules"),
         ({"rules": kept(2)}, "bad", "rules"),
+        ({"rules": soft(0.985)}, "bad", "rules"),
+        ({"rules": soft(0.995)}, "look", "rules"),
         ({"overall": (scored("shape", 0.011),)}, "good", "fidelity"),
         ({"overall": (scored("shape", 0.05),)}, "look", "fidelity"),
         ({"overall": (scored("pair", 0.2),)}, "bad", "fidelity"),

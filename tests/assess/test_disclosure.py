@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from things import COLUMNS, rows
 
 from synthtab.assess.disclosure import disclosure
+from synthtab.frames import encode_frame
+from synthtab.schema import BooleanType, Column
 
 
 def test_copied_rows_are_found_and_fresh_ones_are_not() -> None:
@@ -32,3 +35,16 @@ def test_a_small_holdout_has_no_floor() -> None:
     found = disclosure(COLUMNS, rows(1, 50), rows(2, 6), rows(3, 50), secrets=())
     assert {a.floor for a in found.attacks if a.measure == "AUC"} == {None}
     assert np.isfinite([a.value for a in found.attacks]).all()
+
+
+def test_of_many_columns_the_first_are_guessed_and_that_is_said() -> None:
+    columns = tuple(Column(f"x{k}", BooleanType()) for k in range(17))
+    rng = np.random.default_rng(0)
+    names = [c.name for c in columns]
+    sides = [
+        encode_frame(columns, pd.DataFrame(rng.random((20, 17)) < 0.5, columns=names))
+        for _ in range(3)
+    ]
+    found = disclosure(columns, *sides)
+    assert sum(a.name.startswith("guessing ") for a in found.attacks) == 15
+    assert any("guessing 2 columns beyond the first 15" in reason for reason in found.skipped)
