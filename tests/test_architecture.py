@@ -40,6 +40,7 @@ LAYERS = [
     ["privacy"],
     ["assess"],
     ["refine"],
+    ["report"],
     ["relational"],
     ["learnable"],
     ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole"],

@@ -231,7 +231,7 @@ class _Work:
                     compliance(self.table, self.train),
                     compliance(self.table, self.synthetic),
                 )
-                self.rules = rule_scores(*both, self.confidence)
+                self.rules = rule_scores(*both, self.confidence, self.table)
             elif part == "disclosure":
                 self._disclose(said)
             elif part in ("utility", "bert"):

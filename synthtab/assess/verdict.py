@@ -107,8 +107,8 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         if score is None or score.value is None:
             continue
         floor = "" if score.floor is None else f" (between real rows: {score.floor:.2%})"
-        far = score.value > FAR and not _chance(score)
-        level: Level = "good" if _chance(score) else "bad" if far else "look"
+        far = score.value > FAR and not by_chance(score)
+        level: Level = "good" if by_chance(score) else "bad" if far else "look"
         verb = "are as near to the real ones as chance allows" if level == "good" else "are off by"
         text = f"The {what} {verb}"
         text += f": {score.value:.2%}{floor}." if level == "good" else f" {score.value:.2%}{floor}."
@@ -118,7 +118,7 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         twins = score.interval is not None and score.interval[1] < (score.floor or 0.5) - TWINS
         if twins:
             level, how = "look", "is misled by synthetic rows that repeat real ones"
-        elif _chance(score):
+        elif by_chance(score):
             level, how = "good", "cannot tell synthetic from real rows better than by chance"
         elif score.value > TOLD:
             level, how = "bad", "tells synthetic from real rows easily"
@@ -130,7 +130,7 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         ("beta_recall", "Parts of the real rows are hardly covered by synthetic ones"),
     ):
         score = assessment.score(name)
-        if score is not None and score.value is not None and not _chance(score):
+        if score is not None and score.value is not None and not by_chance(score):
             yield Finding(
                 "look", "fidelity", f"{what}: {name.replace('_', '-')} {score.value:.3f}."
             )
@@ -163,7 +163,7 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
     disclosure = assessment.disclosure
     if disclosure is None:
         copies = assessment.score("copies")
-        if copies is not None and copies.value is not None and not _chance(copies):
+        if copies is not None and copies.value is not None and not by_chance(copies):
             floor = f"{copies.floor:.2%}" if copies.floor is not None else "none"
             yield Finding(
                 "look",
@@ -184,8 +184,8 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
     yield Finding("bad", "disclosure", f"Attacks learned something of training rows: {names}.")
 
 
-def _chance(score: Score) -> bool:
-    """Whether chance explains a figure: it is no worse than the floor, or its interval meets it."""
+def by_chance(score: Score) -> bool:
+    """Say whether chance explains a figure: it is no worse than the floor, or intervals meet."""
     if score.value is None:
         return True
     if score.floor is None:

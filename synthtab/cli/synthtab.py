@@ -329,6 +329,10 @@ def assess(
         float, typer.Option("--confidence", help="Of every interval by itself.")
     ] = 0.95,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows, for the same again.")] = 0,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write all of it as one HTML page for a reader, charts too."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Assess synthetic rows: rules, likeness, use, disclosure, each figure beside its noise floor.
@@ -342,7 +346,7 @@ def assess(
     request = assessing.Request(
         *(holdout, tuple(target or ()), assessing.listed(parts), model, confidence, seed)
     )
-    broken = assessing.assess(rules, real, synth, request, as_json)
+    broken = assessing.assess(rules, real, synth, request, as_json, report)
     common.finish(common.FINDINGS if broken else common.FINE)
 
 
