@@ -101,8 +101,6 @@ class OneTable:
         self._kept = self._hard_table
         self.report: FitReport | None = None
 
-    # Fitting.
-
     def fit(
         self,
         data: Rows,
@@ -192,8 +190,6 @@ class OneTable:
             )
         return batch, broken, cells
 
-    # Sampling.
-
     def sample(
         self,
         n: int,
@@ -263,6 +259,11 @@ class OneTable:
         """The soft rules by name: learned like everything else, not enforced."""
         kept = {r.name for r in self._kept.rules}
         return tuple(r.name for r in self.table.table_rules if r.name not in kept)
+
+    @property
+    def source(self) -> RowSource:
+        """What draws rows, before they are checked."""
+        return self._fitted()[0]
 
     @property
     def plan(self) -> Plan:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import LlamaForCausalLM
 
 from synthtab.batch import Batch
@@ -19,7 +20,7 @@ from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Given, Guide, Level, check_request
-from synthtab.generate.model import ModelConfig, new_network
+from synthtab.generate.model import ModelConfig, new_network, position_losses
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
     read_fingerprints,
@@ -33,6 +34,9 @@ from synthtab.generate.texts import Fingerprints, Texts
 from synthtab.generate.tokenizer import Layout, make_layout
 from synthtab.generate.train import ProgressHook, TrainConfig, Trained, train
 from synthtab.schema import Column
+
+_AT_ONCE = 1_000
+"""So many rows go through the network at a time when their probability is asked for."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,31 @@ class RowGenerator:
         )
         with torch.inference_mode():
             return self._assemble(walk.draw(rows, random, progress))
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
+        """Return the log of the probability that the network gives each row (rows,), in nats.
+
+        It is that of free drawing, without masks; -inf for rows that have a value outside the
+        domains the network knows, or no value where there has to be one. Raises UsageError for a
+        table with free text, which is not written symbol for symbol.
+        """
+        inside = np.ones(len(rows), dtype=bool)
+        for own in self.layout.columns:
+            if isinstance(own.places, Texts):
+                raise UsageError(f"column {own.column.name!r} is text: it has no probability")
+            codes, nulls = rows.column(own.column.name)
+            within = (codes >= own.places.lo) & (codes <= own.places.hi)
+            inside &= np.where(nulls, own.column.optional, within)
+        found = np.full(len(rows), -np.inf)
+        symbols = torch.from_numpy(self.layout.encode(rows.take(inside)))
+        with torch.inference_mode():
+            parts = [
+                position_losses(self.network, self.layout, part, each=True).double().sum(dim=0)
+                for part in torch.split(symbols, _AT_ONCE)
+                if len(part)
+            ]
+        found[inside] = -torch.cat(parts).numpy() if parts else 0.0
+        return found
 
     def _beginning(self, given: Given | None) -> dict[str, Any]:
         """Return what a walk is told of rows that have begun."""

@@ -80,8 +80,13 @@ def tokens_of(layout: Layout, symbols: Tensor) -> Tensor:
     return symbols + torch.from_numpy(layout.starts[:-1])
 
 
-def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) -> Tensor:
-    """Return the mean cross-entropy (positions,) in nats of each position given those before."""
+def position_losses(
+    network: LlamaForCausalLM, layout: Layout, symbols: Tensor, *, each: bool = False
+) -> Tensor:
+    """Return the mean cross-entropy (positions,) in nats of each position given those before.
+
+    With ``each`` it is every row's own (positions, rows).
+    """
     tokens = tokens_of(layout, symbols)
     inputs = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
     hidden = network.model(input_ids=inputs, use_cache=False).last_hidden_state
@@ -90,5 +95,6 @@ def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) 
     for position in range(layout.length):
         a, b = int(layout.starts[position]), int(layout.starts[position + 1])
         logits = functional.linear(hidden[:, position], weight[a:b])
-        losses.append(functional.cross_entropy(logits, symbols[:, position]))
+        how = "none" if each else "mean"
+        losses.append(functional.cross_entropy(logits, symbols[:, position], reduction=how))
     return torch.stack(losses)
