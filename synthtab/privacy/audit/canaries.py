@@ -32,6 +32,8 @@ BINS = 10
 """Numbers and dates are looked at in so many quantile bins, and beyond both ends of the data."""
 POOL = 20
 """Canaries are chosen from so many times as many rows."""
+ROUNDS = 20
+"""They are chosen in about so many rounds."""
 UNLIKELY = -1e6
 """Stands for the logarithm of a probability of 0."""
 
@@ -120,17 +122,26 @@ def rare_rows(columns: Sequence[Column], pool: Batch, rows: Batch, count: int) -
     """Return ``count`` different rows of ``pool``, which keep the rules, fit to be canaries.
 
     ``rows`` are those that a model will be learned from. A canary adds one to the count of a cell
-    that has n others, which is seen the better the smaller n is, by a signal of 1 / n to a noise of
-    the square root: rows are ranked by the sum of 1 / (1 + n) over their pairs of columns, n being
-    the rows in the cell and as many of the pool as will be canaries. Fewer come back where the pool
-    has fewer different ones.
+    that has n others, which is seen the better the smaller n is: a signal of 1 to a noise of the
+    square root of n. So rows are ranked by the sum of 1 / (1 + n) over their pairs of columns, n
+    being the rows in the cell and the canaries chosen so far; the best few are chosen at a time.
+    Fewer come back where the pool has fewer different ones.
     """
     plain = np.concatenate([pool.codes, pool.nulls.astype(np.int64)], axis=1)
     pool = pool.take(np.sort(np.unique(plain, axis=0, return_index=True)[1]))
-    score = np.zeros(len(pool))
-    for there, here in PairCells.of(columns, rows).shared(pool, rows):
-        score += 1 / (1 + there + (here - 1) * min(1.0, count / max(1, len(pool))))
-    return pool.take(np.sort(np.argsort(-score, kind="stable")[:count]))
+    cells = PairCells.of(columns, rows)
+    real = [there for there, _ in cells.shared(pool, rows)]
+    chosen = np.empty(0, dtype=np.int64)
+    while len(chosen) < min(count, len(pool)):
+        score = np.zeros(len(pool))
+        taken = cells.shared(pool, pool.take(chosen))
+        for there, (before, _) in zip(real, taken, strict=True):
+            score += 1 / (1 + there + before)
+        score[chosen] = -1.0
+        few = min(count - len(chosen), max(1, count // ROUNDS))
+        best = np.argsort(-score, kind="stable")[: min(few, len(pool) - len(chosen))]
+        chosen = np.concatenate([chosen, best])
+    return pool.take(np.sort(chosen))
 
 
 def cell_scores(
