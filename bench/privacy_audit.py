@@ -37,8 +37,8 @@ LEARNED = 3_000
 DRAWN = 10_000
 CANARIES = 500
 NEIGHBOURING = 300
-SYMBOLS = 800_000
-"""Symbols that language models see in training: a quarter of the usual number."""
+SYMBOLS = 500_000
+"""Symbols that language models see under a budget: about a sixth of the usual number."""
 COLUMNS = ("age", "fnlwgt", "workclass", "relationship", "sex", "hours_per_week", "income")
 FEW = ("age", "relationship", "sex", "income")
 """The columns of neighbouring tables."""
@@ -52,8 +52,8 @@ WAYS: Mapping[str, Privacy | None] = {
 }
 RUNS: Sequence[tuple[Privacy, int]] = (
     (ONE, 2_000),
-    (replace(ONE, mechanism="dp-sgd"), 60),
-    (replace(ONE, mechanism="dp-sgd", epsilon=8.0), 60),
+    (replace(ONE, mechanism="dp-sgd"), 40),
+    (replace(ONE, mechanism="dp-sgd", epsilon=8.0), 40),
     (replace(ONE, mechanism="perturb"), 4_000),
 )
 """Neighbouring runs: of which mechanism, how many on each side."""
@@ -61,7 +61,8 @@ RULES = "the rules alone"
 COMMAND = "python -m bench privacy --only audit"
 NOTE = (
     f"{len(COLUMNS)} columns of Adult ({', '.join(COLUMNS)}) with the rules that speak of these "
-    f"alone, {LEARNED:,} rows learned from; language models see {SYMBOLS:,} symbols. Canaries: "
+    f"alone, {LEARNED:,} rows learned from; under a budget language models see {SYMBOLS:,} "
+    "symbols, a sixth of the usual number. Canaries: "
     f"{CANARIES} of {POOL * CANARIES:,} rows drawn from the rules alone, those in the rarest pairs "
     "of values, each in the data or not by a coin (for `perturb`, exchanged for another such row); "
     "one run, beside one without canaries; epsilon is at least the bound, with 95% confidence. "
@@ -119,7 +120,8 @@ def _spare(model: Model, count: int) -> Batch:
 
 def _learn(model: Model, privacy: Privacy | None, rows: Batch) -> Fitted:
     columns = model.table().columns
-    config = GeneratorConfig(train=TrainConfig(symbols_seen=SYMBOLS))
+    few = GeneratorConfig(train=TrainConfig(symbols_seen=SYMBOLS))
+    config = None if privacy is None else few
     synthesizer = Synthesizer(model, config=config, privacy=privacy)
     synthesizer.fit(decode_frame(columns, rows), violations="drop")
     drawn = encode_frame(columns, synthesizer.sample(DRAWN))
