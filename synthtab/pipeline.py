@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from synthtab.draw import Mode
+from synthtab.batch import Batch
+from synthtab.draw import Mode, log_likelihood
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.lang.model import Model
@@ -261,6 +264,13 @@ class Synthesizer:
             progress=progress,
             holdout=self._its_own(holdout),
         )
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64] | None:
+        """Return how likely the model of one table finds each row (log, nats), for audits.
+
+        None where it cannot tell, as with free text. Raises UsageError for several tables.
+        """
+        return log_likelihood(self._one("log_likelihood").source, rows)
 
     def with_model(self, model: Model) -> Synthesizer:
         """Return a copy that decodes under other rules over the same columns: no new training."""
