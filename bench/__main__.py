@@ -48,7 +48,7 @@ def main() -> None:
     choices += ["support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
-    parser.add_argument("--rows", type=int, help="rows to sample in each mode")
+    parser.add_argument("--rows", type=int, help="rows of each mode (adult, modes)")
     parser.add_argument("--results", type=Path, default=record.RESULTS, help="folder of records")
     parser.add_argument("--page", type=Path, default=page.PAGE, help="report: what it writes")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
