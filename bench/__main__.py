@@ -2,7 +2,7 @@
 
 Records go to bench/results, or to ``--results``. ``report`` measures nothing: it makes
 docs/results.md and its plots of the records; nor do ``support``, which writes docs/support.md, and
-``tables``, which lists the registered tables. ``quick`` holds ratios against bench/ratchet.json.
+``tables``, which lists the registered tables.
 ``fuzz`` runs for ``--minutes`` and is not part of ``all``; what fails is saved in ``--findings``.
 """
 
@@ -20,38 +20,35 @@ from bench import (
     inference,
     listing,
     mending,
+    modes,
     page,
     peers,
     perturb,
     plans,
     privacy,
-    profiling,
-    quick,
     record,
     relational,
     repairs,
-    speed,
     support,
     validation,
     validators,
-    violations,
 )
 from bench.report import Section, markdown
 from synthtab.errors import SynthTabError
 
 ALL = ("adult", "check", "plans", "repair", "mending", "validate", "validators", "infer")
-ALL += ("relational", "privacy", "perturb", "violations", "speed")
+ALL += ("relational", "privacy", "perturb")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
-    single += ["plans", "repair", "speed", "validate", "validators", "violations"]
-    choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
-    choices += ["quick"]
+    single += ["plans", "repair", "validate", "validators"]
+    choices = [*single, "all", "fuzz", "modes", "privacy", "relational", "report"]
+    choices += ["support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
-    parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
+    parser.add_argument("--rows", type=int, help="rows to sample in each mode")
     parser.add_argument("--results", type=Path, default=record.RESULTS, help="folder of records")
     parser.add_argument("--page", type=Path, default=page.PAGE, help="report: what it writes")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
@@ -66,8 +63,6 @@ def main() -> None:
     )
     listing.options(parser)
     peers.options(parser)
-    quick.options(parser)
-    speed.options(parser)
     given = parser.parse_args()
     if given.what == "tables":
         listing.show(given.own)
@@ -78,21 +73,17 @@ def main() -> None:
     if given.what == "support":
         support.write()
         return
-    if given.what == "quick":
-        quick.main(given.update_ratchet)
-        return
     if given.what == "report":
         page.report(given.results, given.page)
         return
     runs: dict[str, Callable[[], Iterable[Section]]] = {
-        "adult": lambda: [adult.run(given.rows, given.seed)],
+        "adult": lambda: [adult.run(given.rows or 50_000, given.seed)],
         "check": lambda: [checks.run(given.seed)],
         "plans": lambda: [plans.run()],
         "repair": lambda: [repairs.run(given.seed)],
         "mending": lambda: [mending.run(given.seed)],
         "validate": lambda: [validation.run(given.seed)],
         "validators": lambda: [validators.run(given.seed)],
-        "violations": lambda: [violations.run(given.seed)],
         "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
@@ -100,8 +91,10 @@ def main() -> None:
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["modes"] = lambda: modes.run(
+        given.only, given.own, given.seeds, given.rows, given.work, given.seed
+    )
     runs["peers"] = lambda: peers.command(given)
-    runs["speed"] = lambda: profiling.run(given.seed) if given.profile else speed.run(given.seed)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []
     for name in ALL if given.what == "all" else [given.what]:
