@@ -239,6 +239,7 @@ def test_refine_writes_rows_and_tells_of_every_round(
     call: Call, workplace: Path, tmp_path: Path
 ) -> None:
     args = ("refine", workplace / "model", workplace / "real.csv", "-n", 150, "--seed", 2)
+    args += ("--candidates", 4)
     ran = call(synthtab.main, *args, "-o", tmp_path / "x.csv", "--json", "--rounds", 2)
     assert ran.code == 0
     told = json.loads(ran.out)
