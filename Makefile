@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test lint types quick bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ lint: $(STAMP)  ## check style and formatting
 
 types: $(STAMP)  ## check types
 	$(BIN)/mypy
+
+quick: $(STAMP)  ## hold ratios against bench/ratchet.json (2 minutes)
+	$(BIN)/python -m bench quick
 
 bench: $(STAMP)  ## measure what docs/results.md reports (needs ../shared/data)
 	$(BIN)/python -m bench adult

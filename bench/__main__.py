@@ -20,6 +20,7 @@ from bench import (
     inference,
     listing,
     mending,
+    modes,
     page,
     peers,
     perturb,
@@ -28,7 +29,6 @@ from bench import (
     record,
     relational,
     repairs,
-    retrieval,
     support,
     validation,
     validators,
@@ -37,17 +37,18 @@ from bench.report import Section, markdown
 from synthtab.errors import SynthTabError
 
 ALL = ("adult", "check", "plans", "repair", "mending", "validate", "validators", "infer")
-ALL += ("relational", "privacy", "perturb", "retrieval")
+ALL += ("relational", "privacy", "perturb")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     single = ["adult", "check", "infer", "mending", "peers", "perturb"]
-    single += ["plans", "repair", "retrieval", "validate", "validators"]
-    choices = [*single, "all", "fuzz", "privacy", "relational", "report", "support", "tables"]
+    single += ["plans", "repair", "validate", "validators"]
+    choices = [*single, "all", "fuzz", "modes", "privacy", "relational", "report"]
+    choices += ["support", "tables"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the fit and the sample")
-    parser.add_argument("--rows", type=int, default=50_000, help="rows to sample in each mode")
+    parser.add_argument("--rows", type=int, help="rows to sample in each mode")
     parser.add_argument("--results", type=Path, default=record.RESULTS, help="folder of records")
     parser.add_argument("--page", type=Path, default=page.PAGE, help="report: what it writes")
     parser.add_argument("--minutes", type=float, default=30, help="how long to fuzz")
@@ -76,7 +77,7 @@ def main() -> None:
         page.report(given.results, given.page)
         return
     runs: dict[str, Callable[[], Iterable[Section]]] = {
-        "adult": lambda: [adult.run(given.rows, given.seed)],
+        "adult": lambda: [adult.run(given.rows or 50_000, given.seed)],
         "check": lambda: [checks.run(given.seed)],
         "plans": lambda: [plans.run()],
         "repair": lambda: [repairs.run(given.seed)],
@@ -85,12 +86,14 @@ def main() -> None:
         "validators": lambda: [validators.run(given.seed)],
         "perturb": lambda: [perturb.run(given.seed)],
         "infer": lambda: [inference.run()],
-        "retrieval": lambda: [retrieval.run(given.seed)],
         "fuzz": lambda: [fuzz.run(given.seed, given.minutes, given.findings)],
         "relational": lambda: relational.run(
             given.seed, given.symbols, given.only, given.peer_python, given.work
         ),
     }
+    runs["modes"] = lambda: modes.run(
+        given.only, given.own, given.seeds, given.rows, given.work, given.seed
+    )
     runs["peers"] = lambda: peers.command(given)
     runs["privacy"] = lambda: privacy.run(given.only, given.work, given.runs, given.symbols)
     sections: list[Section] = []

@@ -15,11 +15,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from bench import privacy_audit, privacy_tables, utility
+from bench import privacy_audit, privacy_tables
 from bench.adult import split
 from bench.kept import kept
 from bench.plots import from_grid
 from bench.report import Figure, Grid, Section, data_directory, percent
+from synthtab.assess import twosample, utility
 from synthtab.assess.fidelity import compare
 from synthtab.backends.sql import SqlBackend
 from synthtab.batch import Batch
@@ -203,7 +204,7 @@ def _figures(name: str, way: Way, at: int) -> list[Figure]:
         "shape": distances.shape,
         "pair": distances.pair,
         "score": utility.score(table.columns, batch, held_out, TARGETS[name]),
-        "c2st": utility.two_sample(table.columns, train, batch),
+        "c2st": twosample.two_sample(table.columns, train, batch, rows=10_000).auc,
         "seconds": fitted,
     }
     return [Figure(what, repr(value)) for what, value in measured.items()]

@@ -39,8 +39,13 @@ LAYERS = [
     ["keys", "keyed", "draw"],
     ["privacy"],
     ["assess"],
+    ["refine"],
+    ["report"],
     ["relational"],
-    ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole", "pipeline"],
+    ["learnable"],
+    ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole"],
+    ["refining"],
+    ["pipeline"],
     ["translate"],
     ["cli"],
 ]
@@ -49,11 +54,12 @@ HOMES = {
     "duckdb": ["backends/sql"],
     "outlines": ["generate/"],
     "outlines_core": ["generate/"],
-    "torch": ["generate/", "privacy/dpsgd/"],
-    "transformers": ["generate/", "privacy/dpsgd/"],
+    "torch": ["generate/", "privacy/dpsgd/", "assess/rowbert"],
+    "transformers": ["generate/", "privacy/dpsgd/", "assess/rowbert"],
     "lark": ["lang/"],
     "scipy": ["assess/", "privacy/audit/", "generate/retrieval/ngrams"],
-    "sklearn": ["privacy/audit/", "generate/retrieval/ngrams"],
+    "sklearn": ["privacy/audit/", "assess/", "generate/retrieval/ngrams"],
+    "xgboost": ["assess/boosted"],
     "statsmodels": ["cli/demo"],
     "sqlalchemy": ["databases/", "exchange/"],
     "sqlglot": ["exchange/"],
@@ -237,9 +243,10 @@ def test_the_docs_name_every_command_and_option(app: typer.Typer) -> None:
 
 
 def test_mode_names_are_those_of_the_sampler() -> None:
+    from synthtab.cli import choices
     from synthtab.draw import MODES
 
-    assert [mode.value for mode in synthtab.ModeName] == list(MODES)
+    assert [mode.value for mode in choices.ModeName] == list(MODES)
 
 
 def test_names_of_a_budget_are_those_of_its_settings() -> None:

@@ -107,12 +107,22 @@ class PairScore:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A synthetic row that breaks a rule: its number from 1, and (name, value) of what counts."""
+
+    row: int
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class RuleScore:
     """One rule, or one column's declaration (``kind`` is ``column``).
 
     ``real`` and ``synthetic`` are the shares of rows that keep it, ``violated`` how many synthetic
     rows break it, ``interval`` that of the synthetic share among all rows such a generator draws.
-    ``required`` is the share that a soft rule asks for, None for a hard one.
+    ``required`` is the share that a soft rule asks for, None for a hard one. ``text`` is the rule
+    as it is written in a rules file, without its description; ``examples`` are the first synthetic
+    rows that break it.
     """
 
     name: str
@@ -124,6 +134,8 @@ class RuleScore:
     violated: int
     required: float | None
     kept: bool
+    text: str = ""
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,12 @@ from synthtab.errors import UsageError
 from synthtab.privacy.audit.membership import share_interval
 from synthtab.privacy.audit.report import AuditReport
 from synthtab.privacy.audit.tables import audit_tables
-from synthtab.schema import Column
+from synthtab.schema import Column, TextType
 
 ROWS = 2_000
 """So many rows of each table are looked at by attacks."""
+SECRETS = 15
+"""So many columns are guessed, unless said which."""
 _LEAST = 8
 """A hold-out of so many rows has two halves that can be attacked with."""
 
@@ -40,9 +42,18 @@ def disclosure(
 ) -> Disclosure:
     """Attack synthetic rows and return what was found, each figure beside its floor.
 
-    ``secrets`` are the columns to guess, all but text by default. Raises UsageError where a table
-    has too few rows for an audit.
+    ``secrets`` are the columns to guess, by default the first 15 that are not text. Raises
+    UsageError where a table has too few rows for an audit.
     """
+    skipped: tuple[str, ...] = ()
+    if secrets is None:
+        able = [c.name for c in columns if not isinstance(c.type, TextType)]
+        secrets = able[:SECRETS] if len(columns) > 1 else []
+        if len(able) > SECRETS:
+            skipped = (
+                f"guessing {len(able) - SECRETS} columns beyond the first {SECRETS}, which "
+                "'synthtab audit' does",
+            )
     said = progress or (lambda _done: None)
 
     def told(stage: str, done: float) -> None:
@@ -65,7 +76,7 @@ def disclosure(
         attacks,
         any(a.found for a in attacks),
         report.verdict(),
-        report.skipped,
+        (*report.skipped, *skipped),
         report.confidence,
     )
 

@@ -15,6 +15,8 @@ from synthtab.batch import Batch
 from synthtab.schema import (
     DAY_SECONDS,
     EPOCH,
+    MAX_DAY,
+    MIN_DAY,
     BooleanType,
     Column,
     DatetimeType,
@@ -155,18 +157,23 @@ def _date_edges(known: Floats) -> Floats:
     for step in _DAYS:
         if days / step <= BARS * 1.3:
             steps = np.arange(np.floor(low / step), np.floor(high / step) + 2)
-            return np.asarray(steps * step)
+            return _within_calendar(steps * step)
     start, end = (_month(np.floor(v)) for v in (low, high))
     step = next((s for s in _MONTHS if (end - start) / s <= BARS * 1.3), _MONTHS[-1])
-    months = np.arange(start // step * step, end + step + 1, step)
-    months = months[months <= (9999 - 1970) * 12 + 11]
+    months = np.arange(start // step * step, end + step + 1, step) - EPOCH.year * 12
     edges = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.float64)
-    return edges if edges[-1] > high else np.append(edges, high + 1)
+    last = int(np.searchsorted(edges, high, side="right"))
+    return _within_calendar(edges[: last + 1])
+
+
+def _within_calendar(edges: Floats) -> Floats:
+    return np.unique(np.clip(edges, MIN_DAY, MAX_DAY + 1))
 
 
 def _month(day: float) -> int:
+    """Return a day's month, counted from the year 0."""
     when = EPOCH + timedelta(days=int(day))
-    return (when.year - EPOCH.year) * 12 + when.month - 1
+    return when.year * 12 + when.month - 1
 
 
 def _date_labels(edges: Floats) -> list[str]:

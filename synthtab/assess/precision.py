@@ -102,11 +102,12 @@ def closeness(usual: Floats, seen: Floats) -> float:
     ``usual`` are the distances of rows of the source, ``seen`` those of the rows that are looked
     for. The curve at alpha is the share of ``seen`` no farther than a share alpha of ``usual``.
     """
-    ends = np.sort(usual)
-    # Rows at a tie are inside as often as not: each counts for the middle of its steps.
-    below = np.searchsorted(ends, np.sort(seen), side="left")
-    upto = np.searchsorted(ends, np.sort(seen), side="right")
-    places = np.sort((below + upto) / 2 / len(ends))
+    ends, values = np.sort(usual), np.sort(seen)
+    below, upto = (np.searchsorted(ends, values, side=side) for side in ("left", "right"))
+    first, last = (np.searchsorted(values, values, side=side) for side in ("left", "right"))
+    # Rows at a tie are spread evenly over its steps: the curve is straight there.
+    within = (np.arange(len(values)) - first + 0.5) / (last - first)
+    places = (below + within * (upto - below)) / len(ends)
     # The area between a curve and the diagonal is that between their inverses.
     expected = (np.arange(len(places)) + 0.5) / len(places)
     return float(max(0.0, 1 - 2 * np.abs(places - expected).mean()))

@@ -30,7 +30,7 @@ HEADS = 4
 STEPS = 100
 SIZE = 128
 """Rows of a step."""
-RATE = 1e-3
+RATE = 3e-3
 _AT_ONCE = 2048
 _PAD, _MARK = 0, 1
 """A word that no row has, and the one that every row begins with, whose state is classified."""

@@ -73,6 +73,12 @@ def check_parts(parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(p for p in PARTS if p in parts)
 
 
+def check_confidence(confidence: float) -> None:
+    """Raise UsageError for a confidence that is none."""
+    if not 0 < confidence < 1:
+        raise UsageError(f"confidence {confidence}: it is between 0 and 1, 0.95 is usual")
+
+
 def assess_table(
     table: nodes.Table,
     train: Batch,
@@ -108,8 +114,7 @@ def assess_table(
             f"table `{table.name}` has {len(train):,} real and {len(synthetic):,} synthetic rows; "
             "an assessment needs some of both"
         )
-    if not 0 < confidence < 1:
-        raise UsageError(f"confidence {confidence}: it is between 0 and 1, 0.95 is usual")
+    check_confidence(confidence)
     asked = check_parts(USUAL if parts is None else parts)
     work = _Work(table, train, synthetic, holdout, target, seed, confidence)
     if target is not None:
@@ -226,7 +231,7 @@ class _Work:
                     compliance(self.table, self.train),
                     compliance(self.table, self.synthetic),
                 )
-                self.rules = rule_scores(*both, self.confidence)
+                self.rules = rule_scores(*both, self.confidence, self.table)
             elif part == "disclosure":
                 self._disclose(said)
             elif part in ("utility", "bert"):
@@ -288,8 +293,10 @@ class _Work:
 
     def _disclose(self, said: Callable[[float], None]) -> None:
         assert self.holdout is not None
+        # The target first: it is among the columns that are guessed.
+        ordered = sorted(self.compared, key=lambda c: c.name != self.target)
         self.disclosure = disclosure.disclosure(
-            self.compared,
+            ordered,
             self.train,
             self.holdout,
             self.synthetic,

@@ -8,8 +8,8 @@ contingency   per pair of any columns, the total variation of the contingency ta
               :mod:`synthtab.assess.fidelity` has it: from 0 to 1.
 
 sdmetrics' CorrelationSimilarity is 1 - correlation / 2, and its ContingencySimilarity 1 -
-contingency where both columns are categories. Numbers it puts into 10 bins of equal width where
-here are 20 quantile bins, and rows with a NULL it leaves out where here NULL is a value.
+contingency where both columns are categories; numbers it puts into 10 bins of equal width, where
+here are 20 quantile bins.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ import numpy as np
 
 from synthtab.assess.divergence import variation
 from synthtab.assess.fidelity import levels
-from synthtab.assess.intervals import Floats, Resamples, over_draws
+from synthtab.assess.intervals import Floats, Ids, Resamples, over_draws
 from synthtab.batch import Batch
 from synthtab.schema import BooleanType, Column, EnumType, TextType
 
 FEW = 3
 """Of fewer pairs of values no correlation is taken."""
+_MANY = 20_000
+"""Of more cells only those that some row is in are counted at all."""
 _TINY = 1e-12
 
 
@@ -50,17 +52,22 @@ def contingencies(
     for a, (left, right, size) in enumerate(binned):
         for b in range(a + 1, len(columns)):
             more_left, more_right, width = binned[b]
-            # Cells that no row is in need no place.
-            _, cells = np.unique(
-                np.concatenate([left * width + more_left, right * width + more_right]),
-                return_inverse=True,
-            )
-            size = int(cells.max()) + 1
-            first = one.counts(cells[: len(left)], size)
-            second = two.counts(cells[len(left) :], size)
+            cells = left * width + more_left, right * width + more_right
+            first, second = _tables(cells, size * width, one, two)
             draws = over_draws(variation, one, two, first, second)
             found.append(Trend(columns[a].name, columns[b].name, draws))
     return tuple(found)
+
+
+def _tables(cells: tuple[Ids, Ids], size: int, one: Resamples, two: Resamples) -> list[Floats]:
+    """Return both sides' counts of the cells that some row is in (groups, cells)."""
+    left, right = cells
+    if size > _MANY:
+        _, places = np.unique(np.concatenate(cells), return_inverse=True)
+        size, left, right = int(places.max()) + 1, places[: len(left)], places[len(left) :]
+    first, second = one.counts(left, size), two.counts(right, size)
+    there = (first.sum(axis=0) + second.sum(axis=0)) > 0
+    return [first[:, there], second[:, there]]
 
 
 def correlations(

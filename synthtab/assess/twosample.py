@@ -2,7 +2,8 @@
 
 Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", 2017, with the area under the ROC
 curve in place of the accuracy, and cross-validation in place of one split. The area is 0.5 where
-rows cannot be told apart, 1 where every one can.
+rows cannot be told apart, 1 where every one can. Far below 0.5 it is where rows of one side repeat
+rows of the other: the twin of a row that is judged was trained on, with the other label.
 """
 
 from __future__ import annotations

@@ -67,18 +67,24 @@ def utility(
     confidence: float = 0.95,
     rows: int = ROWS,
     tested: int = TESTED,
+    classes: bool | None = None,
 ) -> Utility:
     """Train each learner on real and on synthetic rows, and test both on ``test``.
 
     Text columns are left out of what is told from. At most ``rows`` rows are trained on, ``tested``
-    are tested on, drawn by ``seed``. Raises UsageError for a target that is none
-    (:func:`check_target`), where there is nothing to tell it from, where it is the same in all real
-    rows, and where there are fewer than 20 rows with a target on a side.
+    are tested on, drawn by ``seed``. ``classes`` says whether the target's values are classes;
+    without it an enum's and a boolean's are, and those of a number that has no more than two.
+
+    Raises UsageError for a target that is none (:func:`check_target`), where there is nothing to
+    tell it from, where it is the same in all real rows, and where there are fewer than 20 rows with
+    a target on a side.
     """
     column = check_target(columns, target)
-    task, sides = _task(columns, column, (train, synthetic, test))
+    task, sides = _task(columns, column, (train, synthetic, test), classes)
     if not task.columns:
         raise UsageError(f"there is no column but text to tell {target!r} from")
+    if len(sides[0].truth) and np.ptp(sides[0].truth) == 0:
+        raise UsageError(f"there is nothing to tell: {target!r} is the same in all real rows")
     if min(map(len, (s.truth for s in sides))) < LEAST:
         counts = ", ".join(f"{len(s.truth):,}" for s in sides)
         raise UsageError(
@@ -145,14 +151,21 @@ def _called(learner: str, task: Task) -> str:
 
 
 def score(
-    columns: Sequence[Column], train: Batch, test: Batch, target: str, seed: int = 0
+    columns: Sequence[Column],
+    train: Batch,
+    test: Batch,
+    target: str,
+    *,
+    classes: bool | None = None,
+    seed: int = 0,
 ) -> float:
     """Return how well boosted trees that are trained on all of ``train`` do on all of ``test``.
 
-    Raises UsageError as :func:`utility` does; a target of one class in ``test`` gives 0.5.
+    ``classes`` is as for :func:`utility`. Raises UsageError for a target that is none, and without
+    XGBoost; a target of one class in ``test`` gives 0.5.
     """
     column = check_target(columns, target)
-    task, (known, held) = _task(columns, column, (train, test))
+    task, (known, held) = _task(columns, column, (train, test), classes)
     judged, _ = _judged(task, column, known, known, held)
     if task.classes is not None and len(judged) < 2:
         return 0.5
@@ -179,7 +192,7 @@ def _area(mine: NDArray[np.bool_], scores: Floats) -> float:
 
 
 def _task(
-    columns: Sequence[Column], target: Column, sides: Sequence[Batch]
+    columns: Sequence[Column], target: Column, sides: Sequence[Batch], classes: bool | None
 ) -> tuple[Task, list[Examples]]:
     """Return the task, and the sides' rows that have a target."""
     rest = tuple(c for c in columns if c.name != target.name and not isinstance(c.type, TextType))
@@ -188,8 +201,9 @@ def _task(
         codes, nulls = rows.column(target.name)
         there.append((rows.take(~nulls), codes[~nulls]))
     values = np.unique(np.concatenate([there[0][1], there[-1][1]]))
-    categories = isinstance(target.type, EnumType | BooleanType) or len(values) <= 2
-    if not categories:
+    if classes is None:
+        classes = isinstance(target.type, EnumType | BooleanType) or len(values) <= 2
+    if not classes:
         centre = float(there[0][1].mean()) if len(there[0][1]) else 0.0
         return Task(rest, None), [
             Examples(b, np.asarray(codes - centre, dtype=np.float64)) for b, codes in there

@@ -21,6 +21,8 @@ FAR = 0.10
 """A mean error per column or pair of more than this (and beyond the floor) is bad."""
 TOLD = 0.80
 """Rows that a classifier tells from real ones with more than this AUC are bad."""
+TWINS = 0.02
+"""So far below chance, the whole interval of a classifier's AUC speaks of copies."""
 LITTLE, LOSS = 0.01, 0.05
 """Models that lose less than the first of AUC, or R2, are good; more than the second is bad."""
 
@@ -82,13 +84,20 @@ def _rules(assessment: Assessment) -> Iterator[Finding]:
         return
     names = ", ".join(r.name for r in sorted(broken, key=lambda r: -r.violated)[:3])
     more = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+    if rules.violated:
+        yield Finding(
+            "bad",
+            "rules",
+            f"{rules.violated:,} synthetic rows ({1 - rules.synthetic:.2%}) break a hard rule or a "
+            f"declaration ({names}{more}); of the real rows {1 - rules.real:.2%} do.",
+        )
+        return
+    chance = all(r.required is not None and r.interval[1] >= r.required for r in broken)
+    text = f"Too few synthetic rows keep {names}{more}, which asks for a share of them"
     yield Finding(
-        "bad",
+        "look" if chance else "bad",
         "rules",
-        f"{rules.violated:,} synthetic rows ({1 - rules.synthetic:.2%}) break a hard rule or a "
-        f"declaration ({names}{more}); of the real rows {1 - rules.real:.2%} do."
-        if rules.violated
-        else f"Too few synthetic rows keep {names}{more}, which asks for a share of them.",
+        f"{text}; so few are within chance." if chance else f"{text}.",
     )
 
 
@@ -98,27 +107,30 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         if score is None or score.value is None:
             continue
         floor = "" if score.floor is None else f" (between real rows: {score.floor:.2%})"
-        far = score.value > FAR and not _chance(score)
-        level: Level = "good" if _chance(score) else "bad" if far else "look"
+        far = score.value > FAR and not by_chance(score)
+        level: Level = "good" if by_chance(score) else "bad" if far else "look"
         verb = "are as near to the real ones as chance allows" if level == "good" else "are off by"
         text = f"The {what} {verb}"
         text += f": {score.value:.2%}{floor}." if level == "good" else f" {score.value:.2%}{floor}."
         yield Finding(level, "fidelity", text)
     score = assessment.score("c2st")
     if score is not None and score.value is not None:
-        level = "good" if _chance(score) else "bad" if score.value > TOLD else "look"
-        how = {
-            "good": "cannot tell synthetic from real rows better than by chance",
-            "look": "tells synthetic from real rows somewhat better than by chance",
-            "bad": "tells synthetic from real rows easily",
-        }[level]
+        twins = score.interval is not None and score.interval[1] < (score.floor or 0.5) - TWINS
+        if twins:
+            level, how = "look", "is misled by synthetic rows that repeat real ones"
+        elif by_chance(score):
+            level, how = "good", "cannot tell synthetic from real rows better than by chance"
+        elif score.value > TOLD:
+            level, how = "bad", "tells synthetic from real rows easily"
+        else:
+            level, how = "look", "tells synthetic from real rows somewhat better than by chance"
         yield Finding(level, "fidelity", f"A classifier {how}: AUC {score.value:.3f}.")
     for name, what in (
         ("alpha_precision", "Synthetic rows lie where real rows do less often than real rows"),
         ("beta_recall", "Parts of the real rows are hardly covered by synthetic ones"),
     ):
         score = assessment.score(name)
-        if score is not None and score.value is not None and not _chance(score):
+        if score is not None and score.value is not None and not by_chance(score):
             yield Finding(
                 "look", "fidelity", f"{what}: {name.replace('_', '-')} {score.value:.3f}."
             )
@@ -151,7 +163,7 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
     disclosure = assessment.disclosure
     if disclosure is None:
         copies = assessment.score("copies")
-        if copies is not None and copies.value is not None and not _chance(copies):
+        if copies is not None and copies.value is not None and not by_chance(copies):
             floor = f"{copies.floor:.2%}" if copies.floor is not None else "none"
             yield Finding(
                 "look",
@@ -172,8 +184,8 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
     yield Finding("bad", "disclosure", f"Attacks learned something of training rows: {names}.")
 
 
-def _chance(score: Score) -> bool:
-    """Whether chance explains a figure: it is no worse than the floor, or its interval meets it."""
+def by_chance(score: Score) -> bool:
+    """Say whether chance explains a figure: it is no worse than the floor, or intervals meet."""
     if score.value is None:
         return True
     if score.floor is None:

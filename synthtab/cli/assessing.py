@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
@@ -14,13 +15,17 @@ from rich.markup import escape
 from synthtab.assess.assessment import Assessments, Guarantee
 from synthtab.assess.compliance import Audit, Compliance
 from synthtab.assess.relationscores import relation_scores
-from synthtab.assess.table import PARTS, assess_table, check_parts
+from synthtab.assess.table import PARTS, assess_table, check_confidence, check_parts
+from synthtab.assess.utility import check_target
+from synthtab.atomic import atomic
 from synthtab.batch import Batch
 from synthtab.cli import common, showing
 from synthtab.cli.datasets import all_given
 from synthtab.errors import DataError, UsageError
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
+from synthtab.report.opening import Compared
+from synthtab.report.page import page
 from synthtab.sources import Source, Sources
 
 
@@ -70,15 +75,40 @@ def listed(parts: str | None) -> tuple[str, ...] | None:
     return PARTS if "all" in names else check_parts(names)
 
 
-def assess(rules: Path, real: str, synth: str, request: Request, as_json: bool) -> bool:
-    """Print an assessment; return whether synthetic rows break a rule."""
-    with common.progress(as_json) as update:
-        found = assessed(rules, real, synth, request, update)
+def assess(
+    rules: Path,
+    real: str,
+    synth: str,
+    request: Request,
+    as_json: bool,
+    report: Path | None = None,
+) -> bool:
+    """Print an assessment, and write it as a page; return whether synthetic rows break a rule.
+
+    Raises UsageError where the page cannot be written, before any work.
+    """
+    # The page's place is looked at first: an assessment may take minutes.
+    with nullcontext() if report is None else atomic(report) as temporary:
+        with common.progress(as_json) as update:
+            found = assessed(rules, real, synth, request, update)
+        if temporary is not None:
+            temporary.write_text(html(found, rules), encoding="utf-8")
     if as_json:
         common.print_json(found.to_dict())
-    else:
-        showing.show(common.stdout(), found.assessments)
+        return found.broken
+    showing.show(common.stdout(), found.assessments)
+    if report is not None:
+        common.stdout().print(f"\nThe report is in {report}", markup=False, soft_wrap=True)
     return found.broken
+
+
+def html(found: Assessed, rules: Path) -> str:
+    """Return an assessment as an HTML page for a reader who decides about a release."""
+    files = {
+        table: Compared(sides["real"], sides["synthetic"], sides.get("holdout"), str(rules))
+        for table, sides in found.files.items()
+    }
+    return page(found.assessments, files)
 
 
 def assessed(
@@ -90,6 +120,7 @@ def assessed(
     """
     model = Model.load(rules)
     targets = _targets(model, request.targets)
+    check_confidence(request.confidence)
     arguments = {"real": real, "synthetic": synth}
     if request.holdout is not None:
         arguments["holdout"] = request.holdout
@@ -173,5 +204,6 @@ def _targets(model: Model, given: Sequence[str]) -> dict[str, str]:
             table, column = names[0], text
         if table in found:
             raise UsageError(f"--target is given twice for table `{table}`: name one column")
+        check_target(model.table(table).columns, column)
         found[table] = column
     return found

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import pandas as pd
 from rich.console import Console
 
 from synthtab import files
+from synthtab.assess.assessment import Assessments
 from synthtab.assess.compliance import Compliance, compliance
 from synthtab.assess.fidelity import Distances, compare, noise_floor
+from synthtab.assess.table import assess_table
 from synthtab.atomic import atomic
+from synthtab.batch import Batch
 from synthtab.cli import common
 from synthtab.draw import Mode
 from synthtab.errors import UsageError
@@ -24,6 +28,8 @@ from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress, TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import Sample, Synthesizer
+from synthtab.report.opening import Compared
+from synthtab.report.page import page
 
 RULES = "rand_hie.rules"
 COMPARED: tuple[Mode, ...] = ("free", "solver")
@@ -85,7 +91,13 @@ def run_demo(output: Path, rows: int, seed: int) -> int:
     floor = noise_floor(table.columns, codes, seed)
     print_report(console, outcomes, floor)
     _write_report(output / "report.json", outcomes, floor, fitted, seed)
+    _write_page(output, model, codes, encode_frame(table.columns, outcomes["solver"].sample.frame))
     console.print(f"\nFiles in {output}/: {_listing(output)}", soft_wrap=True, markup=False)
+    console.print(
+        f"The rows made with rules, assessed, to be read in a browser: {output / 'report.html'}",
+        soft_wrap=True,
+        markup=False,
+    )
     console.print(f"All of it took {time.perf_counter() - started:.0f} s.")
     return common.FINE if not outcomes["solver"].kept.broken else common.FINDINGS
 
@@ -159,6 +171,16 @@ def _write_report(
     }
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_page(output: Path, model: Model, real: Batch, made: Batch) -> None:
+    """Assess the rows that keep the rules, as ``synthtab assess --report`` does."""
+    table = model.table()
+    found = assess_table(table, real, made, date=date.today().isoformat())
+    names = Compared("real.csv", "solver.csv", rules=RULES)
+    with atomic(output / "report.html") as temporary:
+        text = page(Assessments((found,)), {table.name: names})
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _listing(folder: Path) -> str:

@@ -166,6 +166,8 @@ def _disclosure(console: Console, found: Disclosure) -> None:
             "[bold red]yes[/]" if attack.found else "no",
         )
     common.print_grid(console, "Disclosure: what attackers learn of training rows", grid)
+    for reason in found.skipped:
+        console.print(escape(f"not tried: {reason}"), soft_wrap=True)
     for line in found.verdict:
         console.print(escape(line), soft_wrap=True)
 

@@ -273,8 +273,9 @@ def test_rows_are_assessed_from_a_database(call: Call, shop: Path, url: str) -> 
     ran = call(synthtab_cli.main, "assess", rules, csv, url, "--json")
     assert ran.code == 0, ran.err
     report = json.loads(ran.out)
-    assert report["distances"]["shape_error"] == 0
-    assert report["synthetic"]["file"] == url.replace(SECRET, "***") + "#line"
+    assert report["overall"][0]["name"] == "shape"
+    assert report["overall"][0]["value"] == 0
+    assert report["files"]["synthetic"] == url.replace(SECRET, "***") + "#line"
 
 
 def test_files_need_no_sqlalchemy(shop: Path) -> None:

@@ -205,7 +205,9 @@ def test_assess_compares_each_table_and_rules_over_all(
         assert said in ran.out
     report = json.loads(call(synthtab.main, *args, "--json").out)
     assert [t["table"] for t in report["tables"]] == list(TABLES)
-    assert all(t["unchecked"] == [] for t in report["tables"])
+    assert all(t["rules"]["unchecked"] == [] for t in report["tables"])
+    assert "line.order_id -> orders" in {r["name"] for r in report["relations"]}
+    assert all(s["floor"] is not None for r in report["relations"] for s in r["scores"])
     frame = pd.read_csv(out / "orders.csv")
     frame.loc[0, "total"] += 1
     frame.to_csv(out / "orders.csv", index=False)

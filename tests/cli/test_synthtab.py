@@ -153,11 +153,14 @@ def test_assess_puts_measures_beside_their_floor(
     for words in ("fee_by_time", "100%", "shape error", "pair error", "W1", "noise floor"):
         assert words in ran.out
     report = json.loads(call(synthtab.main, *args, "--json", "--seed", "4").out)
-    assert report["synthetic"]["valid_share"] == 1.0
-    assert {r["name"] for r in report["rules"]} >= {"short_is_short", "fee_by_time"}
-    for key in ("shape_error", "pair_error", "w1"):
-        assert report["distances"][key] >= 0
-        assert report["noise_floor"][key] >= 0
+    assert report["rules"]["synthetic"] == 1.0
+    assert {r["name"] for r in report["rules"]["rules"]} >= {"short_is_short", "fee_by_time"}
+    scores = {s["name"]: s for s in report["overall"]}
+    for key in ("shape", "pair", "w1", "c2st", "alpha_precision", "beta_recall"):
+        assert scores[key]["interval"][0] <= scores[key]["value"] <= scores[key]["interval"][1]
+        assert scores[key]["floor"] >= 0
+    assert {left["part"] for left in report["left"]} == {"utility", "disclosure"}
+    assert report["files"]["synthetic"] == str(out)
     broken = real_rows().assign(minutes=50)
     broken.to_csv(tmp_path / "broken.csv", index=False)
     args = ("assess", workplace / "visits.rules", workplace / "real.csv", tmp_path / "broken.csv")
@@ -196,6 +199,21 @@ def test_real_rows_that_break_rules_are_an_error_unless_told_otherwise(
         (("sample", "{tmp}", "-n", 5, "-o", "{tmp}/x.csv"), "no saved model"),
         (("sample", "{tmp}/none.rules", "-n", 5, "-o", "{tmp}/x.csv"), "none.rules"),
         (("sample", "{model}", "-n", "other=5", "-o", "{tmp}/x.csv"), "no table `other`"),
+        (
+            ("refine", "{model}", "{real}", "-n", 0, "-o", "{tmp}/x.csv"),
+            "greater than or equal to 1",
+        ),
+        (
+            ("refine", "{model}", "{real}", "-n", 5, "--rounds", 0, "-o", "{tmp}/x.csv"),
+            "greater than or equal to 1",
+        ),
+        (("refine", "{model}", "-n", 5, "-o", "{tmp}/x.csv"), "give those that the model was"),
+        (("refine", "{model}", "{tmp}/no.csv", "-n", 5, "-o", "{tmp}/x.csv"), "no such file"),
+        (("refine", "{rules}", "{real}", "-n", 5, "-o", "{tmp}/x.csv"), "no saved model"),
+        (
+            ("refine", "{model}", "{real}", "-n", 5, "--mode", "free", "-o", "{tmp}/x.csv"),
+            "may break rules",
+        ),
         (("fit", "{rules}", "{tmp}/none.csv", "-o", "{tmp}/m"), "no such file"),
         (("fit", "{rules}", "{real}", "-o", "{tmp}/no/m"), "no directory"),
         (("fit", "{tmp}/none.rules", "{real}", "-o", "{tmp}/m"), "none.rules"),
@@ -215,6 +233,25 @@ def test_wrong_use_exits_with_2_and_leaves_nothing(
     assert ran.code == 2
     assert words in " ".join(ran.err.replace("│", " ").split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_refine_writes_rows_and_tells_of_every_round(
+    call: Call, workplace: Path, tmp_path: Path
+) -> None:
+    args = ("refine", workplace / "model", workplace / "real.csv", "-n", 150, "--seed", 2)
+    ran = call(synthtab.main, *args, "-o", tmp_path / "x.csv", "--json", "--rounds", 2)
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert told["rows"] == len(pd.read_csv(tmp_path / "x.csv")) == 150
+    assert told["valid_share"] == 1.0
+    assert [r["number"] for r in told["rounds"]] == list(range(1, len(told["rounds"]) + 1))
+    best = told["rounds"][told["best"] - 1]
+    assert best["refined"] < best["drawn"] - told["noise"]
+    again = call(synthtab.main, *args, "-o", tmp_path / "y.csv", "--rounds", 1)
+    assert again.code == 0
+    assert "400 real rows" in again.out
+    assert "1 *" in again.out
+    assert "the one round is done" in again.out
 
 
 def test_a_damaged_model_is_refused(call: Call, workplace: Path, tmp_path: Path) -> None:
