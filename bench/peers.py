@@ -68,14 +68,7 @@ MEASURES = (
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this measurement and of bench/headline.py."""
-    group = parser.add_argument_group("peers, headline")
-    group.add_argument(
-        "--setup",
-        nargs="?",
-        const="all",
-        metavar="NAME",
-        help="peers: make the environment of a contender, or of all, and measure nothing",
-    )
+    group = parser.add_argument_group("contenders")
     group.add_argument(
         "--peers-folder",
         type=Path,
@@ -86,8 +79,18 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--contender", action="append", default=[], help="one of them; may be given repeatedly"
     )
     group.add_argument("--limit", type=float, default=300, help="seconds to fit a table")
-    group.add_argument("--seeds", type=int, help="of each table; as many as suit its size")
     group.add_argument("--most", type=int, help="rows of a table that are used, the others cut")
+
+
+def setup_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that makes environments."""
+    parser.add_argument(
+        "--setup",
+        nargs="?",
+        const="all",
+        metavar="NAME",
+        help="make the environment of a contender, or of all, and measure nothing",
+    )
 
 
 def way_of(given: argparse.Namespace, most: int | None = None) -> Way:
