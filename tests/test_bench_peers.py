@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from bench import contest, environments, headline, peers, record, registry, scoring
+from bench.commands import MEASUREMENTS, add_options
 from bench.contest import Limits, Outcome
 from bench.roster import CONTENDERS, HOME, Contender, chosen
 from synthtab.frames import encode_frame
@@ -237,8 +238,7 @@ def test_a_record_has_the_options_and_one_of_some_contenders_another_name(
     loaded: registry.Loaded,
 ) -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--work", type=Path)
-    peers.options(parser)
+    add_options(parser, MEASUREMENTS["peers"])
     plain = peers.way_of(parser.parse_args([]))
     assert (plain.asked, plain.limits.fit_s, plain.most) == ((), 300, None)
     some = peers.way_of(parser.parse_args(["--limit", "60", "--contender", "aim"]), most=9)
