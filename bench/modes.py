@@ -15,7 +15,7 @@ from typing import Any
 from bench import masking
 from bench.decoding import mean, measured
 from bench.kept import kept_values
-from bench.registry import Entry, Loaded, load, picked
+from bench.registry import Entry, Loaded, load, own_entries, picked
 from bench.report import Figure, Grid, Section, at_least, at_most, number, percent
 from synthtab.draw import MODES
 from synthtab.generate.generator import GeneratorConfig
@@ -54,14 +54,22 @@ def run(
     seed: int = 0,
     config: GeneratorConfig | None = None,
 ) -> Iterator[Section]:
-    """Measure tables by name (``masking`` is the exact case); those of TABLES without any."""
-    names = [*dict.fromkeys(only or (*TABLES, MASKING))]
+    """Measure tables by name (``masking`` is the exact case).
+
+    Without names, those of a folder of one's own are measured, or those of TABLES and ``masking``.
+    """
+    usual = (*TABLES, MASKING) if own is None else tuple(e.name for e in own_entries(own))
+    names = [*dict.fromkeys(only or usual)]
     tables = picked([n for n in names if n != MASKING], own)
     parts: Parts = []
     for one in tables:
         parts += _of(one, seeds, rows or ROWS, work, seed, config)
     if parts:
-        yield _section(parts, names, rows, seeds, seed)
+        where = "" if own is None else " --own FOLDER"
+        where += "".join(f" --only {name}" for name in dict.fromkeys(only))
+        where += "" if seeds is None else f" --seeds {seeds}"
+        where += "" if rows is None else f" --rows {rows}"
+        yield _section(parts, f"python -m bench modes{where}", seed)
     if MASKING in names:
         yield from masking.run(rows or MASKING_ROWS, seed, work)
 
@@ -91,9 +99,7 @@ def _kept(
     return kept_values(work, name, how, lambda: measured(loaded, rows, seed, config))
 
 
-def _section(
-    parts: Parts, names: Sequence[str], rows: int | None, seeds: int | None, seed: int
-) -> Section:
+def _section(parts: Parts, command: str, seed: int) -> Section:
     tables = [*dict.fromkeys(p["table"] for p in parts)]
     able = [p for p in parts if not any("refused" in made for made in p["modes"].values())]
     grids = []
@@ -107,11 +113,6 @@ def _section(
         grid = Grid(f"{table}, {mine[0]['train']:,} rows, {some}", *COLUMNS)
         _fill(grid, mine)
         grids.append(grid)
-    command = "python -m bench modes"
-    if [*names] != [*TABLES, MASKING]:
-        command += "".join(f" --only {name}" for name in names if name != MASKING)
-    command += "" if seeds is None else f" --seeds {seeds}"
-    command += "" if rows is None else f" --rows {rows}"
     note = (
         "All modes of a table and seed draw from one network. Valid is DuckDB's verdict on hard "
         "rules, declarations and keys. Distances from reject are from a sample of rejection "

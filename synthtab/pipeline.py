@@ -228,12 +228,14 @@ class Synthesizer:
         mode: Mode | None = None,
         seed: int | None = None,
         holdout: Any = None,
+        candidates: float | None = None,
         progress: RoundProgress | None = None,
     ) -> Refined:
         """Return ``n`` synthetic rows whose pairs of columns are nearer to the real ones.
 
-        In each of up to ``rounds`` rounds several times ``n`` valid rows are proposed, and those
-        are chosen that together have the marginals of ``data``, the real rows that the model was
+        In each of up to ``rounds`` rounds several times ``n`` valid rows are proposed
+        (``candidates`` for each row, 4 unless said, and 20,000 in all at least), and those are
+        chosen that together have the marginals of ``data``, the real rows that the model was
         fitted on, as far as these can be told from chance; then the model learns more about the
         columns that are off. The rows of the best round are returned, with every round's scores. No
         rule is broken, and this Synthesizer stays as it is. Of real rows that were held out of the
@@ -263,6 +265,7 @@ class Synthesizer:
             seed=seed,
             progress=progress,
             holdout=self._its_own(holdout),
+            candidates=candidates,
         )
 
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64] | None:

@@ -137,7 +137,8 @@ def test_tables_that_are_too_large_are_not_written_down() -> None:
 
 
 def test_modes_are_measured_once_and_kept(tmp_path: Path) -> None:
-    (section,) = modes.run(["engel"], None, 1, 120, tmp_path, 0, QUICK)
+    least = GeneratorConfig(train=TrainConfig(symbols_seen=8_000))
+    (section,) = modes.run(["engel"], None, 1, 120, tmp_path, 0, least)
     (part,) = section.data["parts"]
     assert set(part["modes"]) == set(modes.MODES)
     made = part["modes"]
@@ -147,7 +148,7 @@ def test_modes_are_measured_once_and_kept(tmp_path: Path) -> None:
     assert [g.columns[0] for g in section.grids][-1].startswith("engel, 188 rows")
     kept = next(tmp_path.glob("modes-engel-0.json"))
     before = kept.stat().st_mtime_ns
-    (again,) = modes.run(["engel"], None, 1, 120, tmp_path, 0, QUICK)
+    (again,) = modes.run(["engel"], None, 1, 120, tmp_path, 0, least)
     assert kept.stat().st_mtime_ns == before
     assert [f.measured for f in again.figures] == [f.measured for f in section.figures]
 
@@ -173,7 +174,7 @@ def test_a_mode_that_was_refused_is_said_to_be() -> None:
         "utility_real": None,
         "modes": found,
     }
-    section = modes._section([part], ["t"], None, None, 0)
+    section = modes._section([part], "python -m bench modes", 0)
     (grid,) = section.grids
     assert ("`reject`, refused", *[""] * len(modes.COLUMNS)) in grid.rows
     assert not any("from rejection" in f.what for f in section.figures)

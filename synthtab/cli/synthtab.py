@@ -231,6 +231,10 @@ def refine(
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, help="Propose, choose and correct at most so often.")
     ] = 3,
+    candidates: Annotated[
+        float | None,
+        typer.Option("--candidates", min=1, help="Rows to choose from, for each row wanted."),
+    ] = None,
     replace: Replace = False,
     mode: Annotated[
         ModeName | None,
@@ -252,7 +256,7 @@ def refine(
     from synthtab.cli import refining  # torch, pandas
 
     request = refining.Request(
-        *(data, holdout, rows, rounds, output, replace),
+        *(data, holdout, rows, rounds, candidates, output, replace),
         mode=None if mode is None else mode.value,
         seed=seed,
         as_json=as_json,
