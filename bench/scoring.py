@@ -150,7 +150,7 @@ def worth(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:
     if given.task == "classification":
         columns, sides = _with_classes(columns, given.target, sides)
     try:
-        return utility.score(columns, sides[0], sides[1], given.target, seed)
+        return utility.score(columns, sides[0], sides[1], given.target, seed=seed)
     except UsageError:  # nothing to tell it from, or too few rows
         return None
 
