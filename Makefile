@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench clean
+.PHONY: help demo test lint types quick bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ lint: $(STAMP)  ## check style and formatting
 types: $(STAMP)  ## check types
 	$(BIN)/mypy
 
+quick: $(STAMP)  ## hold ratios against bench/ratchet.json (2 minutes)
+	$(BIN)/python -m bench quick
+
 bench: $(STAMP)  ## measure what docs/results.md reports (needs ../shared/data)
 	$(BIN)/python -m bench adult
 
@@ -36,4 +39,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed, '$(PYTHON)' is $$($(PYTHON) -V 2>&1); say make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt annoy 2>/dev/null || echo "make: annoy cannot be compiled (is there a C++ compiler?): retrieval is left out, and its tests are skipped" >&2
 	@touch $@

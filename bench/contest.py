@@ -14,27 +14,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from bench.environments import python_of
+from bench.linear_words import inequalities
 from bench.registry import Loaded
 from bench.report import last_error
 from bench.roster import HOME, Contender
-from bench.scoring import Scores
+from bench.scoring import Scores, readable
 from bench.sdv_words import constraints
-from synthtab.assess.relations import sequences
-from synthtab.batch import Batch, Mask
-from synthtab.codec import encode_arrays
+from bench.sequenced import sequence_of
+from synthtab.errors import DataError
 from synthtab.files import write_frame
 from synthtab.frames import decode_frame
-from synthtab.ir import nodes
 from synthtab.lang.format import format_tables
 from synthtab.schema import (
     BooleanType,
@@ -82,7 +78,8 @@ class Outcome:
     """What became of a turn. ``reason`` says why there is nothing, where there is nothing.
 
     ``valid`` is the share of rows returned that have the declared types and keep all rules;
-    ``readable`` the share that has the declared types: only those are in ``scores``.
+    ``readable`` the share that has the declared types. ``scores`` has the other figures of
+    bench/scoring.py.
     """
 
     state: State
@@ -128,8 +125,8 @@ def turn(
     """
     if contender.absent:
         return Outcome("not run", contender.absent)
-    if contender.sequential and not sequences(loaded.table):
-        return Outcome("not run", "the table's rows do not follow each other in groups")
+    if contender.sequential and sequence_of(loaded) is None:
+        return Outcome("not run", "the table's rows do not follow each other")
     python = Path(sys.executable) if contender.own else python_of(folder, contender.driver)
     if not python.exists():
         command = f"python -m bench peers --setup {contender.driver}"
@@ -137,54 +134,56 @@ def turn(
     asked = len(loaded.train) if rows is None else rows
     with tempfile.TemporaryDirectory(prefix="synthtab-peer-") as place:
         work = Path(place)
-        given(work, contender, loaded, seed, limits.fit_s, asked)
+        given(work, contender, loaded, seed, limits, asked)
         facts = driven([str(python), str(HOME / f"{contender.driver}.py")], work, limits)
         if isinstance(facts, Outcome):
             return facts
         try:
-            batch, readable = read_back(loaded.table, work / "synthetic.csv")
+            # As text: what a peer wrote is read by our own codec, cell by cell.
+            frame = pd.read_csv(
+                work / "synthetic.csv", dtype=str, keep_default_na=False, na_values=[""]
+            )
         except (OSError, ValueError) as error:
             return Outcome("failed", f"its rows cannot be read: {error}"[:300])
-    return judged(loaded, batch, readable, seed, judge, facts, asked)
+    return judged(loaded, frame, seed, judge, facts, asked)
 
 
 def judged(
     loaded: Loaded,
-    batch: Batch,
-    readable: Mask,
+    frame: pd.DataFrame,
     seed: int,
     judge: Judge,
     facts: Mapping[str, Any],
     asked: int,
 ) -> Outcome:
-    """Return the outcome of rows that were made; those that are not readable are not valid."""
-    share = float(readable.mean()) if len(readable) else 0.0
+    """Return the outcome of rows that were made, as text."""
     notes = tuple(facts.get("notes", ()))
-    if len(readable) < asked:
-        notes += (f"{len(readable):,} rows of {asked:,} returned",)
-    known = {"fit_s": facts["fit_s"], "sample_s": facts["sample_s"]}
-    versions = facts["versions"]
-    if not readable.any():
-        reason = "no row has the declared types" if len(readable) else "it made no rows"
-        return Outcome("failed", reason, **known, asked=asked, versions=versions, notes=notes)
-    frame = decode_frame(loaded.table.columns, batch.take(readable))
-    scores = asdict(judge(loaded, frame, seed))
-    valid = scores.pop("valid") * share
-    return Outcome(
+    if len(frame) < asked:
+        notes += (f"{len(frame):,} rows of {asked:,} returned",)
+    made = Outcome(
         "ok",
-        **known,
+        fit_s=facts["fit_s"],
+        sample_s=facts["sample_s"],
         asked=asked,
-        rows=len(batch),
-        readable=share,
-        valid=valid,
-        scores=scores,
-        versions=versions,
+        rows=len(frame),
+        versions=facts["versions"],
         notes=notes,
     )
+    if not len(frame):
+        return replace(made, state="failed", reason="it made no rows")
+    try:
+        _, misfits = readable(loaded.table.columns, frame)
+        if misfits.all():
+            return replace(made, state="failed", reason="no row has the declared types")
+        scores = asdict(judge(loaded, frame, seed))
+    except DataError as error:
+        return replace(made, state="failed", reason=str(error)[:300])
+    valid = scores.pop("valid")
+    return replace(made, readable=1 - float(misfits.mean()), valid=valid, scores=scores)
 
 
 def given(
-    work: Path, contender: Contender, loaded: Loaded, seed: int, limit_s: float, rows: int
+    work: Path, contender: Contender, loaded: Loaded, seed: int, limits: Limits, rows: int
 ) -> None:
     """Write a driver's task: training rows as CSV, columns as JSON, the rules for ourselves."""
     table = loaded.table
@@ -194,11 +193,13 @@ def given(
     task = {
         "columns": [described(c, c.name in keys) for c in table.columns],
         "rows": rows,
-        "limit_s": limit_s,
+        "limit_s": limits.fit_s,
+        "sample_limit_s": limits.sample_s,
         "seed": seed,
         "options": dict(contender.options),
         "target": loaded.entry.target,
-        "sequence": next(({"group": g, "order": o} for g, o in sequences(table)), None),
+        "sequence": sequence_of(loaded),
+        "linear": [one.to_dict() for one in inequalities(table)[0]],
         "constraints": told,
         "left_out": left_out,
     }
@@ -275,23 +276,3 @@ def _facts(output: str) -> dict[str, Any] | None:
         if isinstance(found, dict) and {"fit_s", "sample_s", "versions"} <= set(found):
             return found
     return None
-
-
-def read_back(table: nodes.Table, path: Path) -> tuple[Batch, Mask]:
-    """Return the rows in a CSV, and which of them have the declared types in every cell.
-
-    A cell that is no value of its type is NULL in the batch. Raises OSError or ValueError where
-    the file is none, or columns are missing.
-    """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    missing = [c.name for c in table.columns if c.name not in frame.columns]
-    if missing:
-        raise ValueError(f"columns are missing: {', '.join(missing)}")
-    arrays = [pa.array(frame[c.name], pa.string(), from_pandas=True) for c in table.columns]
-    batch, problems = encode_arrays(table.columns, arrays)
-    readable = np.ones(len(frame), dtype=bool)
-    for column in {p.column.name for p in problems}:
-        at = batch.index(column)
-        empty = np.asarray(pc.is_null(arrays[at]))
-        readable &= ~(batch.nulls[:, at] & ~empty)
-    return batch, readable

@@ -16,6 +16,8 @@ from pathlib import Path
 from bench.roster import HOME, Contender
 
 FOLDER = Path("peers")
+BARE = ".nodeps.txt"
+"""Ends the name of a file of packages whose own requirements cannot all be met, nor need be."""
 
 
 def python_of(folder: Path, driver: str) -> Path:
@@ -26,6 +28,12 @@ def python_of(folder: Path, driver: str) -> Path:
 def pins(driver: str) -> Path:
     """Return the file that says what a driver's environment holds."""
     return HOME / f"{driver}.txt"
+
+
+def wishes(driver: str) -> str:
+    """Return what a driver's environment holds, as text; another text is another environment."""
+    files = (pins(driver), pins(driver).with_suffix(BARE))
+    return "".join(f.read_text(encoding="utf-8") for f in files if f.exists())
 
 
 def drivers(contenders: Sequence[Contender], name: str | None = None) -> list[str]:
@@ -47,8 +55,7 @@ def set_up(folder: Path, wanted: Sequence[str], python: str = sys.executable) ->
     failed = []
     for driver in wanted:
         place, stamp = folder / driver, folder / driver / "pins.txt"
-        wishes = pins(driver).read_text(encoding="utf-8")
-        if stamp.exists() and stamp.read_text(encoding="utf-8") == wishes:
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == wishes(driver):
             print(f"{driver}: there already", flush=True)
             continue
         shutil.rmtree(place, ignore_errors=True)
@@ -59,7 +66,7 @@ def set_up(folder: Path, wanted: Sequence[str], python: str = sys.executable) ->
             failed.append(f"{driver}: {reason}")
             print(failed[-1], file=sys.stderr, flush=True)
         else:
-            stamp.write_text(wishes, encoding="utf-8")
+            stamp.write_text(wishes(driver), encoding="utf-8")
     return failed
 
 
@@ -68,7 +75,11 @@ def _made(place: Path, driver: str, python: str) -> str:
     place.parent.mkdir(parents=True, exist_ok=True)
     own = str(place / "bin" / "python")
     install = [own, "-m", "pip", "install", "--quiet", "--requirement", str(pins(driver))]
-    for command in ([python, "-m", "venv", str(place)], install):
+    commands = [[python, "-m", "venv", str(place)], install]
+    bare = pins(driver).with_suffix(BARE)
+    if bare.exists():
+        commands.append([*install[:-1], str(bare), "--no-deps"])
+    for command in commands:
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except OSError as error:

@@ -1,11 +1,12 @@
-"""Figures kept in a folder, so that a long measurement goes on where it was left."""
+"""What was measured, kept in a folder, so that a long measurement goes on where it was left."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bench.report import Figure
 
@@ -17,15 +18,28 @@ def kept(
 
     What is made is kept at once. Without a folder nothing is kept.
     """
+
+    def made() -> dict[str, Any]:
+        return {"figures": [asdict(f) for f in make()]}
+
+    return [Figure(**figure) for figure in kept_values(folder, name, how, made)["figures"]]
+
+
+def kept_values(
+    folder: Path | None,
+    name: str,
+    how: Mapping[str, object],
+    make: Callable[[], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return plain JSON values by name, kept or made as :func:`kept` does."""
     if folder is None:
-        return list(make())
+        return dict(make())
     path = folder / f"{name}.json"
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["how"] == how:
-            return [Figure(**figure) for figure in found["figures"]]
-    figures = list(make())
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found.pop("how") == how:
+            return found
+    values = dict(make())
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"how": how, "figures": [asdict(f) for f in figures]}
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return figures
+    path.write_text(json.dumps({"how": how, **values}, indent=1), encoding="utf-8")
+    return values

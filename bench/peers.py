@@ -10,20 +10,22 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 
 from bench import contest, environments, registry, scoring
 from bench.contest import Limits, Outcome
+from bench.plots import from_grid
 from bench.report import Figure, Grid, Section, number, percent, seconds
 from bench.roster import CONTENDERS, HOME, OWN, Contender, chosen
-from synthtab.assess.fidelity import compare
 from synthtab.atomic import atomic
 from synthtab.frames import decode_frame
 
 TABLES = ("adult", "compas", "heloc", "cervical_cancer", "kc_house", "lending_club")
+DEFAULTS: Mapping[str, float | None] = {"limit": 300.0, "seeds": None, "most": None}
 FEW_ROWS = 2_000
 FEW_SEEDS = 3
 """Seeds for tables of fewer rows than ``FEW_ROWS``; larger ones get one, unless asked."""
@@ -31,13 +33,20 @@ FEW_SEEDS = 3
 
 @dataclass(frozen=True)
 class Way:
-    """How a comparison is made: part of what kept outcomes are recognised by."""
+    """How a comparison is made: part of what kept outcomes are recognised by.
+
+    ``asked`` are the options of the command line that were not left to their defaults; a comparison
+    of ``some`` contenders alone is not kept in the place of one of all.
+    """
 
     limits: Limits
     folder: Path
     work: Path | None = None
     most: int | None = None
     seeds: int | None = None
+    judge: contest.Judge = scoring.scored
+    asked: tuple[str, ...] = ()
+    some: bool = False
 
     def seeds_for(self, rows: int) -> int:
         """Return how many seeds a table of so many rows gets."""
@@ -67,14 +76,7 @@ MEASURES = (
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this measurement and of bench/headline.py."""
-    group = parser.add_argument_group("peers, headline")
-    group.add_argument(
-        "--setup",
-        nargs="?",
-        const="all",
-        metavar="NAME",
-        help="peers: make the environment of a contender, or of all, and measure nothing",
-    )
+    group = parser.add_argument_group("contenders")
     group.add_argument(
         "--peers-folder",
         type=Path,
@@ -84,15 +86,36 @@ def options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--contender", action="append", default=[], help="one of them; may be given repeatedly"
     )
-    group.add_argument("--limit", type=float, default=300, help="seconds to fit a table")
-    group.add_argument("--seeds", type=int, help="of each table; as many as suit its size")
+    group.add_argument(
+        "--limit", type=float, default=DEFAULTS["limit"], help="seconds to fit a table"
+    )
     group.add_argument("--most", type=int, help="rows of a table that are used, the others cut")
+
+
+def setup_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that makes environments."""
+    parser.add_argument(
+        "--setup",
+        nargs="?",
+        const="all",
+        metavar="NAME",
+        help="make the environment of a contender, or of all, and measure nothing",
+    )
 
 
 def way_of(given: argparse.Namespace, most: int | None = None) -> Way:
     """Return how the command line wants it; ``most`` rows unless it says."""
     limits = Limits(fit_s=given.limit, sample_s=given.limit)
-    return Way(limits, given.peers_folder, given.work, given.most or most, given.seeds)
+    # Drivers run elsewhere than here: folders are what they are from here.
+    folder = given.peers_folder.absolute()
+    asked = [f"--{name} {getattr(given, name):g}" for name in DEFAULTS if _asked(given, name)]
+    asked += [f"--contender {name}" for name in given.contender]
+    way = Way(limits, folder, given.work, given.most or most, given.seeds)
+    return replace(way, asked=tuple(asked), some=bool(given.contender))
+
+
+def _asked(given: argparse.Namespace, name: str) -> bool:
+    return bool(getattr(given, name) != DEFAULTS[name])
 
 
 def command(given: argparse.Namespace) -> Iterator[Section]:
@@ -104,7 +127,7 @@ def command(given: argparse.Namespace) -> Iterator[Section]:
         if failed:
             raise SystemExit("bench: not made: " + "; ".join(failed))
         return
-    tables = [registry.entry(name) for name in given.only or TABLES]
+    tables = registry.picked(given.only or TABLES, given.own)
     yield from run(tables, chosen(given.contender), way_of(given))
 
 
@@ -147,7 +170,7 @@ def once(contender: Contender, loaded: registry.Loaded, seed: int, way: Way) -> 
                 return Outcome.from_dict(kept["outcome"])
     print(f"peers: {contender.name} on {loaded.entry.name}, seed {seed}", flush=True)
     outcome = contest.turn(
-        contender, loaded, seed, limits=way.limits, folder=way.folder, judge=scoring.scored
+        contender, loaded, seed, limits=way.limits, folder=way.folder, judge=way.judge
     )
     print(f"peers:   {outcome.state} {outcome.reason}".rstrip(), flush=True)
     if path is not None and outcome.state not in ("not installed", "not run"):
@@ -161,9 +184,11 @@ def once(contender: Contender, loaded: registry.Loaded, seed: int, way: Way) -> 
 def how(contender: Contender, loaded: registry.Loaded, way: Way) -> dict[str, object]:
     """Return what an outcome depends on: another driver, pin, rule or limit gives another."""
     texts = [HOME / "protocol.py", HOME / f"{contender.driver}.py", loaded.entry.rules]
-    texts += [] if contender.own else [environments.pins(contender.driver)]
-    digest = hashlib.sha256(b"\0".join(p.read_bytes() for p in texts if p.exists())).hexdigest()
+    parts = [p.read_bytes() for p in texts if p.exists()]
+    parts += [] if contender.own else [environments.wishes(contender.driver).encode()]
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
     return {
+        "judge": way.judge.__name__,
         "limits": asdict(way.limits),
         "most": way.most,
         "options": dict(contender.options),
@@ -188,9 +213,18 @@ def section(
         places = ranked(contenders, outcomes, measure)
         ranks.add(measure.title, *(str(places.get(c.name, "")) for c in contenders))
     title = f"Peers: {loaded.entry.name}, {len(loaded.train):,} training rows"
-    command = f"python -m bench peers --only {loaded.entry.name}"
+    command = " ".join([f"python -m bench peers --only {loaded.entry.name}", *way.asked])
+    name = "" if way.some else "peers-" + re.sub(r"[^a-z0-9_.+-]+", "_", loaded.entry.name.lower())
     note = " ".join([*said(contenders, outcomes), *wins(contenders, outcomes)])
-    return Section(title, command, 0, floors(loaded), f"{note} {terms(way)}", [grid, ranks])
+    data = {
+        "plots": [
+            from_grid(grid, f"Rows valid: {loaded.entry.name}", ["rows valid"], "%"),
+            from_grid(grid, f"Distance: {loaded.entry.name}", ["shape error", "pair error"], "%"),
+        ],
+        "outcomes": {name: [o.to_dict() for o in of] for name, of in outcomes.items()},
+    }
+    note = f"{note} {terms(way)}".strip()
+    return Section(title, command, 0, floors(loaded), note, [grid, ranks], data, name)
 
 
 def terms(way: Way) -> str:
@@ -206,19 +240,20 @@ def terms(way: Way) -> str:
 
 def floors(loaded: registry.Loaded) -> list[Figure]:
     """Return what held-out real rows reach: no generator can be asked for more."""
-    columns = loaded.table.columns
-    apart = compare(columns, loaded.train, loaded.holdout)
-    real = scoring.scored(loaded, decode_frame(columns, loaded.holdout))
+    real = scoring.scored(loaded, decode_frame(loaded.table.columns, loaded.holdout))
     told = [
-        Figure("hold-out: shape error", percent(apart.shape)),
-        Figure("hold-out: pair error", percent(apart.pair)),
+        ("hold-out: shape error", real.shape, percent),
+        ("hold-out: pair error", real.pair, percent),
+        ("hold-out: told from the training rows, AUC", real.c2st, _three),
+        ("utility of the real training rows", real.utility_real, _three),
     ]
-    if real.c2st is not None:
-        told.append(Figure("hold-out: told from the training rows, AUC", f"{real.c2st:.3f}"))
-    if real.utility_real is not None:
-        told.append(Figure("utility of the real training rows", f"{real.utility_real:.3f}"))
-    told.append(Figure("real rows left out, for breaking a hard rule", number(loaded.dropped)))
-    return told
+    figures = [Figure(what, show(v)) for what, v, show in told if v is not None]
+    left_out = "real rows left out, for breaking a hard rule or a declaration"
+    return [*figures, Figure(left_out, number(loaded.dropped))]
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def values(outcomes: Sequence[Outcome], measure: str) -> list[float]:
@@ -264,15 +299,24 @@ def said(
     contenders: Sequence[Contender], outcomes: Mapping[str, Sequence[Outcome]]
 ) -> Iterator[str]:
     """Say who did not finish and why, and what drivers had to say."""
+    yield from unfinished(contenders, outcomes)
+    for contender in contenders:
+        of = outcomes[contender.name]
+        notes = dict.fromkeys(n for o in of for n in o.notes)
+        if notes:
+            yield f"{contender.title}: {'; '.join(notes)}."
+
+
+def unfinished(
+    contenders: Sequence[Contender], outcomes: Mapping[str, Sequence[Outcome]]
+) -> Iterator[str]:
+    """Say who did not finish, and why: in a sentence for each reason."""
     for contender in contenders:
         of = outcomes[contender.name]
         without = [o for o in of if o.state != "ok"]
         for reason in dict.fromkeys(f"{o.state}: {o.reason}" for o in without):
             times = "" if len(without) == len(of) else f" ({len(without)} of {len(of)} seeds)"
             yield f"{contender.title}{times}, {reason.rstrip('.')}."
-        notes = dict.fromkeys(n for o in of for n in o.notes)
-        if notes:
-            yield f"{contender.title}: {'; '.join(notes)}."
 
 
 def wins(
@@ -326,4 +370,6 @@ def summary(
         fits = [v for of in found.values() for v in values(of[OWN], "fit_s")]
         figures.append(Figure("SynthTab: longest fit", seconds(max(fits, default=0.0))))
     note = "Mean ranks over the tables a contender finished, 1 the best; private ones apart."
-    return Section("Peers: ranks over tables", "python -m bench peers", 0, figures, note, [grid])
+    command = " ".join(["python -m bench peers", *way.asked])
+    name = "" if way.some else "peers"
+    return Section("Peers: ranks over tables", command, 0, figures, note, [grid], None, name)

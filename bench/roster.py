@@ -19,7 +19,7 @@ class Contender:
     ``driver`` is a script's name in bench/contenders, and that of its environment and its pins;
     contenders may share one. ``private``: it keeps differential privacy, and is compared with
     others that do. ``sequential``: it is for tables whose rows follow each other in groups.
-    ``constrained``: it is told rules as far as it has words for them. ``absent`` says why it is not
+    ``absent`` says why it is not
     run at all.
     """
 
@@ -53,6 +53,32 @@ CONTENDERS = (
         "SDV CTGAN with its constraints",
         "sdv_models",
         {"kind": "ctgan", "constraints": True},
+    ),
+    Contender("argn", "TabularARGN", "mostlyai_argn"),
+    Contender("great", "GReaT, small GPT-2 from scratch", "great"),
+    Contender("realtabformer", "REaLTabFormer, small GPT-2", "realtab"),
+    Contender("tabula", "TabuLa's ideas, small GPT-2", "tabula"),
+    Contender("doppelganger", "DoppelGANger", "doppelganger", sequential=True),
+    Contender("pishield", "CTGAN with PiShield's layer", "pishield_gan"),
+    Contender("synthtab-dp", "SynthTab, private", "synthtab_own", BUDGET, private=True),
+    Contender("argn-dp", "TabularARGN, private", "mostlyai_argn", BUDGET, private=True),
+    Contender("aim-mbi", "AIM on mbi", "mbi_aim", BUDGET, private=True),
+    Contender("aim", "smartnoise AIM", "smartnoise", {"kind": "aim", **BUDGET}, private=True),
+    Contender("mst", "smartnoise MST", "smartnoise", {"kind": "mst", **BUDGET}, private=True),
+    Contender(
+        "patectgan",
+        "smartnoise PATECTGAN",
+        "smartnoise",
+        {"kind": "patectgan", **BUDGET},
+        private=True,
+    ),
+    Contender(
+        "kamino",
+        "Kamino",
+        "kamino",
+        BUDGET,
+        private=True,
+        absent="its authors publish research code, and no package to install and pin",
     ),
 )
 

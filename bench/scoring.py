@@ -3,9 +3,8 @@
 valid         share of rows that DuckDB finds to keep every hard rule, declaration and key
 shape, pair   distances from the training rows, means over columns and over pairs of columns
               (synthtab/assess/fidelity.py)
-c2st          area under the ROC curve of boosted trees that tell rows from training rows, each row
-              judged by trees that have not seen it (synthtab/assess/twosample.py): 0.5 where they
-              cannot; texts are left out
+c2st          area under the ROC curve of boosted trees that tell rows from training rows
+              (synthtab/assess/twosample.py): 0.5 where they cannot
 utility       what boosted trees that learned from the rows are worth on held-out real rows: area
               under the ROC curve, or R2 (synthtab/assess/utility.py)
 utility_real  the same of boosted trees that learned from the training rows
@@ -28,15 +27,10 @@ from synthtab.assess.fidelity import compare
 from synthtab.backends.sqltables import SqlTables
 from synthtab.batch import Batch, Mask
 from synthtab.codec import encode_arrays
-from synthtab.errors import DataError
+from synthtab.errors import DataError, UsageError
 from synthtab.frames import check_names, decode_frame, to_arrow
 from synthtab.ir import nodes
 from synthtab.schema import BooleanType, Column, EnumType, TextType, decode_value
-
-LEAST_SIDE = twosample.LEAST
-"""Rows on each side below which nothing is told apart, and nothing learned."""
-MOST = 10_000
-"""Rows of each side that are told apart."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +61,9 @@ def scored(loaded: Loaded, frame: pd.DataFrame, seed: int = 0) -> Scores:
         valid,
         distances.shape,
         distances.pair if distances.pairs else None,
-        _told_apart(columns, loaded.train, batch, seed),
-        _worth(loaded, batch, seed),
-        _worth(loaded, loaded.train, seed),
+        told_apart(loaded, batch, seed),
+        worth(loaded, batch, seed),
+        worth(loaded, loaded.train, seed),
     )
 
 
@@ -137,14 +131,14 @@ def _free(column: Column) -> Column:
     return replace(column, optional=True, lo=None, hi=None)
 
 
-def _told_apart(columns: tuple[Column, ...], train: Batch, batch: Batch, seed: int) -> float | None:
-    seen = [c for c in columns if not isinstance(c.type, TextType)]
-    if not seen or min(len(train), len(batch)) < LEAST_SIDE:
+def told_apart(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:
+    """Return how well boosted trees tell rows from the training rows; None of too few rows."""
+    if min(len(loaded.train), len(batch)) < twosample.LEAST:
         return None
-    return twosample.two_sample(seen, train, batch, seed, rows=MOST).auc
+    return twosample.two_sample(loaded.table.columns, loaded.train, batch, seed).auc
 
 
-def _worth(loaded: Loaded, batch: Batch, seed: int) -> float | None:
+def worth(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:
     """Return what rows teach about the target; None where the task has none or there is too little.
 
     Rows that are all of one class teach nothing, which is 0.5.
@@ -152,17 +146,28 @@ def _worth(loaded: Loaded, batch: Batch, seed: int) -> float | None:
     given = loaded.entry
     if given.target is None or given.task == "none":
         return None
-    columns = loaded.table.columns
-    others = [c for c in columns if c.name != given.target and not isinstance(c.type, TextType)]
-    known = [_known(b, given.target) for b in (batch, loaded.holdout)]
-    if not others or len(known[0]) < LEAST_SIDE or len(known[1]) < 2:
+    columns, sides = loaded.table.columns, [batch, loaded.holdout]
+    if given.task == "classification":
+        columns, sides = _with_classes(columns, given.target, sides)
+    try:
+        return utility.score(columns, sides[0], sides[1], given.target, seed=seed)
+    except UsageError:  # nothing to tell it from, or too few rows
         return None
-    if len(np.unique(known[1].column(given.target)[0])) < 2:
-        return None
-    kind = loaded.table.column(given.target).type
-    classes = given.task == "classification" or isinstance(kind, EnumType | BooleanType)
-    return utility.score(columns, known[0], known[1], given.target, classes=classes, seed=seed)
 
 
-def _known(batch: Batch, target: str) -> Batch:
-    return batch.take(~batch.column(target)[1])
+def _with_classes(
+    columns: tuple[Column, ...], target: str, sides: list[Batch]
+) -> tuple[tuple[Column, ...], list[Batch]]:
+    """Return the target as an enum, so that its numbers are taken for classes."""
+    at = [c.name for c in columns].index(target)
+    if isinstance(columns[at].type, EnumType | BooleanType):
+        return columns, sides
+    values = np.unique(np.concatenate([b.codes[:, at][~b.nulls[:, at]] for b in sides]))
+    words = EnumType(tuple(str(decode_value(columns[at].type, int(v))) for v in values))
+    classes = Column(target, words, columns[at].optional)
+    recoded = []
+    for side in sides:
+        codes = side.codes.copy()
+        codes[:, at] = np.where(side.nulls[:, at], 0, np.searchsorted(values, codes[:, at]))
+        recoded.append(replace(side, codes=codes))
+    return (*columns[:at], classes, *columns[at + 1 :]), recoded

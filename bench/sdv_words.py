@@ -96,7 +96,7 @@ def _compared(table: nodes.Table, rule: nodes.Rule) -> tuple[str, str, bool] | N
         case nodes.Compare(op=op, left=nodes.ColumnRef(name=one), right=nodes.ColumnRef(name=two)):
             ways = {"<": (one, two, True), "<=": (one, two, False)}
             ways |= {">": (two, one, True), ">=": (two, one, False)}
-            return ways.get(str(getattr(op, "value", op)))
+            return ways.get(op)
     return None
 
 

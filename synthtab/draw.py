@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,20 @@ class RowSource(Protocol):
         """Draw rows, obeying as ``level`` says; the same seed gives the same rows."""
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A source of rows that can tell how likely it finds one."""
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
+        """Return the log of the probability of each row (rows,), in nats, without any masks."""
+
+
+def log_likelihood(source: RowSource, rows: Batch) -> NDArray[np.float64] | None:
+    """Return how likely a source finds rows; None where it cannot tell, or one has free text."""
+    texts = any(isinstance(c.type, TextType) for c in source.columns)
+    return None if texts or not isinstance(source, Telling) else source.log_likelihood(rows)
+
+
 @dataclass(frozen=True)
 class Method:
     """A mode taken apart.
@@ -83,6 +97,9 @@ class Counts:
     + ``duplicates`` (a unique rule) + ``thinned`` (taken out by importance weights) + ``surplus``.
     ``mended`` rows are among those returned. ``clipped`` is the share of weights above the bound
     they were divided by; where it is 0 and no row was mended or copied, rows follow P(row | rules).
+    ``divergence`` is how far masks alone take rows from that: the Kullback-Leibler divergence, in
+    nats, of rows as they were decoded (before any were thinned out) from P(row | what masks
+    enforce), estimated from their weights. It is 0 where nothing was masked.
     """
 
     asked: int
@@ -96,6 +113,7 @@ class Counts:
     surplus: int
     mended: int
     clipped: float
+    divergence: float
     seconds: float
 
 
@@ -145,6 +163,33 @@ def _bound(log_weight: NDArray[np.float64]) -> float:
     return low
 
 
+class _Weights:
+    """What the weights of rows drawn so far come to.
+
+    Rows under masks have the law q(row) = P(row | rules) * Z / weight(row), where Z, the share of
+    rows that keep the rules, is the mean weight under q. So KL(q, P) = log Z - mean log weight.
+    """
+
+    def __init__(self) -> None:
+        self._rows, self._logs, self._log_sum = 0, 0.0, -math.inf
+        self._masked = False
+
+    def add(self, log_weight: NDArray[np.float64]) -> None:
+        """Count the logarithms of some rows' weights."""
+        if len(log_weight):
+            self._rows += len(log_weight)
+            self._masked |= bool(log_weight.any())
+            self._logs += float(log_weight.sum())
+            self._log_sum = float(np.logaddexp(self._log_sum, np.logaddexp.reduce(log_weight)))
+
+    @property
+    def divergence(self) -> float:
+        """KL(q, P) in nats; 0 where no row was masked."""
+        if not self._masked:
+            return 0.0
+        return max(0.0, self._log_sum - math.log(self._rows) - self._logs / self._rows)
+
+
 class _Loop:
     """Rows gathered so far, and the tally of those that were not."""
 
@@ -180,6 +225,7 @@ class _Loop:
         self._barren = 0
         self._bound: float | None = None
         self._clipped = 0
+        self._weights = _Weights()
 
     @property
     def missing(self) -> int:
@@ -212,6 +258,7 @@ class _Loop:
         self._tally["malformed"] += int(drawn.malformed.sum())
         self._tally["copied"] += int(copied.sum())
         usable = ~(drawn.malformed | copied)
+        self._weights.add(drawn.log_weight[usable])
         if self._method.weighted:
             accepted = self._accept(drawn, usable)
             self._tally["thinned"] += int((usable & ~accepted).sum())
@@ -288,6 +335,7 @@ class _Loop:
             returned=len(rows),
             surplus=surplus,
             clipped=self._clipped / max(1, weighed),
+            divergence=self._weights.divergence,
             seconds=seconds,
             **self._tally,
         )

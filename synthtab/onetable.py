@@ -11,12 +11,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from synthtab.assess.compliance import Compliance, compliance, valid_rows
+from synthtab.assess.compliance import compliance, valid_rows
 from synthtab.batch import Batch, beside
 from synthtab.draw import Counts, Mode, RowProgress, RowSource, draw_rows
 from synthtab.errors import (
     DataError,
-    InfeasibleError,
     RuleViolationError,
     SavedModelError,
     UsageError,
@@ -29,15 +28,14 @@ from synthtab.ir import nodes
 from synthtab.keyed import keyed
 from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
-from synthtab.schema import BooleanType, Column, EnumType, TextType, domain
+from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
+from synthtab.refine.targets import Lessons, of_rows
+from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 from synthtab.solver.repair import repair
 from synthtab.sources import Rows, read_rows
 from synthtab.store import read_manifest, save_directory
-
-# Seconds to try for a Plan, per group of rules, in which soft rules are kept by all rows as well.
-_SOFT_S = 2.0
 
 Violations = Literal["error", "drop", "repair"]
 
@@ -90,7 +88,7 @@ class OneTable:
     ) -> None:
         self.model = model
         self.table = model.table()
-        self._hard_table = _enforced(self.table)
+        self._hard_table = enforced(self.table)
         self._config = config or GeneratorConfig()
         self._budget = solver_budget_s
         self._generator: RowSource | None = None
@@ -100,8 +98,6 @@ class OneTable:
         # The rules that rows are made to keep.
         self._kept = self._hard_table
         self.report: FitReport | None = None
-
-    # Fitting.
 
     def fit(
         self,
@@ -130,7 +126,7 @@ class OneTable:
         batch, broken, cells = self._lawful(whole, violations, seed)
         sequences = surrogate_keys(self._hard_table, batch)
         learned = [c for c in columns if c.name not in {s.column for s in sequences}]
-        domains, sizes = _seen(self.table, batch)
+        domains, sizes = seen(self.table, batch)
         plan = compile_plan(self._hard_table, domains=domains, sizes=sizes, budget_s=self._budget)
         names = {c.name for c in learned}
         generator = RowGenerator.fit(
@@ -156,7 +152,7 @@ class OneTable:
         single rows are kept by every row where a Plan is exact about all of them. Raises
         InfeasibleError where the hard rules contradict each other.
         """
-        table, plan = _soft_as_hard(self.table, self._hard_table, self._budget)
+        table, plan = soft_as_hard(self.table, self._hard_table, self._budget)
         sequences, draws = free_keys(table)
         apart = {s.column for s in sequences} | {c.name for d in draws for c in d.columns}
         columns = tuple(c for c in table.columns if c.name not in apart)
@@ -179,7 +175,7 @@ class OneTable:
         if not broken:
             return batch, {}, 0
         if violations == "error":
-            raise RuleViolationError(_complain(self._hard_table, found))
+            raise RuleViolationError(complaint(self._hard_table, found))
         cells = 0
         if violations == "repair":
             mended = repair(self._hard_table, batch, rng=np.random.default_rng(seed))
@@ -191,8 +187,6 @@ class OneTable:
                 "check the rules against the data with 'rulecheck validate'"
             )
         return batch, broken, cells
-
-    # Sampling.
 
     def sample(
         self,
@@ -221,13 +215,69 @@ class OneTable:
         """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
         chosen = secrets.randbits(32) if seed is None else seed
         keys = self._keys(n, chosen) if n > 0 else []
-        generator, plan = self._source(n, chosen)
-        batch, counts = draw_rows(
-            self._kept, generator, plan, n, mode=mode, seed=chosen, progress=progress
+        batch, counts = self.draw(n, mode=mode, seed=chosen, progress=progress)
+        return Sample(self._beside(batch, keys), mode, chosen, counts)
+
+    def draw(
+        self,
+        n: int,
+        *,
+        mode: Mode,
+        seed: int,
+        source: RowSource | None = None,
+        progress: RowProgress | None = None,
+    ) -> tuple[Batch, Counts]:
+        """Draw ``n`` rows of the generator's columns, lacking keys that are made up.
+
+        ``source`` takes the place of what was learned, with the same columns. Raises as
+        :meth:`sample`.
+        """
+        generator, plan = self._source(n, seed)
+        return draw_rows(
+            self._kept, source or generator, plan, n, mode=mode, seed=seed, progress=progress
         )
+
+    def finished(self, batch: Batch, seed: int) -> pd.DataFrame:
+        """Return rows of the generator's columns as the table's, with keys for each of them."""
+        return self._beside(batch, self._keys(len(batch), seed))
+
+    def _beside(self, batch: Batch, keys: list[Batch]) -> pd.DataFrame:
         texts = [c.name for c in self.table.columns if isinstance(c.type, TextType)]
-        whole = beside([batch, *keys], texts).select(self.table.column_names)
-        return Sample(decode_frame(self.table.columns, whole), mode, chosen, counts)
+        whole = beside([batch, *keys], texts)
+        return decode_frame(self.table.columns, whole.select(self.table.column_names))
+
+    def lessons(self, data: Rows | None, seed: int) -> Lessons:
+        """Return what refinement aims at: the marginals of real rows, which are learned from too.
+
+        Rows that break rules, or hold what the model cannot write, are left out and counted. Raises
+        UsageError where there are no data or nothing was learned, DataError where they do not fit.
+        """
+        del seed  # nothing is drawn
+        generator, plan = self._fitted()
+        if isinstance(generator, UniformGenerator):
+            raise UsageError(
+                "refinement corrects what was learned from data, and these rows are made of rules "
+                "alone: call fit() first"
+            )
+        if self.report is None:  # a copy, under other rules, of what a budget was spent on
+            raise UsageError(
+                "this was learned under a privacy budget; a look at real rows now would be charged "
+                "to no budget: refine with the rules that it was fitted with, and without data"
+            )
+        if data is None:
+            raise UsageError(
+                "refinement compares with real rows: give those that the model was fitted on"
+            )
+        real = read_rows(self.table.name, self.table.columns, data)
+        good = valid_rows(self._hard_table, real) & writable(generator.columns, plan.domains, real)
+        if not good.any():
+            raise DataError(
+                f"none of the {len(real):,} real rows keeps the rules and lies in the ranges that "
+                "were learned; give the rows that the model was fitted on"
+            )
+        used = real.take(good).select([c.name for c in generator.columns])
+        targets = of_rows(generator.columns, used)
+        return Lessons(targets, used, f"{len(used):,} real rows", len(real) - len(used))
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of those learned, or a number."""
@@ -259,10 +309,25 @@ class OneTable:
         return [s.batch(n) for s in self._sequences] + [d.batch(n, random) for d in self._draws]
 
     @property
+    def generator(self) -> RowSource:
+        """What was learned."""
+        return self._fitted()[0]
+
+    @property
+    def config(self) -> GeneratorConfig:
+        """The network's shape and how it is trained."""
+        return self._config
+
+    @property
     def unenforced(self) -> tuple[str, ...]:
         """The soft rules by name: learned like everything else, not enforced."""
         kept = {r.name for r in self._kept.rules}
         return tuple(r.name for r in self.table.table_rules if r.name not in kept)
+
+    @property
+    def source(self) -> RowSource:
+        """What draws rows, before they are checked."""
+        return self._fitted()[0]
 
     @property
     def plan(self) -> Plan:
@@ -338,76 +403,6 @@ class OneTable:
                 "for rows without data"
             )
         return self._generator, self._plan
-
-
-def _enforced(table: nodes.Table) -> nodes.Table:
-    """Return the table with the rules that rows are made to keep: keys, and hard ones on one row.
-
-    Raises UsageError naming the other hard rules: rows cannot be made to keep them yet.
-    """
-    names = ", ".join(f"`{rule.name}`" for rule in table.table_rules if rule.share is None)
-    if names:
-        raise UsageError(
-            f"table `{table.name}` has rules that are checked, not generated yet: {names}; rules "
-            "across rows and tables can be left to 'rulecheck validate' in a file of their own"
-        )
-    return replace(table, rules=(*table.row_rules, *table.unique_rules))
-
-
-def _soft_as_hard(
-    table: nodes.Table, hard: nodes.Table, budget_s: float
-) -> tuple[nodes.Table, Plan]:
-    """Return the hard rules and their Plan, with the soft ones about single rows if that is exact.
-
-    Where the Plan of both is not, soft rules are let be: none has to be kept by a row, and hard
-    ones are kept with less trouble without them.
-    """
-    soft = [
-        replace(r, share=None)
-        for r in table.table_rules
-        if isinstance(r, nodes.RowRule) and nodes.is_pure(r.condition)
-    ]
-    plan = compile_plan(hard, budget_s=budget_s)
-    # More rules make no Plan exact, and hard ones that are hard to solve take the time for both.
-    if soft and plan.exact:
-        whole = replace(hard, rules=(*hard.rules, *soft))
-        try:
-            both = compile_plan(whole, budget_s=min(budget_s, _SOFT_S))
-        except InfeasibleError:
-            return hard, plan  # no row can keep all of them
-        if both.exact:
-            return whole, both
-    return hard, plan
-
-
-def _complain(table: nodes.Table, found: Compliance) -> str:
-    lines = [
-        f"{found.rows - found.valid:,} of {found.rows:,} real rows of table {table.name!r} "
-        "break its rules:"
-    ]
-    for rule in found.broken:
-        rows = ", ".join(map(str, rule.examples))
-        more = ", ..." if rule.violated > len(rule.examples) else ""
-        lines.append(f"  {rule.name}: {rule.violated:,} rows ({rows}{more})")
-    lines.append("drop them (violations='drop'), repair them ('repair'), or correct the rules")
-    return "\n".join(lines)
-
-
-def _seen(table: nodes.Table, batch: Batch) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
-    """Return, per column, the range of codes to decode within and the number of distinct ones.
-
-    Enums and booleans keep all they declare; what is ordered keeps to what was seen.
-    """
-    domains, sizes = {}, {}
-    for column in table.columns:
-        codes, nulls = batch.column(column.name)
-        present = np.unique(codes[~nulls])
-        sizes[column.name] = len(present) + bool(nulls.any())
-        lo, hi = domain(column)
-        if not isinstance(column.type, EnumType | BooleanType | TextType):
-            lo, hi = (int(present[0]), int(present[-1])) if len(present) else (lo, lo)
-        domains[column.name] = (lo, hi)
-    return domains, sizes
 
 
 def _random(seed: int, purpose: int) -> np.random.Generator:

@@ -6,14 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from synthtab.draw import Mode
+from synthtab.batch import Batch
+from synthtab.draw import Mode, log_likelihood
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.lang.model import Model
 from synthtab.onetable import FitReport, OneTable, Sample, Violations
 from synthtab.privacy.settings import Privacy
+from synthtab.refine.rounds import RoundProgress
+from synthtab.refining import Refined, refine
 from synthtab.store import read_manifest
 from synthtab.wholemodel import WholeModel, WholeReport, WholeSample
 
@@ -21,7 +26,15 @@ if TYPE_CHECKING:
     from synthtab.privatetable import PrivateReport
     from synthtab.privatewhole import PrivateWholeReport
 
-__all__ = ["FitReport", "Sample", "Synthesizer", "Violations", "WholeReport", "WholeSample"]
+__all__ = [
+    "FitReport",
+    "Refined",
+    "Sample",
+    "Synthesizer",
+    "Violations",
+    "WholeReport",
+    "WholeSample",
+]
 
 Engine = OneTable | WholeModel
 
@@ -116,13 +129,8 @@ class Synthesizer:
         Raises DataError where the data do not fit the columns, RuleViolationError as above, and
         InfeasibleError where the rules contradict each other.
         """
-        if isinstance(self._engine, OneTable) and isinstance(data, Mapping):
-            if set(data) != {self.table.name}:
-                raise UsageError(
-                    f"the model has one table, `{self.table.name}`; data were given for "
-                    + (", ".join(f"`{n}`" for n in data) or "none")
-                )
-            data = data[self.table.name]
+        if isinstance(self._engine, OneTable):
+            data = self._its_own(data)
         if isinstance(self._engine, WholeModel) and isinstance(data, pd.DataFrame):
             if len(self.model.tables) > 1:
                 raise UsageError(
@@ -211,6 +219,62 @@ class Synthesizer:
             1.0 if scale is None else scale, mode=mode or "solver", seed=seed, progress=progress
         )
 
+    def refine(
+        self,
+        n: int,
+        data: Any = None,
+        *,
+        rounds: int = 3,
+        mode: Mode | None = None,
+        seed: int | None = None,
+        holdout: Any = None,
+        candidates: float | None = None,
+        progress: RoundProgress | None = None,
+    ) -> Refined:
+        """Return ``n`` synthetic rows whose pairs of columns are nearer to the real ones.
+
+        In each of up to ``rounds`` rounds several times ``n`` valid rows are proposed
+        (``candidates`` for each row, 4 unless said, and 20,000 in all at least), and those are
+        chosen that together have the marginals of ``data``, the real rows that the model was
+        fitted on, as far as these can be told from chance; then the model learns more about the
+        columns that are off. The rows of the best round are returned, with every round's scores. No
+        rule is broken, and this Synthesizer stays as it is. Of real rows that were held out of the
+        fit, ``holdout``, every round is told how far it is, which decides nothing. ``progress`` is
+        told a stage of the work, and the share of it that is done.
+
+        Under a privacy budget no data are given: the targets are marginals that the budget has paid
+        for. Raises UsageError where that is not so, for several tables or rules across rows, and
+        for numbers below 1; DataError where the data do not fit; InfeasibleError as :meth:`sample`.
+        """
+        if not isinstance(self._engine, OneTable):
+            raise UsageError(
+                "refinement chooses among rows of one table whose rules are about single rows; "
+                + (
+                    "this model has several tables"
+                    if len(self.model.tables) > 1
+                    else f"table `{self.model.tables[0].name}` has rules across rows, which a "
+                    "choice among its rows could break"
+                )
+            )
+        return refine(
+            self._engine,
+            n,
+            self._its_own(data),
+            rounds=rounds,
+            mode=mode,
+            seed=seed,
+            progress=progress,
+            holdout=self._its_own(holdout),
+            candidates=candidates,
+        )
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64] | None:
+        """Return how likely the model of one table finds each row (log, nats), for audits.
+
+        None where it cannot tell, as with free text. Raises UsageError for several tables.
+        """
+        return log_likelihood(self._one("log_likelihood").source, rows)
+
     def with_model(self, model: Model) -> Synthesizer:
         """Return a copy that decodes under other rules over the same columns: no new training."""
         return self._of(self._one("with_model").with_model(model))
@@ -232,6 +296,17 @@ class Synthesizer:
 
             return cls._of(PrivateWhole.load(path))
         return cls._of(WholeModel.load(path) if kind == "whole" else OneTable.load(path))
+
+    def _its_own(self, data: Any) -> Any:
+        """Return the data of the one table, where they are given by table."""
+        if not isinstance(data, Mapping):
+            return data
+        if set(data) != {self.table.name}:
+            raise UsageError(
+                f"the model has one table, `{self.table.name}`; data were given for "
+                + (", ".join(f"`{n}`" for n in data) or "none")
+            )
+        return data[self.table.name]
 
     def _one(self, what: str) -> OneTable:
         if not isinstance(self._engine, OneTable):

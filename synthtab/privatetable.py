@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from synthtab.draw import Mode, RowProgress
+from synthtab.batch import Batch
+from synthtab.draw import Counts, Mode, RowProgress, RowSource
 from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.train import Progress, ProgressHook
@@ -20,7 +21,7 @@ from synthtab.ir import nodes
 from synthtab.keys import Draws, free_keys
 from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
-from synthtab.onetable import OneTable, Sample, Violations
+from synthtab.onetable import OneTable, Violations
 from synthtab.privacy.completed import Completed
 from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
@@ -33,6 +34,7 @@ from synthtab.privacy.restored import RestoredGenerator
 from synthtab.privacy.settings import Privacy, refuse_violations
 from synthtab.privacy.statement import statement
 from synthtab.privacy.vault import Vault
+from synthtab.refine.targets import Lessons, of_estimate
 from synthtab.schema import Column, TextType, domain
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
@@ -134,6 +136,7 @@ class PrivateTable(OneTable):
             # Columns that rules compute were not trained on, and would spoil the weights of rows.
             self.default_mode = "solver"
         self._completed: Completed | None = None
+        self._estimate: GraphicalGenerator | None = None
 
     def fit(
         self,
@@ -206,6 +209,7 @@ class PrivateTable(OneTable):
             batch = perturb_rows(vault, completed.table, rows=completed.rows).batch
         else:
             drawing = self._marginals(vault, completed, plan, rows, progress)
+            self._estimate = drawing
             if self.privacy.generator == "graphical":
                 return _restored(drawing, plan, completed)
             many = int(np.clip(4 * rows, LEAST_LEARNED, MOST_LEARNED))
@@ -244,21 +248,49 @@ class PrivateTable(OneTable):
             progress=_told(progress),
         )
 
-    def sample_report(
+    def draw(
         self,
         n: int,
         *,
-        mode: Mode = "solver",
-        seed: int | None = None,
+        mode: Mode,
+        seed: int,
+        source: RowSource | None = None,
         progress: RowProgress | None = None,
-    ) -> Sample:
-        """Return ``n`` synthetic rows with the counts behind them; reads no real ones."""
+    ) -> tuple[Batch, Counts]:
+        """Draw ``n`` rows of the generator's columns; reads no real ones."""
         if mode == "solver+weighted" and self.privacy.mechanism == "dp-sgd":
             raise UsageError(
                 "the mode 'solver+weighted' thins out rows by weights, which noisy training leaves "
                 "without meaning where rules compute a column; the mode for dp-sgd is 'solver'"
             )
-        return super().sample_report(n, mode=mode, seed=seed, progress=progress)
+        return super().draw(n, mode=mode, seed=seed, source=source, progress=progress)
+
+    def lessons(self, data: Rows | None, seed: int) -> Lessons:
+        """Return what refinement aims at: marginals of the estimate, and rows drawn from it.
+
+        The estimate is made of released measurements alone, so that nothing is charged. Raises
+        UsageError for data, whose looks would not be, and where no marginals were measured.
+        """
+        if data is not None:
+            raise UsageError(
+                "under a privacy budget rows are refined by the marginals that it has paid for; "
+                "a look at real rows now would be charged to no budget: give no data"
+            )
+        generator, _ = self._fitted()
+        if self._estimate is None or self._completed is None:
+            raise UsageError(
+                f"this model has no measured marginals to be refined by (mechanism "
+                f"{self.privacy.mechanism!r}): fit with the mechanism 'marginals'"
+            )
+        chain, completed = self._estimate.chain, self._completed
+        practice = None
+        if isinstance(generator, RowGenerator):
+            plan = compile_plan(completed.table, budget_s=self._budget)
+            drawn = self._estimate.draw(LEAST_LEARNED, guide=plan, seed=seed)
+            rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
+            practice = completed.restore(drawn.batch.take(~drawn.dead), rng)
+        targets = of_estimate(chain, completed.moved, seed)
+        return Lessons(targets, practice, "the marginals of the estimate", budgeted=True)
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of the noisy number, or a number."""
@@ -283,11 +315,14 @@ class PrivateTable(OneTable):
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")
             generator.save(folder)
+            if self._estimate is not None and self._estimate is not inner:
+                self._estimate.save(folder)
 
         facts = {
             "kind": "private",
             "order": list(plan.order),
             "graphical": isinstance(inner, GraphicalGenerator),
+            "estimate": self._estimate is not None,
             "restored": list(generator.plan.order)
             if isinstance(generator, RestoredGenerator)
             else None,
@@ -320,6 +355,8 @@ class PrivateTable(OneTable):
                 GraphicalGenerator.load(folder, columns) if graphical else RowGenerator.load(folder)
             )
             loaded._generator = _restored(inner, plan, completed)
+        if facts.get("estimate"):  # a model saved before there was refinement does not tell
+            loaded._estimate = GraphicalGenerator.load(folder, completed.table.columns)
         loaded.private, loaded._kept, loaded._completed = report, table, completed
         return loaded
 

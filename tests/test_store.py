@@ -5,7 +5,7 @@ import json
 import pytest
 
 from synthtab.errors import SavedModelError, UsageError
-from synthtab.store import MANIFEST, read_manifest, save_directory
+from synthtab.store import MANIFEST, Kind, read_manifest, save_directory
 
 
 def write(folder):
@@ -79,3 +79,17 @@ def test_another_version_and_no_model_are_told_apart(tmp_path):
         read_manifest(tmp_path / "m")
     with pytest.raises(SavedModelError, match="has no manifest"):
         read_manifest(tmp_path)
+
+
+def test_kinds_do_not_take_each_others_place(tmp_path):
+    notes = Kind("synthtab-notes", 3, "notebook", "take the notes again")
+    save_directory(tmp_path / "m", {}, write)
+    with pytest.raises(UsageError, match=r"cannot save a notebook at .*something else"):
+        save_directory(tmp_path / "m", {}, write, notes)
+    with pytest.raises(SavedModelError, match="does not describe a saved notebook"):
+        read_manifest(tmp_path / "m", notes)
+    save_directory(tmp_path / "n", {}, write, notes)
+    assert read_manifest(tmp_path / "n", notes)["version"] == 3
+    older = Kind("synthtab-notes", 2, "notebook", "take the notes again")
+    with pytest.raises(SavedModelError, match=r"version 3.*version 2: take the notes again"):
+        read_manifest(tmp_path / "n", older)

@@ -26,8 +26,9 @@ class Task:
 
     ``columns`` are objects with ``name``, ``kind`` (integer, decimal, date, datetime, boolean,
     enum, text), ``nullable``, and where there are any ``scale``, ``categories``, ``lo``, ``hi``
-    (the declared range) and ``key``; ``limit_s`` seconds are for fitting; ``options`` choose among
-    the driver's ways; ``sequence`` names the columns that group rows and the one that orders them.
+    (the declared range) and ``key``; ``limit_s`` seconds are for fitting, ``sample_limit_s`` for
+    sampling; ``options`` choose among the driver's ways; ``sequence`` names the columns that group
+    rows and those that order them; ``constraints`` and ``linear`` are rules, in others' words.
     """
 
     def __init__(self, folder):
@@ -36,11 +37,12 @@ class Task:
         self.columns = told["columns"]
         self.rows = told["rows"]
         self.limit_s = told["limit_s"]
+        self.sample_limit_s = told["sample_limit_s"]
         self.seed = told["seed"]
         self.options = told["options"]
         self.sequence = told.get("sequence")
         self.constraints = told.get("constraints", [])
-        self.rules = told.get("rules")
+        self.linear = told.get("linear", [])
         self.target = told.get("target")
         self.notes = []
         self.started = time.perf_counter()
@@ -89,10 +91,13 @@ class Task:
 
 
 class Watch:
-    """A loop over epochs that ends when the time for fitting does; stands in for tqdm."""
+    """A loop over epochs that ends when the time for fitting does; stands in for tqdm.
 
-    def __init__(self, task, epochs):
-        self.task, self.epochs, self.done = task, epochs, 0
+    ``counted``: their number means something, and is said beside that of those that were done.
+    """
+
+    def __init__(self, task, epochs, *, counted=True):
+        self.task, self.epochs, self.counted, self.done = task, epochs, counted, 0
 
     def __iter__(self):
         longest = 0.0
@@ -103,7 +108,8 @@ class Watch:
             yield epoch
             self.done += 1
             longest = max(longest, time.perf_counter() - begun)
-        self.task.note(f"{self.done} of {len(self.epochs)} epochs")
+        of = f" of {len(self.epochs)}" if self.counted else ""
+        self.task.note(f"{self.done}{of} epochs")
 
     def set_description(self, *_):
         """Ignore what a progress bar would show."""
@@ -115,35 +121,49 @@ class Watch:
 def written(task, frame):
     """Return made rows as the texts of a CSV: numbers at their declared scale, moments as ISO.
 
-    Rounding is a courtesy to peers that make floats: no value is moved into a range or a set.
+    Rounding is a courtesy to peers that make floats: no value is moved into a range or a set, and
+    what is no value of its column's type stays what it is.
     """
+    makers = {**dict.fromkeys(NUMBERS, _numerals), **dict.fromkeys(MOMENTS, _moments)}
     made = {}
     for column in task.columns:
-        name, kind = column["name"], column["kind"]
-        values = frame[name]
-        if kind in NUMBERS:
-            numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-            scale = column.get("scale", 0)
-            made[name] = [
-                None if not np.isfinite(v) else f"{v:.{scale}f}" for v in numbers.to_numpy()
-            ]
-        elif kind in MOMENTS:
-            if pd.api.types.is_numeric_dtype(values):
-                values = pd.to_datetime(values, unit="s", errors="coerce")
-            else:
-                values = pd.to_datetime(values, errors="coerce")
-            tick = {"date": "D"}.get(kind, {60: "min", 3600: "h"}.get(column.get("tick"), "s"))
-            shown = "%Y-%m-%d" if kind == "date" else "%Y-%m-%d %H:%M:%S"
-            rounded = values.dt.round(tick)
-            made[name] = rounded.dt.strftime(shown).where(rounded.notna(), None)
-        else:
-            texts = values.astype(object).where(values.notna(), None)
-            made[name] = [None if v is None else _text(v, kind) for v in texts]
+        values = frame[column["name"]].astype(object)
+        values = values.where(values.notna(), None)
+        made[column["name"]] = makers.get(column["kind"], _texts)(column, values)
     return pd.DataFrame(made, columns=[c["name"] for c in task.columns])
 
 
-def _text(value, kind):
-    return str(value).lower() if kind == "boolean" else str(value)
+def _numerals(column, values):
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    scale = column.get("scale", 0)
+    # Zero is added so that none is written as -0.
+    return [
+        given
+        if given is None or not np.isfinite(number)
+        else f"{round(number, scale) + 0.0:.{scale}f}"
+        for number, given in zip(numbers.to_numpy(), values, strict=True)
+    ]
+
+
+def _moments(column, values):
+    numeric = values.map(lambda v: isinstance(v, (int, float))).all()
+    moments = (
+        pd.to_datetime(values.astype("float64"), unit="s", errors="coerce")
+        if numeric
+        else pd.to_datetime(values, errors="coerce")
+    )
+    day = column["kind"] == "date"
+    tick = "D" if day else {60: "min", 3600: "h"}.get(column.get("tick"), "s")
+    shown = moments.dt.round(tick).dt.strftime("%Y-%m-%d" if day else "%Y-%m-%d %H:%M:%S")
+    return [
+        given if given is None or moment is pd.NaT else text
+        for text, moment, given in zip(shown, moments, values, strict=True)
+    ]
+
+
+def _texts(column, values):
+    boolean = column["kind"] == "boolean"
+    return [None if v is None else str(v).lower() if boolean else str(v) for v in values]
 
 
 def run(fit, sample, packages):

@@ -7,13 +7,13 @@ imported by the modules that do a command's work (synthtab.cli.fitting and so on
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from synthtab.cli import common, spending
+from synthtab.cli import common, probing, spending
+from synthtab.cli.choices import FileFormat, ModeName, Violations
 from synthtab.cli.options import TableName
 
 app = typer.Typer(
@@ -30,33 +30,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program t
 Replace = Annotated[
     bool, typer.Option("--replace", help="Drop tables of the same names in the database first.")
 ]
-
-
-class Violations(StrEnum):
-    """What is done about real rows that break rules."""
-
-    error = "error"
-    drop = "drop"
-    repair = "repair"
-
-
-class FileFormat(StrEnum):
-    """What the files of a directory are."""
-
-    csv = "csv"
-    parquet = "parquet"
-
-
-class ModeName(StrEnum):
-    """The decoding modes."""
-
-    free = "free"
-    reject = "reject"
-    repair = "repair"
-    grammar = "grammar"
-    grammar_repair = "grammar+repair"
-    solver = "solver"
-    solver_weighted = "solver+weighted"
 
 
 @app.command()
@@ -233,6 +206,66 @@ def sample(
 
 
 @app.command()
+def refine(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A saved model of one table.")],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="The real rows it was fitted on: a file or a database's URL; none under a privacy "
+            "budget.",
+        ),
+    ] = None,
+    *,
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", help="A .csv, .csv.gz or .parquet file, or a database's URL."
+        ),
+    ],
+    rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")],
+    holdout: Annotated[
+        str | None,
+        typer.Option("--holdout", help="Real rows not learned from, to judge rounds by."),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Propose, choose and correct at most so often.")
+    ] = 3,
+    candidates: Annotated[
+        float | None,
+        typer.Option("--candidates", min=1, help="Rows to choose from, for each row wanted."),
+    ] = None,
+    replace: Replace = False,
+    mode: Annotated[
+        ModeName | None,
+        typer.Option("--mode", help="How rows are kept valid, as for sample; none that may not."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="For the same rows again.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write synthetic rows chosen so that pairs of columns are nearer to the real ones.
+
+    Several times as many valid rows are proposed, those chosen that together have the marginals of
+    DATA as far as these can be told from chance, and the model is corrected for another round. The
+    saved model stays as it is.
+
+    Example: [cyan]synthtab refine model/ adult.csv.gz -n 20000 --seed 1 -o out.csv[/]
+    """
+    from synthtab.cli import refining  # torch, pandas
+
+    request = refining.Request(
+        *(data, holdout, rows, rounds, candidates, output, replace),
+        mode=None if mode is None else mode.value,
+        seed=seed,
+        as_json=as_json,
+    )
+    kept = refining.refine(model, request)
+    common.finish(common.FINE if kept else common.FINDINGS)
+
+
+@app.command()
 def load(
     data: Annotated[
         list[str],
@@ -344,31 +377,34 @@ def audit(
     confidence: Annotated[
         float, typer.Option("--confidence", help="That no finding at all is a false alarm.")
     ] = 0.95,
-    runs: Annotated[
-        int, typer.Option("--runs", min=0, help="Fit so many models with and without canaries.")
-    ] = 0,
-    canaries: Annotated[
-        int, typer.Option("--canaries", min=1, help="Rows that are in a model or not, by coins.")
-    ] = 500,
-    epsilon: Annotated[
-        float | None, typer.Option("--epsilon", help="Fit them under this budget, and hold it.")
-    ] = None,
-    delta: Annotated[float, typer.Option("--delta", help="The delta of bounds on epsilon.")] = 1e-6,
+    runs: probing.Runs = 0,
+    canaries: probing.Canaries = 500,
+    copies: probing.Copies = 1,
+    shadows: probing.Shadows = 0,
+    neighbour_runs: probing.NeighbourRuns = 0,
+    learned: probing.Learned = 0,
+    epsilon: probing.Epsilon = None,
+    delta: probing.Delta = 1e-6,
+    mechanism: spending.Mechanism = None,
+    generator: spending.Generator = None,
     as_json: AsJson = False,
 ) -> None:
     """Attack synthetic rows: who was learned from, what of them can be guessed, what was copied.
 
-    With --runs, models are fitted to bound epsilon from below. Exit code 1 where a leak is found.
+    Models are fitted to bound epsilon from below (--runs, --neighbour-runs), or to be attacked
+    with models of the attacker's own (--shadows). Exit code 1 where a leak is found.
 
     Example: [cyan]synthtab audit rules/adult.rules train.csv out.csv --holdout rest.csv[/]
     """
-    from synthtab.cli import auditing  # torch, pandas, scikit-learn
+    from synthtab.cli import auditing, auditing_models  # torch, pandas, scikit-learn
 
     secrets = None if not secret else tuple(secret)
-    request = auditing.Request(
-        *(holdout, table, secrets, rows, seed, confidence),
-        *(runs, canaries, epsilon, delta, as_json),
+    how = mechanism and mechanism.value, generator and generator.value
+    privacy = auditing.privacy(epsilon, delta, *how)
+    models = auditing_models.Models(
+        *(runs, canaries, copies, shadows, neighbour_runs, learned), privacy, delta
     )
+    request = auditing.Request(holdout, table, secrets, rows, seed, confidence, models, as_json)
     found = auditing.audit(rules, train, synth, request)
     common.finish(common.FINDINGS if found else common.FINE)
 

@@ -83,7 +83,7 @@ class Walk:
     stepper: Stepper
     automata: tuple[ColumnAutomaton, ...] | None = None
     guide: Guide | None = None
-    temperature: float = 1.0
+    temperature: float | Mapping[str, float] = 1.0
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
     given: Symbols | None = None
     context: Known = field(default_factory=dict)
@@ -134,7 +134,7 @@ class Walk:
         logits = self._logits(position, front.symbols, front.cache)
         prefix = front.symbols[:, column.first : position]
         allowed = self._allowed(number, place, prefix, states, feasible)
-        options = choices(logits, allowed, self.temperature)
+        options = choices(logits, allowed, self._heat(column))
         drawn = options.draw(torch.from_numpy(front.node), random).numpy()
         after = replace(
             front,
@@ -148,6 +148,12 @@ class Walk:
         separate = column.column.name in self.fingerprints
         parts = deal(front.node, drawn, nodes, logits.shape[1], separate)
         return [partial(self._follow, after, part, random) for part in reversed(parts)]
+
+    def _heat(self, column: ColumnLayout) -> float:
+        """Return the temperature at which a column is written."""
+        if isinstance(self.temperature, Mapping):
+            return self.temperature.get(column.column.name, 1.0)
+        return self.temperature
 
     def _at(self, position: int) -> tuple[int, ColumnLayout, int]:
         """Return the number and the layout of the column at a position, and which of its places."""
@@ -316,7 +322,7 @@ class Walk:
                     # The share of nulls is to stay what it was.
                     allowed = np.ones(logits.shape, dtype=bool) if allowed is None else allowed
                     allowed[:, column.null] = False
-                options = choices(logits, allowed, self.temperature * heat)
+                options = choices(logits, allowed, self._heat(column) * heat)
                 chosen = options.draw(torch.arange(len(copies)), random).numpy()
                 written[:, start + place] = chosen
                 if states is not None and self.automata is not None:

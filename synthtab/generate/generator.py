@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import LlamaForCausalLM
 
-from synthtab.batch import Batch
+from synthtab.batch import Batch, Mask
 from synthtab.errors import DataError, UsageError
 from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Given, Guide, Level, check_request
-from synthtab.generate.model import ModelConfig, new_network
+from synthtab.generate.model import ModelConfig, new_network, row_log_probabilities
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
     read_fingerprints,
@@ -33,6 +35,9 @@ from synthtab.generate.texts import Fingerprints, Texts
 from synthtab.generate.tokenizer import Layout, make_layout
 from synthtab.generate.train import ProgressHook, TrainConfig, Trained, train
 from synthtab.schema import Column
+
+_AT_ONCE = 1_000
+"""So many rows go through the network at a time when their probability is asked for."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class RowGenerator:
         level: Level = "free",
         guide: Guide | None = None,
         seed: int | torch.Generator = 0,
-        temperature: float = 1.0,
+        temperature: float | Mapping[str, float] = 1.0,
         progress: RowProgress | None = None,
         given: Given | None = None,
         columns: int | None = None,
@@ -97,15 +102,17 @@ class RowGenerator:
         """Draw rows: the same seed gives the same rows, on one machine.
 
         ``free`` masks nothing, ``grammar`` what no value of the column looks like, ``solver`` also
-        what ``guide`` forbids. A ``temperature`` below 1 makes likely values likelier. ``progress``
-        is told how many rows are done, of how many. ``given`` holds what is known of each row: its
-        columns are the first ones of the layout, and are copied. With ``columns`` only so many of
+        what ``guide`` forbids. A ``temperature`` below 1 makes likely values likelier; it
+        is one for all columns, or a mapping of columns, the others having 1. ``progress`` is told
+        how many rows are done, of how many. ``given`` holds what is known of each row: its columns
+        are the first ones of the layout, and are copied. With ``columns`` only so many of
         the layout's columns are written; the others come out as whatever their first symbol means.
         Raises UsageError for arguments out of range, DataError for given cells the layout lacks.
         """
         check_request(rows, level, guide)
-        if not temperature > 0:
-            raise UsageError(f"the temperature {temperature} is not above 0")
+        heats = temperature.values() if isinstance(temperature, Mapping) else [temperature]
+        if wrong := [heat for heat in heats if not heat > 0]:
+            raise UsageError(f"the temperature {wrong[0]} is not above 0")
         random = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
         walk = Walk(
             self.layout,
@@ -122,6 +129,31 @@ class RowGenerator:
         with torch.inference_mode():
             return self._assemble(walk.draw(rows, random, progress))
 
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
+        """Return the log of the probability that the network gives each row (rows,), in nats.
+
+        It is that of free drawing, without masks; -inf for rows that have a value outside the
+        domains the network knows, or no value where there has to be one. Raises UsageError for a
+        table with free text, which is not written symbol for symbol.
+        """
+        inside = np.ones(len(rows), dtype=bool)
+        for own in self.layout.columns:
+            if isinstance(own.places, Texts):
+                raise UsageError(f"column {own.column.name!r} is text: it has no probability")
+            codes, nulls = rows.column(own.column.name)
+            within = (codes >= own.places.lo) & (codes <= own.places.hi)
+            inside &= np.where(nulls, own.column.optional, within)
+        found = np.full(len(rows), -np.inf)
+        symbols = torch.from_numpy(self.layout.encode(rows.take(inside)))
+        with torch.inference_mode():
+            parts = [
+                row_log_probabilities(self.network, self.layout, part).double()
+                for part in torch.split(symbols, _AT_ONCE)
+                if len(part)
+            ]
+        found[inside] = torch.cat(parts).numpy() if parts else 0.0
+        return found
+
     def _beginning(self, given: Given | None) -> dict[str, Any]:
         """Return what a walk is told of rows that have begun."""
         if given is None:
@@ -136,6 +168,43 @@ class RowGenerator:
             for name in given.texts
         }
         return {"given": symbols, "context": given.known, "context_texts": texts}
+
+    def further(
+        self,
+        batch: Batch,
+        config: TrainConfig,
+        *,
+        emphasis: Mapping[str, float] | None = None,
+        seed: int = 0,
+        progress: ProgressHook | None = None,
+    ) -> RowGenerator:
+        """Return a generator that has learned more from rows; this one stays as it is.
+
+        ``batch`` has the generator's columns. ``emphasis`` weights the losses of columns (1 for
+        others). Rows with a free text that was not learned before are left out, as it could not be
+        recognised when it is written again. Raises DataError where a code lies outside its domain,
+        or no row is left.
+        """
+        batch = batch.take(self._recognised(batch))
+        if not len(batch):
+            raise DataError("there are no rows to learn more from; at least one is needed")
+        network = copy.deepcopy(self.network)
+        said = emphasis or {}
+        weights = [
+            said.get(c.column.name, 1.0) for c in self.layout.columns for _ in range(len(c.sizes))
+        ]
+        symbols = self.layout.encode(batch)
+        trained = train(network, self.layout, symbols, config, seed, progress, weights)
+        return RowGenerator(self.columns, self.layout, network, self.fingerprints, trained)
+
+    def _recognised(self, batch: Batch) -> Mask:
+        """Say which rows have no text but NULL, '' and those that were learned from."""
+        good = np.ones(len(batch), dtype=bool)
+        for name, prints in self.fingerprints.items():
+            codes, nulls = batch.column(name)
+            known = np.asarray(prints.known(batch.pool) | (batch.pool == ""), dtype=bool)
+            good &= nulls | (known[codes] if len(known) else nulls)
+        return good
 
     def save(self, directory: Path) -> None:
         """Write the generator's files into an existing directory."""

@@ -82,6 +82,16 @@ def tokens_of(layout: Layout, symbols: Tensor) -> Tensor:
 
 def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) -> Tensor:
     """Return the mean cross-entropy (positions,) in nats of each position given those before."""
+    return _losses(network, layout, symbols, "mean")
+
+
+def row_log_probabilities(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) -> Tensor:
+    """Return the logarithm (rows,) of how likely the network writes each row of symbols."""
+    return -_losses(network, layout, symbols, "none").sum(dim=0)
+
+
+def _losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor, reduction: str) -> Tensor:
+    """Return cross-entropies in nats: (positions,) means, or (positions, rows) for ``none``."""
     tokens = tokens_of(layout, symbols)
     inputs = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
     hidden = network.model(input_ids=inputs, use_cache=False).last_hidden_state
@@ -90,5 +100,5 @@ def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) 
     for position in range(layout.length):
         a, b = int(layout.starts[position]), int(layout.starts[position + 1])
         logits = functional.linear(hidden[:, position], weight[a:b])
-        losses.append(functional.cross_entropy(logits, symbols[:, position]))
+        losses.append(functional.cross_entropy(logits, symbols[:, position], reduction=reduction))
     return torch.stack(losses)

@@ -9,6 +9,7 @@ that meet once per step are as fast alone, and merely share the cores with other
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -31,8 +32,15 @@ class Shards:
     of its own. Each of PyTorch's operations runs on one core.
     """
 
-    def __init__(self, network: LlamaForCausalLM, layout: Layout, batch_size: int) -> None:
+    def __init__(
+        self,
+        network: LlamaForCausalLM,
+        layout: Layout,
+        batch_size: int,
+        emphasis: Sequence[float] | None = None,
+    ) -> None:
         self._network, self._layout = network, layout
+        self._emphasis = torch.ones(layout.length) if emphasis is None else torch.tensor(emphasis)
         self._torch_threads = torch.get_num_threads()
         self._count = max(1, min(self._torch_threads, batch_size // LEAST_ROWS))
         self._replicas = [network, *(copy.deepcopy(network) for _ in range(self._count - 1))]
@@ -57,7 +65,7 @@ class Shards:
         torch.set_num_threads(self._torch_threads)
 
     def step(self, rows: Tensor, optimizer: torch.optim.Optimizer, clip: float) -> float:
-        """Make one step on a batch of symbols; return its loss in nats a row."""
+        """Make one step on a batch of symbols; return its (weighted) loss in nats a row."""
         parts = rows.chunk(self._count)
         shares = [len(part) / len(rows) for part in parts]
         replicas = self._replicas[: len(parts)]
@@ -72,7 +80,7 @@ class Shards:
 
     def _gradients(self, replica: LlamaForCausalLM, rows: Tensor, share: float) -> float:
         replica.zero_grad(set_to_none=True)
-        loss = position_losses(replica, self._layout, rows).sum() * share
+        loss = (position_losses(replica, self._layout, rows) * self._emphasis).sum() * share
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 

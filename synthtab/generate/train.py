@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -84,11 +84,14 @@ def train(
     config: TrainConfig,
     seed: int,
     progress: ProgressHook | None = None,
+    emphasis: Sequence[float] | None = None,
 ) -> Trained:
     """Fit the network's weights, in place, to rows of symbols (rows, positions); at least one row.
 
-    On return the weights are those with the least loss on the held-out rows. An interruption leaves
-    the network half trained and nothing else changed: nothing is written here.
+    With ``emphasis``, a number for each position, gradients are those of the weighted sum of the
+    positions' losses; weights are judged by the plain sum all the same. On return the weights are
+    those with the least loss on the held-out rows. An interruption leaves the network half trained
+    and nothing else changed: nothing is written here.
     """
     random = torch.Generator().manual_seed(seed)
     rows = torch.from_numpy(np.ascontiguousarray(symbols))
@@ -116,7 +119,7 @@ def train(
     check_every = max(per_epoch // 2, total // 40, 1)
     course = _Course(config, total)
     started, step, recent = time.monotonic(), 0, float("nan")
-    with Shards(network, layout, size) as shards:
+    with Shards(network, layout, size, emphasis) as shards:
         watch = _Watch(network, shards, held_rows, horizon=max(check_every, 10))
         while step < course.end:
             order = torch.randperm(len(train_rows), generator=random)

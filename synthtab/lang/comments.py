@@ -92,6 +92,21 @@ def closing_lines(text: str) -> tuple[int, ...]:
     return _Text.of(text).closing
 
 
+def comments_of(table: nodes.Table, source: Source) -> tuple[str, ...]:
+    """Return the comments above and within a table that was read from a source, without marks.
+
+    Empty for a table that was not read from a text.
+    """
+    if table.span is None:
+        return ()
+    text = _Text.of(source.text)
+    start = table.span.line
+    first = max((line for line in text.code if line < start), default=0) + 1
+    last = next((line for line in text.closing if line >= start), start)
+    found = (text.comments[line] for line in range(first, last + 1) if line in text.comments)
+    return tuple(words for comment in found if (words := comment.lstrip("#").strip()))
+
+
 def _assigned(text: _Text, made: Sequence[Chunk]) -> tuple[list[_Place], list[str]]:
     """Return what goes with each chunk, and the comments after the last."""
     trailing: list[str] = []

@@ -98,12 +98,16 @@ class Completed:
         Numbers move into their ranges and texts that were not named become others, as ``found``
         says; rows that break a rule afterwards, or lack a value, are left out.
         """
-        parts = [self._brought(batch, column) for column in self.table.columns]
-        made = _batch(self.table.column_names, parts, len(batch), [])
+        made = self.moved(batch)
         backend = VectorBackend(self.table)
         broken, outside = backend.violated(made), backend.out_of_domain(made)
         wrong: Mask = np.asarray(broken.any(axis=1) | outside.any(axis=1))
         return made.take(~wrong)
+
+    def moved(self, batch: Batch) -> Batch:
+        """Return rows as :meth:`bring` does, but all of them, one for one."""
+        parts = [self._brought(batch, column) for column in self.table.columns]
+        return _batch(self.table.column_names, parts, len(batch), [])
 
     def restore(self, batch: Batch, rng: np.random.Generator) -> Batch:
         """Return rows of the completed table in the original's learned columns.

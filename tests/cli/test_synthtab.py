@@ -161,6 +161,8 @@ def test_assess_puts_measures_beside_their_floor(
         assert scores[key]["floor"] >= 0
     assert {left["part"] for left in report["left"]} == {"utility", "disclosure"}
     assert report["files"]["synthetic"] == str(out)
+    ran = call(synthtab.main, *args, "--parts", "rules", "--model", workplace / "model")
+    assert "not assessed: guarantee: the model was learned without a privacy budget" in ran.out
     broken = real_rows().assign(minutes=50)
     broken.to_csv(tmp_path / "broken.csv", index=False)
     args = ("assess", workplace / "visits.rules", workplace / "real.csv", tmp_path / "broken.csv")
@@ -199,6 +201,21 @@ def test_real_rows_that_break_rules_are_an_error_unless_told_otherwise(
         (("sample", "{tmp}", "-n", 5, "-o", "{tmp}/x.csv"), "no saved model"),
         (("sample", "{tmp}/none.rules", "-n", 5, "-o", "{tmp}/x.csv"), "none.rules"),
         (("sample", "{model}", "-n", "other=5", "-o", "{tmp}/x.csv"), "no table `other`"),
+        (
+            ("refine", "{model}", "{real}", "-n", 0, "-o", "{tmp}/x.csv"),
+            "greater than or equal to 1",
+        ),
+        (
+            ("refine", "{model}", "{real}", "-n", 5, "--rounds", 0, "-o", "{tmp}/x.csv"),
+            "greater than or equal to 1",
+        ),
+        (("refine", "{model}", "-n", 5, "-o", "{tmp}/x.csv"), "give those that the model was"),
+        (("refine", "{model}", "{tmp}/no.csv", "-n", 5, "-o", "{tmp}/x.csv"), "no such file"),
+        (("refine", "{rules}", "{real}", "-n", 5, "-o", "{tmp}/x.csv"), "no saved model"),
+        (
+            ("refine", "{model}", "{real}", "-n", 5, "--mode", "free", "-o", "{tmp}/x.csv"),
+            "may break rules",
+        ),
         (("fit", "{rules}", "{tmp}/none.csv", "-o", "{tmp}/m"), "no such file"),
         (("fit", "{rules}", "{real}", "-o", "{tmp}/no/m"), "no directory"),
         (("fit", "{tmp}/none.rules", "{real}", "-o", "{tmp}/m"), "none.rules"),
@@ -218,6 +235,26 @@ def test_wrong_use_exits_with_2_and_leaves_nothing(
     assert ran.code == 2
     assert words in " ".join(ran.err.replace("│", " ").split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_refine_writes_rows_and_tells_of_every_round(
+    call: Call, workplace: Path, tmp_path: Path
+) -> None:
+    args = ("refine", workplace / "model", workplace / "real.csv", "-n", 150, "--seed", 2)
+    args += ("--candidates", 4)
+    ran = call(synthtab.main, *args, "-o", tmp_path / "x.csv", "--json", "--rounds", 2)
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert told["rows"] == len(pd.read_csv(tmp_path / "x.csv")) == 150
+    assert told["valid_share"] == 1.0
+    assert [r["number"] for r in told["rounds"]] == list(range(1, len(told["rounds"]) + 1))
+    best = told["rounds"][told["best"] - 1]
+    assert best["refined"] < best["drawn"] - told["noise"]
+    again = call(synthtab.main, *args, "-o", tmp_path / "y.csv", "--rounds", 1)
+    assert again.code == 0
+    assert "400 real rows" in again.out
+    assert "1 *" in again.out
+    assert "the one round is done" in again.out
 
 
 def test_a_damaged_model_is_refused(call: Call, workplace: Path, tmp_path: Path) -> None:

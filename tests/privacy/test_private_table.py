@@ -59,6 +59,19 @@ def test_rows_keep_all_rules_and_look_like_the_real_ones(fitted: Synthesizer, mo
     assert not set(out["id"]) & set(rows(3_000)["id"])
 
 
+def test_rows_are_refined_by_the_estimate_that_draws_them(
+    fitted: Synthesizer, model: Model
+) -> None:
+    assert fitted.privacy_report is not None
+    before = fitted.privacy_report.to_dict()
+    got = fitted.refine(300, seed=1, candidates=4)
+    assert not SqlBackend(model.table()).violated(got.frame).any()
+    assert got.rounds[0].refined < got.rounds[0].drawn
+    assert fitted.privacy_report.to_dict() == before
+    with pytest.raises(UsageError, match="give no data"):
+        fitted.refine(300, rows(50))
+
+
 def test_the_whole_budget_is_spent_and_no_more(fitted: Synthesizer) -> None:
     report = fitted.privacy_report
     assert report is not None

@@ -1,4 +1,4 @@
-"""Offers for repeated keys: a number that is missing, one that is free, a text like the old."""
+"""Offers for keys that are repeated or missing: a number that is free, a text like the old."""
 
 from __future__ import annotations
 
@@ -18,7 +18,22 @@ MOST_MISSED = 12
 
 
 def offer_keys(scene: Scene) -> None:
-    """Offer fresh values for the rows that share a key, the earlier one included."""
+    """Offer fresh values for the rows that share a key, the earlier one included.
+
+    So too for a part of a key that its column does not allow, NULL among others: what other rows
+    hold would repeat their key.
+    """
+    for case in scene.cases:
+        if not case.law.is_declaration or case.law.table in scene.frozen:
+            continue
+        table = scene.table(case)
+        column = table.columns[case.law.column]
+        for rule in table.unique_rules:
+            if rule.share is None and column.name in rule.columns:
+                if len(rule.columns) == 1:
+                    _missed(scene, case, column.name, case.owners, case.rows)
+                if is_ordered(column.type):
+                    _numbers(scene, case, rule, column, case.owners, case.rows)
     for case in scene.of(nodes.UniqueRule):
         if case.law.table in scene.frozen:
             continue
@@ -78,17 +93,23 @@ def _numbers(
         ends = np.searchsorted(grouped, ids[rows[mine[0]]] + np.arange(2))
         group = by_group[ends[0] : ends[1]]
         used = np.unique(codes[group])
+        used = used[(used >= lo) & (used <= hi)]
         free = _missing(used, unit)
         # A number that fits between those of the rows beside it in the table is the best guess.
-        for step, other in ((unit, -1), (-unit, 1)):
-            place = np.searchsorted(group, rows[mine]) + other
+        before = np.searchsorted(group, rows[mine]) - 1
+        after = np.searchsorted(group, rows[mine], side="right")
+        for step, place in ((unit, before), (-unit, after)):
             inside = (place >= 0) & (place < len(group))
+            if not inside.any():
+                continue
             guess = codes[group[np.clip(place, 0, len(group) - 1)]] + step
             fine = inside & np.isin(guess, used, invert=True) & (guess >= lo) & (guess <= hi)
             chosen = mine[fine]
             scene.offers.cell(owners[chosen], table, rows[chosen], at, guess[fine], o.DETERMINED)
         count = len(mine)
-        fresh = int(used.max(initial=0)) + unit * (1 + np.arange(count))
+        # Where no row of the group has a number, the least that is allowed is as good as any.
+        top = int(used.max(initial=0)) if len(used) else min(max(0, lo - unit), hi)
+        fresh = top + unit * (1 + np.arange(count))
         below = int(used.min(initial=0)) - unit * (1 + np.arange(count))
         for made, hint in ((fresh, o.LIKELY), (below, o.ANY)):
             fine = (made >= lo) & (made <= hi)

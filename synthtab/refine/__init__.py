@@ -1,0 +1,1 @@
+"""Refinement: candidate rows chosen, and the model corrected, by how marginals differ."""
