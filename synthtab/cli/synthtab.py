@@ -321,9 +321,7 @@ def assess(
         Path | None,
         typer.Option("--model", help="The saved model of the rows, for its privacy guarantee."),
     ] = None,
-    confidence: Annotated[
-        float, typer.Option("--confidence", help="Of every interval by itself.")
-    ] = 0.95,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of each interval.")] = 0.95,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows, for the same again.")] = 0,
     report: Annotated[
         Path | None,
