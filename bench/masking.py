@@ -155,7 +155,7 @@ def _fitted(
     domains = {c.name: domain(c) for c in table.columns}
     source = RowGenerator.fit(table.columns, order, domains, seen, config=config, seed=seed)
     rows = lawful(table)
-    law = np.exp(source.log_probability(rows))
+    law = np.exp(source.log_likelihood(rows))
     return Case(name, table, source, plan, rows, law / law.sum())
 
 

@@ -2,8 +2,8 @@
 
 Rows are as many as there are training rows. Distances are from the training rows, which are what
 refinement aims at, and from the hold-out, which nothing looks at. A table counts as better only
-where the gain is greater than the noise: the difference between the best and the worst of several
-plain samples. ``--only`` names tables of the registry; ``--work FOLDER`` keeps what each run found.
+where the gain is greater than the noise: the standard deviation of several plain samples.
+``--only`` names tables of the registry; ``--work FOLDER`` keeps what each run found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from bench.registry import Entry, Loaded, load, picked
@@ -34,7 +34,7 @@ TABLES = (
 MOST = 12_000
 """Rows of a table that are used, the others cut."""
 SAMPLES = 5
-"""Plain samples, whose differences are the noise."""
+"""Plain samples, whose standard deviation is the noise."""
 ROUNDS = 3
 WANTED = 8
 TITLE = "Refinement: pair error before and after"
@@ -42,10 +42,9 @@ NOTE = (
     "Pair error is the mean total variation of the tables of all pairs of columns (numbers in 20 "
     f"quantile bins). Of each table at most {MOST:,} rows are used, 80% of them to learn from, and "
     "as many rows are made as were learned from. *Drawn* is the mean of "
-    f"{SAMPLES} plain samples in the mode `solver+weighted`, *noise* the difference between the "
-    "best of them and the worst, from the hold-out and from the training rows the greater one. A "
-    "refined sample counts as better where its error is below the mean of the drawn ones by more "
-    "than that. The hold-out is seen by neither fit nor refinement. *Real* is the distance of the "
+    f"{SAMPLES} plain samples in the mode `solver+weighted`, *noise* their standard deviation, and "
+    "*gain* how many times the noise a refined sample is below that mean; it is better where that "
+    "is above 1. The hold-out is seen by neither fit nor refinement. *Real* is the distance of the "
     "training rows from the hold-out: as many rows of the very same source."
 )
 
@@ -78,10 +77,9 @@ class Run:
         return fmean(d[0] for d in self.drawn), fmean(d[1] for d in self.drawn)
 
     @property
-    def noise(self) -> float:
-        """The difference between the best plain sample and the worst, on the noisier side."""
-        sides = list(zip(*self.drawn, strict=True))
-        return max(max(side) - min(side) for side in sides)
+    def noise(self) -> tuple[float, float]:
+        """The standard deviations of the errors of plain samples."""
+        return stdev(d[0] for d in self.drawn), stdev(d[1] for d in self.drawn)
 
 
 def run(
@@ -190,7 +188,7 @@ class _Table:
         return (
             fmean(r.before[side] for r in self.runs),
             fmean(r.refined[side] for r in self.runs),
-            fmean(r.noise for r in self.runs),
+            fmean(r.noise[side] for r in self.runs),
         )
 
     def better(self, side: int) -> bool:
@@ -248,8 +246,8 @@ def _ratio(runs: Sequence[Run]) -> str:
 
 def _errors_grid(tables: Sequence[_Table]) -> Grid:
     grid = Grid(
-        *("table", "rows", "hold-out: drawn", "refined", "real", "noise", "better"),
-        *("training rows: drawn", "refined", "better"),
+        *("table", "rows", "hold-out: drawn", "refined", "real", "noise", "gain", "better"),
+        *("training rows: drawn", "refined", "noise", "gain", "better"),
     )
     for table in tables:
         held, seen = table.mean(1), table.mean(0)
@@ -260,12 +258,19 @@ def _errors_grid(tables: Sequence[_Table]) -> Grid:
             percent(held[1]),
             percent(fmean(r.real for r in table.runs)),
             percent(held[2]),
+            _times(held),
             _yes(table.better(1)),
-            percent(seen[0]),
-            percent(seen[1]),
+            *map(percent, seen),
+            _times(seen),
             _yes(table.better(0)),
         )
     return grid
+
+
+def _times(errors: tuple[float, float, float]) -> str:
+    """Return how many times the noise the gain is."""
+    drawn, refined, noise = errors
+    return f"{(drawn - refined) / noise:.1f}" if noise > 0 else ""
 
 
 def _yes(good: bool) -> str:
@@ -300,7 +305,7 @@ def _plot(tables: Sequence[_Table]) -> dict[str, Any]:
         "unit": "%",
         "groups": [t.name for t in tables],
         "series": [
-            {"name": "drawn", "values": [s[0] for s in sides], "spread": [s[2] / 2 for s in sides]},
+            {"name": "drawn", "values": [s[0] for s in sides], "spread": [s[2] for s in sides]},
             {"name": "refined", "values": [s[1] for s in sides]},
             {"name": "real rows", "values": [fmean(r.real for r in t.runs) for t in tables]},
         ],

@@ -19,13 +19,13 @@ NEAREST, POOL = 10, 50
 FORESTS = (12, TREES, 48)
 
 
-def run(seed: int = 0) -> Section:
+def run(seed: int = 0, passages: int = PASSAGES, asking: int = QUERIES) -> Section:
     """Index rows of Adult, look for others, and compare with looking at each one."""
     table = Model.load(rules_file("adult")).table()
     real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
-    some = np.random.default_rng(seed).permutation(len(real))[: PASSAGES + 2 * QUERIES]
+    some = np.random.default_rng(seed).permutation(len(real))[: passages + 2 * asking]
     different = list(dict.fromkeys(row_texts(table.columns, real.take(some))))
-    texts, queries = different[:PASSAGES], different[PASSAGES : PASSAGES + QUERIES]
+    texts, queries = different[:passages], different[passages : passages + asking]
     started = time.process_time()
     embedder = NgramEmbedder.fit(texts)
     vectors = embedder.embed(texts)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,20 @@ class RowSource(Protocol):
         self, rows: int, *, level: Level = ..., guide: Guide | None = None, seed: int = 0
     ) -> Drawn:
         """Draw rows, obeying as ``level`` says; the same seed gives the same rows."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A source of rows that can tell how likely it finds one."""
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
+        """Return the log of the probability of each row (rows,), in nats, without any masks."""
+
+
+def log_likelihood(source: RowSource, rows: Batch) -> NDArray[np.float64] | None:
+    """Return how likely a source finds rows; None where it cannot tell, or one has free text."""
+    texts = any(isinstance(c.type, TextType) for c in source.columns)
+    return None if texts or not isinstance(source, Telling) else source.log_likelihood(rows)
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,6 @@ class OneTable:
         self._kept = self._hard_table
         self.report: FitReport | None = None
 
-    # Fitting.
-
     def fit(
         self,
         data: Rows,
@@ -189,8 +187,6 @@ class OneTable:
                 "check the rules against the data with 'rulecheck validate'"
             )
         return batch, broken, cells
-
-    # Sampling.
 
     def sample(
         self,
@@ -327,6 +323,11 @@ class OneTable:
         """The soft rules by name: learned like everything else, not enforced."""
         kept = {r.name for r in self._kept.rules}
         return tuple(r.name for r in self.table.table_rules if r.name not in kept)
+
+    @property
+    def source(self) -> RowSource:
+        """What draws rows, before they are checked."""
+        return self._fitted()[0]
 
     @property
     def plan(self) -> Plan:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from synthtab.draw import Mode
+from synthtab.batch import Batch
+from synthtab.draw import Mode, log_likelihood
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.lang.model import Model
@@ -225,12 +228,14 @@ class Synthesizer:
         mode: Mode | None = None,
         seed: int | None = None,
         holdout: Any = None,
+        candidates: float | None = None,
         progress: RoundProgress | None = None,
     ) -> Refined:
         """Return ``n`` synthetic rows whose pairs of columns are nearer to the real ones.
 
-        In each of up to ``rounds`` rounds several times ``n`` valid rows are proposed, and those
-        are chosen that together have the marginals of ``data``, the real rows that the model was
+        In each of up to ``rounds`` rounds several times ``n`` valid rows are proposed
+        (``candidates`` for each row, 4 unless said, and 20,000 in all at least), and those are
+        chosen that together have the marginals of ``data``, the real rows that the model was
         fitted on, as far as these can be told from chance; then the model learns more about the
         columns that are off. The rows of the best round are returned, with every round's scores. No
         rule is broken, and this Synthesizer stays as it is. Of real rows that were held out of the
@@ -260,7 +265,15 @@ class Synthesizer:
             seed=seed,
             progress=progress,
             holdout=self._its_own(holdout),
+            candidates=candidates,
         )
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64] | None:
+        """Return how likely the model of one table finds each row (log, nats), for audits.
+
+        None where it cannot tell, as with free text. Raises UsageError for several tables.
+        """
+        return log_likelihood(self._one("log_likelihood").source, rows)
 
     def with_model(self, model: Model) -> Synthesizer:
         """Return a copy that decodes under other rules over the same columns: no new training."""

@@ -67,6 +67,7 @@ def refine(
     seed: int | None,
     progress: RoundProgress | None,
     holdout: Rows | None = None,
+    candidates: float | None = None,
 ) -> Refined:
     """Return ``n`` refined rows of an engine, which stays as it is.
 
@@ -94,7 +95,7 @@ def refine(
                 "refinement is judged by what the budget has paid for"
             )
         judge = _held_out(engine, holdout)
-    outcome = run_rounds(proposer, lessons.targets, n, rounds, chosen, progress, judge)
+    outcome = run_rounds(proposer, lessons.targets, n, rounds, chosen, progress, judge, candidates)
     return Refined(
         engine.finished(outcome.rows, chosen),
         outcome.rounds,

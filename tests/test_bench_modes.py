@@ -107,7 +107,7 @@ def test_nothing_masked_is_no_divergence() -> None:
 
 def test_a_network_gives_all_rows_together_no_more_than_the_whole() -> None:
     case = network()
-    whole = np.exp(case.source.log_probability(every_row(case.table)))  # type: ignore[attr-defined]
+    whole = np.exp(case.source.log_likelihood(every_row(case.table)))  # type: ignore[attr-defined]
     assert len(whole) == 400
     assert whole.sum() == pytest.approx(1, abs=1e-3)
     drawn = case.source.draw(ROWS, level="free", seed=1)

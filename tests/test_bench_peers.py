@@ -5,6 +5,7 @@ Drivers here are a few lines, run by this Python: the peers themselves need envi
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import contest, environments, headline, peers, registry, scoring
+from bench import contest, environments, headline, peers, record, registry, scoring
+from bench.commands import MEASUREMENTS, add_options
 from bench.contest import Limits, Outcome
 from bench.roster import CONTENDERS, HOME, Contender, chosen
 from synthtab.frames import encode_frame
@@ -230,6 +232,21 @@ def test_a_table_of_results_has_floors_a_row_for_each_and_ranks(
     assert table.rows[0][:2] == ("Fake", "60.00% ± 14.14%")
     assert ranks.rows[0] == ("rows valid", "1")
     assert "hold-out: shape error" in [f.what for f in section.figures]
+
+
+def test_a_record_has_the_options_and_one_of_some_contenders_another_name(
+    loaded: registry.Loaded,
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser, MEASUREMENTS["peers"])
+    plain = peers.way_of(parser.parse_args([]))
+    assert (plain.asked, plain.limits.fit_s, plain.most) == ((), 300, None)
+    some = peers.way_of(parser.parse_args(["--limit", "60", "--contender", "aim"]), most=9)
+    assert some.asked == ("--limit 60", "--contender aim")
+    assert some.most == 9
+    contenders, outcomes = chosen(["aim"]), {"aim": [_made(0.5)]}
+    names = [record.name_of(peers.section(loaded, contenders, outcomes, w)) for w in (plain, some)]
+    assert names == ["peers-person", "peers-person-limit-60-contender-aim"]
 
 
 def test_the_headline_compares_tables_that_both_finished(loaded: registry.Loaded) -> None:

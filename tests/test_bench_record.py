@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import record
@@ -71,6 +71,7 @@ plain = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.builds(Figure, texts, texts, texts, st.none() | st.booleans(), texts), max_size=3),
     st.none() | st.dictionaries(texts, plain, max_size=3),

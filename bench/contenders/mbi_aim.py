@@ -30,6 +30,8 @@ MODEL_MB = 4.0
 ROUNDS = 16
 """Rounds for each column, at first; where a marginal told little, the rounds after spend more."""
 STEPS = 500
+CANDIDATES = 32
+"""Pairs that a round chooses among, drawn whatever the rows are: looking at all takes long."""
 
 
 def rho_of(epsilon, delta):
@@ -142,6 +144,8 @@ class Aim:
             room = self.room(pairs)
             if not room:
                 break
+            if len(room) > CANDIDATES:
+                room = [room[at] for at in self.random.choice(len(room), CANDIDATES, replace=False)]
             pair = self.choose(room, sigma, epsilon)
             before = self.fitted(pair)
             self.measure(pair, sigma)

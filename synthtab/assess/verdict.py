@@ -25,6 +25,8 @@ TWINS = 0.02
 """So far below chance, the whole interval of a classifier's AUC speaks of copies."""
 LITTLE, LOSS = 0.01, 0.05
 """Models that lose less than the first of AUC, or R2, are good; more than the second is bad."""
+LEAK = 0.1
+"""An attack that succeeds by more than this beyond what is ideal is bad, and so are copies."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,11 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
         )
         return
     names = ", ".join(dict.fromkeys(a.name for a in found))
-    yield Finding("bad", "disclosure", f"Attacks learned something of training rows: {names}.")
+    if any(a.ideal is None or a.value > a.ideal + LEAK for a in found):
+        yield Finding("bad", "disclosure", f"Attacks learned much of training rows: {names}.")
+    else:
+        text = f"Attacks learned little of training rows, but more than by chance: {names}."
+        yield Finding("look", "disclosure", text)
 
 
 def by_chance(score: Score) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from synthtab.assess.assessment import Assessments, Guarantee
+from synthtab.assess.assessment import Assessments, Guarantee, Left
 from synthtab.assess.compliance import Audit, Compliance
 from synthtab.assess.relationscores import relation_scores
 from synthtab.assess.table import PARTS, assess_table, check_confidence, check_parts
@@ -153,6 +153,9 @@ def assessed(
         )
         for table in model.tables
     )
+    if request.model is not None and guarantee is None:
+        none = Left("guarantee", "the model was learned without a privacy budget")
+        tables = tuple(replace(table, left=(*table.left, none)) for table in tables)
     relations = relation_scores(model.tables, rows["real"], rows["synthetic"], request.seed)
     files = {
         table.name: {side: of[table.name].name for side, of in given.items()}

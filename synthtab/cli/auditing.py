@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from secrets import randbelow
+from typing import Any
 
 from rich.markup import escape
 
-from synthtab.batch import Batch
 from synthtab.cli import common
+from synthtab.cli.auditing_models import Learner, Models, with_models
 from synthtab.errors import UsageError
-from synthtab.frames import decode_frame, encode_frame
-from synthtab.ir import nodes
 from synthtab.lang.model import Model
-from synthtab.pipeline import Synthesizer
 from synthtab.privacy.audit.report import AuditReport
-from synthtab.privacy.audit.shadow import Learn, canary_bound
 from synthtab.privacy.audit.tables import audit_tables
 from synthtab.privacy.settings import Privacy, check_budget
 from synthtab.sources import Sources
 
-Learner = Callable[[Model, float | None, float, int], Learn]
-"""Makes what fits rows: of a model of one table, an epsilon (None for no privacy), a delta, and how
-many rows are drawn, whatever canaries there were."""
-
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asked for; ``runs`` of 0 fits no model."""
+    """What the command line asked for."""
 
     holdout: str
     table: str | None
@@ -38,11 +29,22 @@ class Request:
     rows: int
     seed: int
     confidence: float
-    runs: int
-    canaries: int
-    epsilon: float | None
-    delta: float
+    models: Models
     as_json: bool
+
+
+def privacy(
+    epsilon: float | None, delta: float, mechanism: str | None, generator: str | None
+) -> Privacy | None:
+    """Return the privacy that models are fitted under; UsageError where options miss epsilon."""
+    check_budget(1.0 if epsilon is None else epsilon, delta)
+    given = {"mechanism": mechanism, "generator": generator}
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if epsilon is not None:
+        return Privacy(epsilon=epsilon, delta=delta, **settings)
+    if settings:
+        raise UsageError(f"--{next(iter(settings))} goes with a privacy budget: give --epsilon")
+    return None
 
 
 def audit(
@@ -50,17 +52,24 @@ def audit(
 ) -> bool:
     """Attack synthetic rows and print what was found; return whether anything was.
 
-    ``learner`` takes the place of the pipeline for the models that ``runs`` asks for.
+    ``learner`` takes the place of the pipeline for the models that are fitted.
     """
+    models = request.models
     if not 0 < request.confidence < 1:
         raise UsageError(f"--confidence {request.confidence}: it is between 0 and 1, 0.95 is usual")
-    check_budget(1.0 if request.epsilon is None else request.epsilon, request.delta)
-    if request.epsilon is not None and not request.runs:
-        raise UsageError("--epsilon is what --runs are held to: say how many, such as --runs 10")
+    if models.privacy is not None and not models.kinds:
+        raise UsageError(
+            "--epsilon is what fitted models are held to: say how many, such as --runs 10, "
+            "--neighbour-runs 500 or --shadows 8"
+        )
+    if models.privacy is None and models.neighbour_runs:
+        raise UsageError(
+            "--neighbour-runs are of a mechanism with a privacy budget: give --epsilon"
+        )
     model = Model.load(rules)
     table = model.table(request.table)
-    # What is learned anew takes half of the error.
-    share = 1 - (1 - request.confidence) / 2 if request.runs else request.confidence
+    # Each kind of models that are fitted takes as much of the error as the tables do.
+    share = 1 - (1 - request.confidence) / (1 + models.kinds)
     with Sources() as sources, common.progress(request.as_json) as update:
         given = [sources.one(a, table.name) for a in (train, request.holdout, synthetic)]
         read = [
@@ -77,57 +86,17 @@ def audit(
             confidence=share,
             progress=update,
         )
-        if request.runs:
-            report = _with_canaries(model, table, read[0], report, request, learner, update)
+        if models.kinds:
+            tables = (read[0], read[1], read[2])
+            report = with_models(
+                model, tables, report, models, request.seed, share, update, learner
+            )
+            report = replace(report, confidence=request.confidence)
     if request.as_json:
         common.print_json({"table": table.name, **report.to_dict()})
     else:
         _print(report)
     return report.found
-
-
-def _with_canaries(
-    model: Model,
-    table: nodes.Table,
-    train: Batch,
-    report: AuditReport,
-    request: Request,
-    learner: Learner | None,
-    update: common.Update,
-) -> AuditReport:
-    if len(model.tables) > 1:
-        raise UsageError("--runs fits models of one table, and the rules file declares several")
-    learn = (learner or pipeline)(model, request.epsilon, request.delta, len(train))
-    drawn = Synthesizer(model).rules_only().sample(request.canaries)
-    bound = canary_bound(
-        learn,
-        table.columns,
-        train,
-        encode_frame(table.columns, drawn),
-        request.runs,
-        request.delta,
-        1 - (1 - request.confidence) / 2,
-        partial(update, "fitting models"),
-    )
-    stated = None if request.epsilon is None else (request.epsilon, request.delta)
-    return replace(report, bounds=(bound,), stated=stated, confidence=request.confidence)
-
-
-def pipeline(model: Model, epsilon: float | None, delta: float, draws: int) -> Learn:
-    """Return what fits a model by the pipeline and draws rows; their number tells of no canary."""
-    privacy = None if epsilon is None else Privacy(epsilon=epsilon, delta=delta)
-    columns = model.table().columns
-
-    def learn(rows: Batch) -> Batch:
-        frame = decode_frame(columns, rows)
-        synthesizer = Synthesizer(model, privacy=privacy)
-        if privacy is None:
-            synthesizer.fit(frame, violations="drop", seed=randbelow(2**31))
-        else:
-            synthesizer.fit(frame)
-        return encode_frame(columns, synthesizer.sample(draws))
-
-    return learn
 
 
 def _print(report: AuditReport) -> None:

@@ -30,6 +30,7 @@ class Request:
     holdout: str | None
     rows: int
     rounds: int
+    candidates: float | None
     output: str
     replace: bool
     mode: Mode | None
@@ -68,6 +69,7 @@ def _refined(synthesizer: Synthesizer, request: Request) -> Refined:
                 mode=request.mode,
                 seed=request.seed,
                 holdout=holdout,
+                candidates=request.candidates,
                 progress=update,
             )
         except InfeasibleError as error:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from synthtab.cli import common, spending
+from synthtab.cli import common, probing, spending
 from synthtab.cli.choices import FileFormat, ModeName, Violations
 from synthtab.cli.options import TableName
 
@@ -231,6 +231,10 @@ def refine(
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, help="Propose, choose and correct at most so often.")
     ] = 3,
+    candidates: Annotated[
+        float | None,
+        typer.Option("--candidates", min=1, help="Rows to choose from, for each row wanted."),
+    ] = None,
     replace: Replace = False,
     mode: Annotated[
         ModeName | None,
@@ -252,7 +256,7 @@ def refine(
     from synthtab.cli import refining  # torch, pandas
 
     request = refining.Request(
-        *(data, holdout, rows, rounds, output, replace),
+        *(data, holdout, rows, rounds, candidates, output, replace),
         mode=None if mode is None else mode.value,
         seed=seed,
         as_json=as_json,
@@ -373,31 +377,34 @@ def audit(
     confidence: Annotated[
         float, typer.Option("--confidence", help="That no finding at all is a false alarm.")
     ] = 0.95,
-    runs: Annotated[
-        int, typer.Option("--runs", min=0, help="Fit so many models with and without canaries.")
-    ] = 0,
-    canaries: Annotated[
-        int, typer.Option("--canaries", min=1, help="Rows that are in a model or not, by coins.")
-    ] = 500,
-    epsilon: Annotated[
-        float | None, typer.Option("--epsilon", help="Fit them under this budget, and hold it.")
-    ] = None,
-    delta: Annotated[float, typer.Option("--delta", help="The delta of bounds on epsilon.")] = 1e-6,
+    runs: probing.Runs = 0,
+    canaries: probing.Canaries = 500,
+    copies: probing.Copies = 1,
+    shadows: probing.Shadows = 0,
+    neighbour_runs: probing.NeighbourRuns = 0,
+    learned: probing.Learned = 0,
+    epsilon: probing.Epsilon = None,
+    delta: probing.Delta = 1e-6,
+    mechanism: spending.Mechanism = None,
+    generator: spending.Generator = None,
     as_json: AsJson = False,
 ) -> None:
     """Attack synthetic rows: who was learned from, what of them can be guessed, what was copied.
 
-    With --runs, models are fitted to bound epsilon from below. Exit code 1 where a leak is found.
+    Models are fitted to bound epsilon from below (--runs, --neighbour-runs), or to be attacked
+    with models of the attacker's own (--shadows). Exit code 1 where a leak is found.
 
     Example: [cyan]synthtab audit rules/adult.rules train.csv out.csv --holdout rest.csv[/]
     """
-    from synthtab.cli import auditing  # torch, pandas, scikit-learn
+    from synthtab.cli import auditing, auditing_models  # torch, pandas, scikit-learn
 
     secrets = None if not secret else tuple(secret)
-    request = auditing.Request(
-        *(holdout, table, secrets, rows, seed, confidence),
-        *(runs, canaries, epsilon, delta, as_json),
+    how = mechanism and mechanism.value, generator and generator.value
+    privacy = auditing.privacy(epsilon, delta, *how)
+    models = auditing_models.Models(
+        *(runs, canaries, copies, shadows, neighbour_runs, learned), privacy, delta
     )
+    request = auditing.Request(holdout, table, secrets, rows, seed, confidence, models, as_json)
     found = auditing.audit(rules, train, synth, request)
     common.finish(common.FINDINGS if found else common.FINE)
 

@@ -36,6 +36,9 @@ from synthtab.generate.tokenizer import Layout, make_layout
 from synthtab.generate.train import ProgressHook, TrainConfig, Trained, train
 from synthtab.schema import Column
 
+_AT_ONCE = 1_000
+"""So many rows go through the network at a time when their probability is asked for."""
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:
@@ -126,6 +129,31 @@ class RowGenerator:
         with torch.inference_mode():
             return self._assemble(walk.draw(rows, random, progress))
 
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
+        """Return the log of the probability that the network gives each row (rows,), in nats.
+
+        It is that of free drawing, without masks; -inf for rows that have a value outside the
+        domains the network knows, or no value where there has to be one. Raises UsageError for a
+        table with free text, which is not written symbol for symbol.
+        """
+        inside = np.ones(len(rows), dtype=bool)
+        for own in self.layout.columns:
+            if isinstance(own.places, Texts):
+                raise UsageError(f"column {own.column.name!r} is text: it has no probability")
+            codes, nulls = rows.column(own.column.name)
+            within = (codes >= own.places.lo) & (codes <= own.places.hi)
+            inside &= np.where(nulls, own.column.optional, within)
+        found = np.full(len(rows), -np.inf)
+        symbols = torch.from_numpy(self.layout.encode(rows.take(inside)))
+        with torch.inference_mode():
+            parts = [
+                row_log_probabilities(self.network, self.layout, part).double()
+                for part in torch.split(symbols, _AT_ONCE)
+                if len(part)
+            ]
+        found[inside] = torch.cat(parts).numpy() if parts else 0.0
+        return found
+
     def _beginning(self, given: Given | None) -> dict[str, Any]:
         """Return what a walk is told of rows that have begun."""
         if given is None:
@@ -140,21 +168,6 @@ class RowGenerator:
             for name in given.texts
         }
         return {"given": symbols, "context": given.known, "context_texts": texts}
-
-    def log_probability(self, batch: Batch, rows_at_once: int = 4096) -> NDArray[np.float64]:
-        """Return the logarithm (rows,) of how likely each row of a batch is written, unmasked.
-
-        The batch has the columns of the generator. Over all rows there are, the probabilities add
-        up to the share of rows written that are well formed. Raises DataError for cells that the
-        layout lacks.
-        """
-        symbols = torch.from_numpy(np.ascontiguousarray(self.layout.encode(batch)))
-        with torch.inference_mode():
-            parts = [
-                row_log_probabilities(self.network, self.layout, part).double().numpy()
-                for part in torch.split(symbols, rows_at_once)
-            ]
-        return np.concatenate(parts) if parts else np.empty(0)
 
     def further(
         self,

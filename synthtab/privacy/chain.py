@@ -46,6 +46,16 @@ class Chain:
             out[:, place[link.column]] = _stratified(group, flat, rng)
         return out
 
+    def log_shares(self, cells: Cells) -> Floats:
+        """Return the log of the probability of each row's cells (rows,); -inf where it is 0."""
+        place = {name: k for k, name in enumerate(self.grid.columns)}
+        total = np.zeros(len(cells))
+        for link in self.links:
+            at = tuple(cells[:, place[name]] for name in (*link.given, link.column))
+            with np.errstate(divide="ignore"):
+                total += np.log(link.shares[at])
+        return total
+
 
 def _stratified(group: Cells, shares: Floats, rng: np.random.Generator) -> Cells:
     """Draw a cell for each row from its group's shares, evenly spread within each group."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from synthtab.batch import Batch, Codes, Mask
@@ -75,6 +76,13 @@ class GraphicalGenerator:
         batch = Batch(names, codes, nulls, np.empty(0, dtype=object))
         nobody = np.zeros(rows, dtype=bool)
         return Drawn(batch, np.zeros(rows), dead, dead, nobody)
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
+        """Return the log of the probability of each row's cells (rows,), in nats.
+
+        What is drawn within a cell is the same for any data with that cell's count.
+        """
+        return self.chain.log_shares(self.chain.grid.cells(rows))
 
     def save(self, directory: Path) -> None:
         """Write the generator's files into an existing directory."""

@@ -180,6 +180,11 @@ class Randomiser:
         """What it costs the row that the value is of."""
         return Pure(self.epsilon)
 
+    def probabilities(self) -> Floats:
+        """Return the probability of each candidate for each value (values, candidates)."""
+        weights = np.exp(-self.strength * self.distances)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
     def draw(self, values: Counts) -> Counts:
         """Return a candidate for each value, each drawn by itself."""
         drawn = np.zeros(len(values), dtype=np.int64)

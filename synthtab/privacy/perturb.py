@@ -112,13 +112,29 @@ def perturb_rows(
     epsilon = _worth(purse) if purse is not None else epsilon_left(vault.ledger)
     if not epsilon > LEAST:
         raise BudgetError("nothing is left of the privacy budget for rows to be released with")
+    reader, epsilons = row_reader(table, epsilon, rows=rows, workload=workload, even=even)
+    cells = vault.release(reader)
+    # From here on, what was released is all that is looked at.
+    rng = np.random.default_rng()
+    return _lawful(table, reader.grid.draw(cells, rng), epsilons, rng, progress)
+
+
+def row_reader(
+    table: nodes.Table,
+    epsilon: float,
+    *,
+    rows: str | None = None,
+    workload: Workload | None = None,
+    even: bool = False,
+) -> tuple[PerturbRows, dict[str, float]]:
+    """Return what releases a table's rows for an epsilon, and each column's part of it.
+
+    The arguments are those of :func:`perturb_rows`.
+    """
     grid = Grid(tuple(even_axis(c) for c in table.columns))
     epsilons = split_epsilon(table, grid, epsilon, workload, even=even)
     mechanisms = tuple(randomiser(_distances(table, grid, c), epsilons[c]) for c in grid.columns)
-    cells = vault.release(PerturbRows(rows or table.name, grid, mechanisms))
-    # From here on, what was released is all that is looked at.
-    rng = np.random.default_rng()
-    return _lawful(table, grid.draw(cells, rng), epsilons, rng, progress)
+    return PerturbRows(rows or table.name, grid, mechanisms), epsilons
 
 
 def epsilon_left(ledger: Ledger) -> float:
@@ -130,7 +146,8 @@ def epsilon_left(ledger: Ledger) -> float:
         middle = (low + high) / 2
         fits = ledger.fits(Charge("", Pure(middle), (), ""))
         low, high = (middle, high) if fits else (low, middle)
-    return low
+    # What it is split into adds up to it but for the last bits, which must not pass the budget.
+    return low * (1 - 1e-12)
 
 
 def split_epsilon(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.privacy.estimate import Estimate, Measured, Zeros, estimate, size_mb
-from synthtab.privacy.grid import Grid
+from synthtab.privacy.grid import Cells, Grid
 from synthtab.privacy.ledger import Charge, Purse
 from synthtab.privacy.mechanisms import CountNoise, Exponential, count_noise, selection
 from synthtab.privacy.readers import CountCells, real_cells
@@ -83,14 +83,21 @@ class ChooseMarginal:
     def read(self, room: Room) -> int:
         """Return the position of the chosen one."""
         cells = real_cells(room, self.table, self.grid)
-        scores = np.empty(len(self.candidates))
-        for k, clique in enumerate(self.candidates):
-            real = room.kept(
+
+        def counts(clique: Clique) -> Cells:
+            return room.kept(
                 (self.table, self.grid, clique), partial(self.grid.count, cells, clique)
             )
-            wrong = np.abs(real - self.expected[k]).sum()
+
+        return self.mechanism.choose(self.scores(counts))
+
+    def scores(self, counts: Callable[[Clique], Cells]) -> Floats:
+        """Return the candidates' scores for data whose marginals ``counts`` gives."""
+        scores = np.empty(len(self.candidates))
+        for k, clique in enumerate(self.candidates):
+            wrong = np.abs(counts(clique) - self.expected[k]).sum()
             scores[k] = self.weights[k] * (wrong - self.penalties[k])
-        return self.mechanism.choose(scores)
+        return scores
 
 
 def learn(

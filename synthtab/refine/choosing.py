@@ -18,13 +18,13 @@ from synthtab.errors import UsageError
 from synthtab.refine.goals import Goal
 from synthtab.refine.levels import Floats, Ints, Levels
 
-ACTIVE = 24_000
+ACTIVE = 4_000
 """So many rows of the pool are looked at in one round of exchanges, at random."""
-EXCHANGES = 160
+EXCHANGES = 1_000
 """Rounds of exchanges at most."""
-_FIRST = 0.02
-_PATIENCE = 12
-_ENOUGH = 0.002
+_FIRST = 0.005
+_SPAN = 50
+_ENOUGH = 0.01
 
 
 def systematic(weights: Floats, rows: int, random: np.random.Generator) -> Ints:
@@ -80,12 +80,14 @@ def exchange(
     picked = pool.take(chosen)
     shares = [picked.shares(goal.axes) for goal in goals]
     gap = sum(goal.gap(own) for goal, own in zip(goals, shares, strict=True))
-    many, waited = max(1.0, _FIRST * rows), 0
+    many, before = max(1.0, _FIRST * rows), np.inf
     for done in range(rounds):
-        if progress is not None:
-            progress(done / rounds)
-        if waited >= _PATIENCE or gap <= 0:
-            break
+        if done % _SPAN == 0:
+            if progress is not None:
+                progress(done / rounds)
+            if gap >= (1 - _ENOUGH) * before or gap <= 0:
+                break
+            before = gap
         looked = random.permutation(len(pool))[:ACTIVE]
         out, into = _offers(pool, goals, shares, looked, inside, rows, max(1, round(many)))
         moved = [
@@ -93,9 +95,8 @@ def exchange(
         ]
         now = sum(goal.gap(own) for goal, own in zip(goals, moved, strict=True))
         if len(out) == 0 or now >= gap:
-            many, waited = many / 2, waited + 1
+            many = max(1.0, many / 2)
             continue
-        waited = 0 if now < (1 - _ENOUGH) * gap else waited + 1
         inside[out], inside[into] = False, True
         shares, gap, many = moved, now, many * 1.2
     return np.flatnonzero(inside)
@@ -112,8 +113,9 @@ def _offers(
 ) -> tuple[Ints, Ints]:
     """Return rows to leave and as many to enter, the best of those looked at, ``many`` at most."""
     slope, bend = np.zeros(len(looked)), np.zeros(len(looked))
+    some = pool.take(looked)
     for goal, own in zip(goals, shares, strict=True):
-        cells = pool.cells(goal.axes, looked)
+        cells = some.cells(goal.axes)
         slope += (2 * goal.scale * (own - goal.shares))[cells]
         bend += goal.scale[cells]
     here = inside[looked]

@@ -44,10 +44,12 @@ class Levels:
 
     def cells(self, axes: Sequence[int], rows: Ints | None = None) -> Ints:
         """Return the cell (rows,) of some columns that each row lies in, of all or some rows."""
-        out = np.zeros(len(self) if rows is None else len(rows), dtype=np.int64)
-        for axis in axes:
-            own = self.at[axis] if rows is None else self.at[axis, rows]
-            out = out * self.sizes[axis] + own
+        picked = rows if rows is not None else slice(None)
+        first, *others = axes
+        out = self.at[first, picked].astype(np.int64)
+        for axis in others:
+            out *= self.sizes[axis]
+            out += self.at[axis, picked]
         return out
 
     def shares(self, axes: Sequence[int], weights: Floats | None = None) -> Floats:

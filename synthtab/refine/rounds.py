@@ -20,9 +20,10 @@ from synthtab.refine.levels import Ints, Levels
 from synthtab.refine.raking import MOST, rake
 from synthtab.refine.targets import Targets, expected_errors, pair_errors
 
-POOL = 4
+CANDIDATES = 4.0
 """Candidates for each row that is asked for, where these can be had."""
-LEAST_POOL, MOST_POOL = 2_000, 400_000
+LEAST_POOL, MOST_POOL = 20_000, 400_000
+"""So many candidates are proposed at least, as few rows leave little to choose, and at most."""
 MORE = 1.25
 """Candidates for each row where MOST_POOL would be fewer."""
 _PARTS = 4
@@ -104,10 +105,12 @@ def run_rounds(
     seed: int,
     progress: RoundProgress | None = None,
     judge: Targets | None = None,
+    candidates: float | None = None,
 ) -> Outcome:
     """Return ``rows`` refined rows; the same seed gives the same, on one machine.
 
-    ``judge`` are marginals that rounds are scored by besides, and that nothing depends on. Stops
+    ``candidates`` are proposed for each row, as :func:`pool_size` says without it. ``judge`` are
+    marginals that rounds are scored by besides, and that nothing depends on. Stops
     after ``rounds``, where a round gains less than the noise, or where nothing is left to
     correct. Raises UsageError for numbers below 1, InfeasibleError where there are too few rows.
     """
@@ -115,6 +118,11 @@ def run_rounds(
         raise UsageError(f"cannot refine {rows} rows; ask for at least 1")
     if rounds < 1:
         raise UsageError(f"{rounds} rounds refine nothing; ask for at least 1")
+    if candidates is not None and not candidates >= 1:
+        raise UsageError(
+            f"{candidates:g} candidates for each row are too few to choose from; ask for at least 1"
+        )
+    many = pool_size(rows) if candidates is None else math.ceil(candidates * rows)
     seeds = _seeds(seed)
     told = progress or (lambda _stage, _share: None)
     scores: list[RoundScores] = []
@@ -126,7 +134,7 @@ def run_rounds(
     for number in range(1, rounds + 1):
         started = time.perf_counter()
         named = f"round {number} of {rounds}"
-        pool = _proposed(proposer, rows, next(seeds), told, f"{named}: proposing")
+        pool = _proposed(proposer, rows, many, next(seeds), told, f"{named}: proposing")
         placed = targets.place(pool)
         parts = _parts(len(pool), rows, next(seeds))
         drawn, spread = _as_drawn(targets, placed, rows, parts)
@@ -176,18 +184,22 @@ def run_rounds(
 
 def pool_size(rows: int) -> int:
     """Return how many candidates are proposed for so many rows."""
-    return max(min(max(POOL * rows, LEAST_POOL), MOST_POOL), math.ceil(MORE * rows))
+    return max(
+        min(max(math.ceil(CANDIDATES * rows), LEAST_POOL), MOST_POOL), math.ceil(MORE * rows)
+    )
 
 
-def _proposed(proposer: Proposer, rows: int, seed: int, told: RoundProgress, stage: str) -> Batch:
+def _proposed(
+    proposer: Proposer, rows: int, many: int, seed: int, told: RoundProgress, stage: str
+) -> Batch:
     """Return candidates: as many as can be had, where keys are few, and at least ``rows``."""
 
     def done(so_far: int, of: int) -> None:
         told(stage, so_far / max(of, 1))
 
-    for many in (pool_size(rows), 2 * rows):
+    for some in (many, 2 * rows):
         try:
-            return proposer.propose(many, seed, done)
+            return proposer.propose(some, seed, done)
         except InfeasibleError:
             continue  # fewer may be possible, which leaves less to choose from
     return proposer.propose(rows, seed, done)

@@ -17,7 +17,7 @@ STEPS = (0.01, 0.02, 0.04, 0.07, 0.12, 0.20)
 assert len(STEPS) == HEAT_LEVELS - 1
 MOST_WIDE, ROOM = 720.0, 120.0
 """How wide the map may be, and how much of that names of columns may take."""
-SMALLEST, LARGEST, READABLE = 10.0, 46.0, 30.0
+SMALLEST, LARGEST, READABLE = 9.0, 46.0, 30.0
 """Sides of a cell; in one that is smaller than readable no number is written."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from synthtab.assess.assessment import Assessment, Assessments
+from synthtab.assess.verdict import Verdict
 from synthtab.report import theme
 from synthtab.report.columns import columns
 from synthtab.report.compliance import rules
@@ -21,6 +22,8 @@ from synthtab.report.privacy import ledger, privacy
 from synthtab.report.section import Place, Section, mark
 from synthtab.report.usefulness import usefulness
 
+UNFOLDED = 4
+"""With more tables than this, the contents of each unfold."""
 _WORST_FIRST = ("bad", "look", "good")
 
 
@@ -45,13 +48,17 @@ def page(found: Assessments, files: Mapping[str, Compared]) -> str:
 
 def _overall(found: Assessments) -> list[Section]:
     judged = [(table, table.verdict()) for table in found.tables]
+
+    def worst(item: tuple[int, tuple[Assessment, Verdict]]) -> int:
+        return _WORST_FIRST.index(item[1][1].level)
+
     level = min((v.level for _, v in judged), key=_WORST_FIRST.index)
     items = [
         tag(
             *("li", mark(v.level), tag("p", tag("span", t.table, class_="name"), ": ", v.headline)),
             tag("small", tag("a", f"See {t.table}", href=f"#t{at}-verdict")),
         )
-        for at, (t, v) in enumerate(judged, start=1)
+        for at, (t, v) in sorted(enumerate(judged, start=1), key=worst)
     ]
     words = {
         "good": "Nothing in the synthetic rows of these tables stands out against real ones.",
@@ -109,9 +116,15 @@ def _head(found: Assessments, files: Mapping[str, Compared]) -> Markup:
 
 def _contents(sections: Sequence[Section]) -> Markup:
     made: list[Content] = []
+    many = len({s.table for s in sections}) > UNFOLDED
     for table, group in groupby(sections, key=lambda s: s.table):
         links = tag("ol", (_link(s) for s in group))
-        made += [tag("h3", table, class_="name") if table is not None else None, links]
+        if table is None:
+            made.append(links)
+        elif many:
+            made.append(tag("details", tag("summary", table, class_="name"), links))
+        else:
+            made += [tag("h3", table, class_="name"), links]
     return tag(
         "nav", tag("h2", "Contents", id="contents-title"), made, aria_labelledby="contents-title"
     )

@@ -249,8 +249,8 @@ def learned(loss: float, low: float) -> Utility:
     return Utility("f", "classification", "AUC", 9, 9, "rows", (learner,))
 
 
-def attacked(found: bool) -> Disclosure:
-    attack = Attack("DCR", "share", 0.6, (0.5, 0.7), 0.5, 0.5, found, "")
+def attacked(found: bool, value: float = 0.7, ideal: float | None = 0.5) -> Disclosure:
+    attack = Attack("DCR", "share", value, (0.5, 0.7), 0.5, ideal, found, "")
     return Disclosure(9, 9, 9, (attack,), found, (), (), 0.95)
 
 
@@ -286,6 +286,8 @@ def scored(name: str, value: float, floor: float | None = 0.01) -> Score:
         ({"utility": learned(0.08, 0.02)}, "bad", "utility"),
         ({"disclosure": attacked(True)}, "bad", "disclosure"),
         ({"disclosure": attacked(False)}, "good", "disclosure"),
+        ({"disclosure": attacked(True, 0.55)}, "look", "disclosure"),
+        ({"disclosure": attacked(True, 0.01, None)}, "bad", "disclosure"),
     ],
 )
 def test_the_verdict_has_a_level_for_each_finding(

@@ -12,10 +12,12 @@ import pytest
 from command_line import Call
 
 from synthtab.batch import Batch
-from synthtab.cli import auditing, synthtab
+from synthtab.cli import auditing, auditing_models, synthtab
 from synthtab.errors import BudgetError
+from synthtab.generate.train import Progress, ProgressHook
 from synthtab.lang.model import Model
-from synthtab.privacy.audit.shadow import Learn
+from synthtab.privacy.audit.canaries import Fitted, LearnModel
+from synthtab.privacy.settings import Privacy
 from synthtab.sources import read_rows
 
 RULES = """
@@ -88,50 +90,111 @@ def test_rows_of_others_give_nobody_away(call: Call, place: Path) -> None:
     assert json.loads(again.out) == facts
 
 
-def leaky(model: Model, epsilon: float | None, delta: float, draws: int) -> Learn:
-    assert (len(model.tables), epsilon, delta, draws) == (1, 1.0, 1e-6, 300)
-    return lambda rows: rows
+ONE = Privacy(epsilon=1.0, delta=1e-6)
 
 
-def sound(_model: Model, _epsilon: float | None, _delta: float, fresh: int) -> Learn:
-    def learn(rows: Batch) -> Batch:
-        codes = np.random.default_rng().permuted(rows.codes[:fresh], axis=0)
-        return replace(rows, codes=codes, nulls=rows.nulls[:fresh])  # the canaries come last
+def leaky(model: Model, privacy: Privacy | None, draws: int, hook: ProgressHook) -> LearnModel:
+    assert (len(model.tables), privacy, draws) == (1, ONE, 300)
+
+    def learn(rows: Batch) -> Fitted:
+        hook(Progress(1, 2, 0.0, 0.0))
+        return Fitted(rows)
 
     return learn
 
 
-def request(**changes: object) -> auditing.Request:
-    plain = auditing.Request(
-        *("", None, ("kind",), 200, 0, 0.95, 2, 100), epsilon=1.0, delta=1e-6, as_json=True
-    )
-    return replace(plain, **changes)
+def sound(_model: Model, _privacy: Privacy | None, fresh: int, _hook: ProgressHook) -> LearnModel:
+    def learn(rows: Batch) -> Fitted:
+        codes = np.random.default_rng().permuted(rows.codes[:fresh], axis=0)
+        # The canaries come last.
+        return Fitted(replace(rows, codes=codes, nulls=rows.nulls[:fresh]))
+
+    return learn
+
+
+def request(holdout: Path, **models: int) -> auditing.Request:
+    asked = auditing_models.Models(**models, privacy=ONE)
+    return auditing.Request(str(holdout), None, ("kind",), 200, 0, 0.95, asked, as_json=True)
 
 
 @pytest.mark.parametrize(("learner", "refuted"), [(leaky, True), (sound, False)])
 def test_canaries_hold_models_to_their_epsilon(
     place: Path, capsys: pytest.CaptureFixture[str], learner: auditing.Learner, refuted: bool
 ) -> None:
-    asked = request(holdout=str(place / "holdout.csv"))
+    asked = request(place / "holdout.csv", runs=2, canaries=100)
     paths = [place / "visits.rules", *(str(place / f"{n}.csv") for n in ("train", "fresh"))]
     found = auditing.audit(*paths, asked, learner)
     facts = json.loads(capsys.readouterr().out)
     assert facts["stated"] == {"epsilon": 1.0, "delta": 1e-6, "refuted": refuted}
-    assert (facts["bounds"][0]["epsilon"] > 2) == refuted
+    assert (facts["bounds"][0]["epsilon"] > 2) == facts["bounds"][0]["refuted"] == refuted
     assert facts["bounds"][0]["trials"] == 200
     assert found == facts["found"]
     assert found or not refuted
+
+
+def test_shadow_models_attack_the_rows_that_are_audited(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Copies are told by a shadow that copies; as many records of each side are attacked."""
+    asked = request(place / "holdout.csv", shadows=2, learned=80)
+    paths = [place / "visits.rules", *(str(place / f"{n}.csv") for n in ("train", "train"))]
+    assert auditing.audit(*paths, asked, leaky)
+    facts = json.loads(capsys.readouterr().out)
+    shadow = facts["membership"][-1]
+    assert shadow["attack"] == "2 shadow models"
+    assert shadow["members"] == shadow["others"] == 80
+    assert shadow["auc"] > 0.9
+    assert facts["bounds"] == []
+
+
+def test_progress_of_several_fits_is_one_that_only_rises() -> None:
+    told: list[float] = []
+    stage = auditing_models.Stage("fits", 2, lambda _stage, share: told.append(share))
+    learn = stage.counted(Fitted)
+    rows = Batch(("a",), np.zeros((1, 1), np.int64), np.zeros((1, 1), bool), np.array([]))
+    for _ in range(2):
+        for step in (1, 4, 2):  # a second training in the same fit begins anew
+            stage.within(Progress(step, 4, 0.0, 0.0))
+        learn(rows)
+    assert told == sorted(told)
+    assert told[:2] == [0.0, 0.125]
+    assert told[-1] == 1.0
 
 
 def test_models_of_the_pipeline_are_fitted_with_a_budget_or_without(place: Path) -> None:
     """As many rows come out as are asked for; a budget is handed on, here one that buys nothing."""
     model = Model.parse(RULES)
     rows = read_rows("visits", model.table().columns, place / "train.csv")
-    made = auditing.pipeline(model, None, 1e-6, 50)(rows)
-    assert len(made) == 50
-    assert made.columns == rows.columns
+    seen: list[Progress] = []
+    made = auditing_models.pipeline(model, None, 50, seen.append)(rows)
+    assert len(made.rows) == 50
+    assert made.rows.columns == rows.columns
+    assert seen
+    assert made.log_likelihood is not None
+    likely = made.log_likelihood(rows)
+    assert likely is not None
+    assert likely.shape == (300,)
+    assert np.isfinite(likely).mean() > 0.9
     with pytest.raises(BudgetError, match="too small for any answer"):
-        auditing.pipeline(model, 1e-3, 1e-6, 50)(rows)
+        auditing_models.pipeline(model, Privacy(epsilon=1e-3, delta=1e-6), 50, seen.append)(rows)
+
+
+def test_a_mechanism_is_run_with_canaries_and_on_neighbouring_tables(
+    call: Call, place: Path
+) -> None:
+    """The command from end to end: models are fitted, and what they tell is held to epsilon."""
+    more = ["--epsilon", 8, "--mechanism", "perturb", "--runs", 1, "--canaries", 20]
+    more += ["--neighbour-runs", 30, "--learned", 100, "--secret", "kind", "--json"]
+    ran = call(synthtab.main, *arguments(place, "fresh", *more))
+    facts = json.loads(ran.out)
+    assert ran.err == ""
+    assert ran.code == int(facts["found"])
+    assert facts["stated"] == {"epsilon": 8.0, "delta": 1e-6, "refuted": False}
+    neighbours, canaries = facts["bounds"]
+    assert neighbours["event"].startswith("perturb, neighbouring runs")
+    assert neighbours["trials"] == 60
+    assert canaries["trials"] == 20
+    assert all(b["epsilon"] <= b["stated"] == 8.0 for b in facts["bounds"])
 
 
 @pytest.mark.parametrize(
@@ -140,6 +203,15 @@ def test_models_of_the_pipeline_are_fitted_with_a_budget_or_without(place: Path)
         (["--confidence", "1"], "--confidence 1.0"),
         (["--confidence", "nan"], "--confidence nan"),
         (["--epsilon", "1"], "say how many, such as --runs 10"),
+        (["--neighbour-runs", "9"], "give --epsilon"),
+        (["--neighbour-runs", "2", "--epsilon", "1", "--mechanism", "perturb"], "4 at least"),
+        (["--mechanism", "perturb", "--runs", "1"], "give --epsilon"),
+        (["--generator", "graphical", "--runs", "1"], "give --epsilon"),
+        (
+            ["--mechanism", "perturb", "--generator", "graphical", "--epsilon", "1", "--runs", "1"],
+            "measures none",
+        ),
+        (["--copies", "0", "--runs", "1"], "--copies"),
         (["--epsilon", "-1", "--runs", "2"], "epsilon=-1.0"),
         (["--epsilon", "nan", "--runs", "2"], "epsilon=nan"),
         (["--delta", "1", "--runs", "2"], "delta=1.0"),

@@ -248,6 +248,11 @@ def test_assess_compares_each_table_and_rules_over_all(
         (("fit", "{rules}", "{tmp}", "-o", "{tmp}/m"), "no file named after a table"),
         (("fit", "{rules}", "{real}", "{tmp}", "-o", "{tmp}/m"), "two places"),
         (("assess", "{rules}", "{real}", "{tmp}"), "no file named after a table"),
+        (("assess", "{rules}", "{real}", "{real}", "--target", "total"), "it is TABLE.COLUMN"),
+        (
+            ("assess", "{rules}", "{real}", "{real}", "--target", "orders.totl"),
+            "no column 'totl'; is it 'total'",
+        ),
         (("load", "{real}", "sqlite:///{tmp}/x.db", "--rules", "{tmp}/n.rules"), "n.rules"),
         (("load", "{tmp}", "sqlite:///{tmp}/x.db"), "has no file that ends in"),
         (

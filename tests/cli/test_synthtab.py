@@ -161,6 +161,8 @@ def test_assess_puts_measures_beside_their_floor(
         assert scores[key]["floor"] >= 0
     assert {left["part"] for left in report["left"]} == {"utility", "disclosure"}
     assert report["files"]["synthetic"] == str(out)
+    ran = call(synthtab.main, *args, "--parts", "rules", "--model", workplace / "model")
+    assert "not assessed: guarantee: the model was learned without a privacy budget" in ran.out
     broken = real_rows().assign(minutes=50)
     broken.to_csv(tmp_path / "broken.csv", index=False)
     args = ("assess", workplace / "visits.rules", workplace / "real.csv", tmp_path / "broken.csv")
@@ -239,6 +241,7 @@ def test_refine_writes_rows_and_tells_of_every_round(
     call: Call, workplace: Path, tmp_path: Path
 ) -> None:
     args = ("refine", workplace / "model", workplace / "real.csv", "-n", 150, "--seed", 2)
+    args += ("--candidates", 4)
     ran = call(synthtab.main, *args, "-o", tmp_path / "x.csv", "--json", "--rounds", 2)
     assert ran.code == 0
     told = json.loads(ran.out)

@@ -282,3 +282,30 @@ def test_interruption_of_a_draw_passes_through(fitted):
 
     with pytest.raises(KeyboardInterrupt):
         fitted.draw(100, progress=stop)
+
+
+def test_probabilities_of_all_rows_there_can_be_add_up_to_one():
+    columns = (Column("kind", EnumType(("a", "b", "c"))), Column("small", IntegerType(), True))
+    kind, small = (a.ravel() for a in np.meshgrid(np.arange(3), np.arange(-1, 5)))
+    nulls = np.stack([kind < 0, small < 0], axis=1)
+    codes = np.where(nulls, 0, np.stack([kind, small], axis=1))
+    every = Batch(("kind", "small"), codes, nulls, np.empty(0, dtype=object))
+    some = every.take(np.array([0, 0, 0, 5, 9, 9, 12, 17] * 8))
+    domains = {"kind": (0, 2), "small": (0, 4)}
+    made = RowGenerator.fit(columns, ("small", "kind"), domains, some, QUICK)
+    likely = np.exp(made.log_likelihood(every))
+    assert likely.sum() == pytest.approx(1.0, abs=1e-4)
+    # As often as it is drawn: three standard deviations.
+    drawn = made.draw(4_000, seed=1).batch
+    share = np.mean((drawn.codes == codes[0]).all(axis=1) & (drawn.nulls == nulls[0]).all(axis=1))
+    assert share == pytest.approx(likely[0], abs=3 * np.sqrt(likely[0] / 4_000))
+    beyond = Batch(every.columns, every.codes + 5, every.nulls & False, every.pool)
+    assert (made.log_likelihood(beyond) == -np.inf).all()
+    assert made.log_likelihood(every.take(np.arange(0))).shape == (0,)
+    nowhere = Batch(every.columns, every.codes, every.nulls | True, every.pool)
+    assert (made.log_likelihood(nowhere) == -np.inf).all()  # kind is not optional
+
+
+def test_text_has_no_probability(fitted):
+    with pytest.raises(UsageError, match="'code' is text"):
+        fitted.log_likelihood(table(5))

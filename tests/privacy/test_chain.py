@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +43,11 @@ def test_columns_given_the_same_are_independent() -> None:
     table = GRID.count(made.draw(60_000, np.random.default_rng(3)), ("a", "b"))
     # Six cells of 10,000 rows each: five standard deviations are less than 500.
     assert (np.abs(table - 10_000) < 500).all()
+
+
+def test_log_shares_are_those_of_the_product_of_links() -> None:
+    second = np.array([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]])
+    made = Chain(GRID, (Link("a", (), np.array([0.25, 0.75])), Link("b", ("a",), second)))
+    every = np.array([[a, b] for a in range(2) for b in range(3)])
+    found = np.exp(made.log_shares(every))
+    assert found == pytest.approx([0.125, 0.125, 0.0, 0.075, 0.15, 0.525])

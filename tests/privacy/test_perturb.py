@@ -15,10 +15,12 @@ from synthtab.privacy.costs import Pure
 from synthtab.privacy.grid import Grid
 from synthtab.privacy.intake import take_in
 from synthtab.privacy.ledger import Charge, Ledger, Purse
+from synthtab.privacy.mechanisms import count_noise
 from synthtab.privacy.perturb import (
     epsilon_left,
     ordered_columns,
     perturb_rows,
+    row_reader,
     split_epsilon,
 )
 from synthtab.privacy.settings import Neighbours
@@ -167,3 +169,20 @@ def test_rows_of_real_data_keep_all_their_rules():
     assert len(got.batch) == 300
     assert valid_rows(table, got.batch).all()
     assert vault.ledger.spent() == (pytest.approx(3.0), 0.0)
+
+
+@pytest.mark.parametrize("epsilon", [1.0, 2.0, 4.0, 8.0, 16.0])
+def test_all_that_is_left_after_a_count_can_be_spent(epsilon):
+    """Parts of an epsilon add up to it but for the last bits, which once passed the budget."""
+    table = rules(
+        "table t {\n a enum('x', 'y')\n b integer in 1 .. 99\n c decimal(8, 2) in 0 .. 200000\n"
+        " d date in 2024-01-01 .. 2024-12-31 optional\n}"
+    )
+    ledger = Ledger(epsilon, 1e-6, Neighbours("replace"))
+    noise = count_noise(ledger.purse().share(0.01), ledger.neighbours)
+    ledger.spend(Charge("count", noise.cost, (), ""))
+    left = epsilon_left(ledger)
+    reader, epsilons = row_reader(table, left)
+    assert sum(epsilons.values()) == pytest.approx(left)
+    ledger.spend(reader.charge)
+    assert ledger.spent()[0] == pytest.approx(epsilon)

@@ -70,14 +70,14 @@ def test_no_vault_and_no_real_row_is_touched_and_nothing_is_charged(
     for reader in ("read_rows", "Sources"):
         monkeypatch.setattr(rows_of, reader, never)
     before = json.dumps(loaded.privacy_report.to_dict(), default=str)
-    got = loaded.refine(250, rounds=2, seed=3)
+    got = loaded.refine(250, rounds=2, seed=3, candidates=4)
     assert json.dumps(loaded.privacy_report.to_dict(), default=str) == before
     assert got.targets == "the marginals of the estimate"
     assert not SqlBackend(loaded.table).violated(got.frame).any()
     assert len(got.frame) == 250
     assert got.rounds[got.best - 1].refined < got.rounds[0].drawn
     assert got.frame.equals(
-        Synthesizer.load(tmp_path / "model").refine(250, rounds=2, seed=3).frame
+        Synthesizer.load(tmp_path / "model").refine(250, rounds=2, seed=3, candidates=4).frame
     )
 
 

@@ -64,7 +64,7 @@ def test_rows_are_refined_by_the_estimate_that_draws_them(
 ) -> None:
     assert fitted.privacy_report is not None
     before = fitted.privacy_report.to_dict()
-    got = fitted.refine(300, seed=1)
+    got = fitted.refine(300, seed=1, candidates=4)
     assert not SqlBackend(model.table()).violated(got.frame).any()
     assert got.rounds[0].refined < got.rounds[0].drawn
     assert fitted.privacy_report.to_dict() == before

@@ -70,7 +70,7 @@ def fitted() -> Synthesizer:
 
 @pytest.fixture(scope="module")
 def refined(fitted: Synthesizer) -> Refined:
-    return fitted.refine(300, stays(), rounds=2, seed=4, holdout=stays(4_000, seed=9))
+    return fitted.refine(300, stays(), rounds=2, seed=4, candidates=4, holdout=stays(4_000, seed=9))
 
 
 def test_refined_rows_break_no_rule_and_are_as_many_as_asked(
@@ -107,7 +107,7 @@ def test_every_round_is_told_of(refined: Refined) -> None:
     assert best.refined == min(r.refined for r in refined.rounds)
     assert best.refined < best.drawn - 3 * refined.noise
     for scores in refined.rounds:
-        assert scores.proposed == pool_size(300)
+        assert scores.proposed == 4 * 300
         assert 0 < scores.effective <= 1
         assert 0 <= scores.trust <= 1
     assert refined.rounds[0].emphasis == {}
@@ -119,15 +119,17 @@ def test_a_seed_gives_the_same_rows_and_the_model_stays_as_it_is(
     fitted: Synthesizer, refined: Refined
 ) -> None:
     before = fitted.sample(50, seed=3)
-    again = fitted.refine(300, stays(), rounds=2, seed=4)
+    again = fitted.refine(300, stays(), rounds=2, seed=4, candidates=4)
     pd.testing.assert_frame_equal(refined.frame, again.frame)
-    assert not refined.frame.equals(fitted.refine(300, stays(), rounds=1, seed=5).frame)
+    assert not refined.frame.equals(
+        fitted.refine(300, stays(), rounds=1, seed=5, candidates=4).frame
+    )
     pd.testing.assert_frame_equal(before, fitted.sample(50, seed=3))
 
 
 def test_progress_is_told_stage_by_stage(fitted: Synthesizer) -> None:
     told: list[tuple[str, float]] = []
-    fitted.refine(40, stays(), rounds=1, seed=0, progress=lambda *at: told.append(at))
+    fitted.refine(40, stays(), rounds=1, seed=0, candidates=3, progress=lambda *at: told.append(at))
     assert {stage for stage, _ in told} == {"round 1 of 1: proposing", "round 1 of 1: choosing"}
     assert all(0 <= share <= 1 for _, share in told)
     assert told[-1] == ("round 1 of 1: choosing", 1.0)
@@ -137,7 +139,7 @@ def test_real_rows_that_do_not_belong_are_left_out_and_counted(fitted: Synthesiz
     mixed = stays()
     mixed.loc[[0, 1], "ward"], mixed.loc[[0, 1], "days"] = "C", 50
     mixed.loc[2, "days"] = 60  # lawful, but beyond what was learned
-    got = fitted.refine(20, mixed, rounds=1, seed=0)
+    got = fitted.refine(20, mixed, rounds=1, seed=0, candidates=3)
     assert got.left_out >= 2
     assert got.targets == f"{500 - got.left_out} real rows"
 
@@ -159,6 +161,8 @@ def test_where_keys_are_few_fewer_rows_are_proposed() -> None:
         ({"n": 0}, "cannot refine 0 rows"),
         ({"n": -2}, "cannot refine -2 rows"),
         ({"rounds": 0}, "0 rounds refine nothing"),
+        ({"candidates": 0.5}, "0.5 candidates for each row"),
+        ({"candidates": float("nan")}, "nan candidates for each row"),
         ({"mode": "free"}, "'free' may break rules"),
         ({"mode": "magic"}, "unknown mode 'magic'"),
         ({"data": None}, "give those that the model was fitted on"),
@@ -256,7 +260,7 @@ def test_pair_errors_are_those_of_the_assessor() -> None:
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_rounds_end_when_they_are_done(rounds: int) -> None:
     targets = of_rows(COLUMNS, made(4_000, 0))
-    got = run_rounds(Made(3.0, 0.8), targets, 200, rounds, seed=1)
+    got = run_rounds(Made(3.0, 0.8), targets, 200, rounds, seed=1, candidates=10)
     assert len(got.rows) == 200
     if rounds == 1:
         assert len(got.rounds) == 1
@@ -264,16 +268,21 @@ def test_rounds_end_when_they_are_done(rounds: int) -> None:
     assert got.best == 1 + int(np.argmin([r.refined for r in got.rounds]))
 
 
+def test_pools_are_several_times_the_rows_within_bounds() -> None:
+    assert [pool_size(n) for n in (1, 5_000, 30_000)] == [20_000, 20_000, 120_000]
+    assert [pool_size(n) for n in (100_000, 4_000_000)] == [400_000, 5_000_000]
+
+
 def test_a_round_that_gains_less_than_the_noise_is_the_last() -> None:
     targets = of_rows(COLUMNS, made(4_000, 0))
-    got = run_rounds(Made(0.3, 1.0), targets, 200, 9, seed=1)
+    got = run_rounds(Made(0.3, 1.0), targets, 200, 9, seed=1, candidates=10)
     assert len(got.rounds) == 2
     assert "under the noise" in got.stopped_because
 
 
 def test_of_a_perfect_pool_only_chance_is_taken_away() -> None:
     real = made(300, 0)
-    got = run_rounds(Made(0.0), of_rows(COLUMNS, real), 300, 9, seed=1)
+    got = run_rounds(Made(0.0), of_rows(COLUMNS, real), 300, 9, seed=1, candidates=10)
     assert len(got.rounds) < 9
     assert got.rounds[0].drawn == pytest.approx(got.floor, rel=0.15)
     assert got.rounds[0].trust < 0.5
@@ -282,7 +291,9 @@ def test_of_a_perfect_pool_only_chance_is_taken_away() -> None:
 
 
 def test_what_cannot_be_corrected_is_proposed_once() -> None:
-    got = run_rounds(Made(1.0, None), of_rows(COLUMNS, made(4_000, 0)), 200, 9, seed=1)
+    got = run_rounds(
+        Made(1.0, None), of_rows(COLUMNS, made(4_000, 0)), 200, 9, seed=1, candidates=10
+    )
     assert len(got.rounds) == 1
     assert got.stopped_because == "nothing about the model can be corrected further"
 

@@ -248,6 +248,14 @@ def test_tables_of_one_page_are_told_apart() -> None:
     assert words.index("should not be used") < words.index("Contents")
 
 
+def test_of_many_tables_the_worst_come_first_and_the_contents_fold() -> None:
+    tables = [assessment(table=f"t{k}", broken=3 * (k == 5), seed=k) for k in range(6)]
+    text = made(Assessments(tuple(tables)))
+    words = Document(text).words()
+    assert words.index("See t5") < words.index("See t0")
+    assert len(re.findall(r"<details><summary class=.name.>t\d</summary>", text)) == 6
+
+
 def test_a_page_needs_a_table() -> None:
     with pytest.raises(ValueError, match="one table at least"):
         page(Assessments(()), {})

@@ -141,7 +141,13 @@ class Corpus:
         words = [d.text for d in written]
         opened = _opened(embedder) or NgramEmbedder.fit(words)
         texts = checked(opened.embed(words), opened, len(words)) if words else None
-        seen = [d.vector for d in shown if d.vector is not None]
+        seen = [np.asarray(d.vector) for d in shown]
+        for document, vector in zip(shown, seen, strict=True):
+            if vector.shape != (opened.dimensions,):
+                raise UsageError(
+                    f"the vector of {document.source} is of shape {vector.shape}; the embedder "
+                    f"{opened.name} makes {(opened.dimensions,)}"
+                )
         pictures = checked(np.stack(seen), opened, len(seen)) if seen else None
         return cls(
             tuple(replace(d, vector=None) for d in (*written, *shown)),

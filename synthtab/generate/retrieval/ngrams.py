@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.utils import murmurhash3_32
 
 from synthtab.errors import UsageError
@@ -93,34 +92,44 @@ def weighted(texts: Sequence[str], idf: NDArray[np.float32]) -> Iterator[csr_arr
 def _counts(texts: Sequence[str]) -> Iterator[csr_array]:
     """Yield how often each text has each hash, block by block."""
     for first in range(0, len(texts), _BLOCK):
-        yield csr_array(_vectorizer().transform(texts[first : first + _BLOCK]))
+        rows = [_hashes(text) for text in texts[first : first + _BLOCK]]
+        ends = np.cumsum([0, *map(len, rows)])
+        places = np.concatenate([np.zeros(0, dtype=np.int32), *rows])
+        ones = np.ones(len(places), dtype=np.float32)
+        counts = csr_array((ones, places, ends), shape=(len(rows), FEATURES))
+        counts.sum_duplicates()
+        yield counts
 
 
-@cache
-def _vectorizer() -> HashingVectorizer:
-    return HashingVectorizer(
-        analyzer=_terms, n_features=FEATURES, alternate_sign=False, norm=None, dtype=np.float32
-    )
-
-
-def _terms(text: str) -> list[str]:
-    """Return a text's terms; those of words carry their ends, those of pairs a space."""
+def _hashes(text: str) -> NDArray[np.int32]:
+    """Return the hash of each term of a text, as often as it has it."""
     words = _WORD.findall(text.lower())
-    terms = [f"{a} {b}" for a, b in pairwise(words)]
-    for word in words:
-        terms += _grams(word)
-    return terms
+    pairs = np.array([_pair(a, b) for a, b in pairwise(words)], dtype=np.int32)
+    return np.concatenate([pairs, *map(_grams, words)])
 
 
-@lru_cache(maxsize=1 << 15)
-def _grams(word: str) -> tuple[str, ...]:
-    """Return the n-grams of a word with a space at either end; words come again and again."""
+# Words and pairs come again and again, above all in rows, so that their hashes are kept.
+
+
+@lru_cache(maxsize=1 << 16)
+def _grams(word: str) -> NDArray[np.int32]:
+    """Return the hashes of the n-grams of a word with a space at either end."""
     padded = f" {word} "
-    return tuple(
+    grams = (
         padded[k : k + length]
         for length in range(_SHORTEST, _LONGEST + 1)
         for k in range(max(1, len(padded) - length + 1))
     )
+    return np.array([_hash(gram) for gram in grams], dtype=np.int32)
+
+
+@lru_cache(maxsize=1 << 17)
+def _pair(first: str, second: str) -> int:
+    return _hash(f"{first} {second}")
+
+
+def _hash(term: str) -> int:
+    return int(murmurhash3_32(term, seed=0, positive=True)) % FEATURES
 
 
 @cache

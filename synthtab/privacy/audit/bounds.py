@@ -33,7 +33,8 @@ _MOST_EVENTS = 2_000
 class Bound:
     """Epsilon is at least ``epsilon`` at this delta, with this confidence.
 
-    ``trials`` is how many runs or canaries speak for it, ``event`` what gave the mechanism away.
+    ``trials`` is how many runs or canaries speak for it, ``event`` what gave the mechanism away,
+    ``stated`` the epsilon that it is held to, if it is one of its own.
     """
 
     epsilon: float
@@ -41,6 +42,7 @@ class Bound:
     confidence: float
     trials: int
     event: str
+    stated: float | None = None
 
     def refutes(self, epsilon: float) -> bool:
         """Say whether a mechanism that states this epsilon has been found out."""
@@ -53,6 +55,7 @@ def one_run_bound(
     delta: float,
     confidence: float = 0.95,
     guesses: Sequence[int] | None = None,
+    copies: int = 1,
 ) -> Bound:
     """Bound epsilon from one run, or from several, over many canaries.
 
@@ -61,7 +64,9 @@ def one_run_bound(
     of each, higher being likelier in. The highest scores are guessed in, as many of the lowest
     out, and the rest is left open. ``guesses`` lists how many guesses are tried, by default all
     canaries, half of them and so on; as the best is taken, each is held to its share of the error.
-    Canaries of independent runs may be put together, as each is in one run's data only.
+    Canaries of independent runs may be put together, as each is in one run's data only. Where a
+    coin decides about ``copies`` of a row, what an epsilon allows is that of so many steps (group
+    privacy: Dwork and Roth, 2014, theorem 2.2, with its delta).
 
     The number of right guesses is compared with what an epsilon allows: Steinke, Nasr and
     Jagielski, "Privacy auditing with one (1) training run", 2023, theorem 5.2. What the coin
@@ -91,7 +96,7 @@ def one_run_bound(
     for number in tried:
         top = (number + 1) // 2
         right = int(coin[order[canaries - top :]].sum() + (~coin[order[: number - top]]).sum())
-        found = _refuted(canaries, number, right, delta, error)
+        found = _refuted(canaries, number, right, delta, error, copies)
         if found > best:
             best, event = found, f"{right:,} of {number:,} guesses right"
     return Bound(best, delta, confidence, canaries, event)
@@ -239,11 +244,15 @@ def _ratio_bound(
     return max(0.0, float(found[0]))
 
 
-def _refuted(canaries: int, guesses: int, right: int, delta: float, error: float) -> float:
+def _refuted(
+    canaries: int, guesses: int, right: int, delta: float, error: float, copies: int
+) -> float:
     """Return the largest epsilon under which so many right guesses are too unlikely."""
 
     def unlikely(epsilon: float) -> bool:
-        return chance_of_guesses(canaries, guesses, right, epsilon, delta) < error
+        steps = sum(math.exp(min(k * epsilon, 700.0)) for k in range(copies))
+        allowed = min(1.0, delta * steps)
+        return chance_of_guesses(canaries, guesses, right, copies * epsilon, allowed) < error
 
     if not unlikely(0.0):
         return 0.0

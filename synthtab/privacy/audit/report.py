@@ -43,7 +43,7 @@ class AuditReport:
     @property
     def refuted(self) -> bool:
         """Whether a bound lies above the stated epsilon."""
-        return self.stated is not None and any(b.refutes(self.stated[0]) for b in self.bounds)
+        return any(_refuted(b, self.stated) for b in self.bounds)
 
     def verdict(self) -> tuple[str, ...]:
         """Return one sentence for each kind of attack, and what follows from them together."""
@@ -79,6 +79,8 @@ class AuditReport:
                     "confidence": b.confidence,
                     "trials": b.trials,
                     "event": b.event,
+                    "stated": _held_to(b, self.stated),
+                    "refuted": _refuted(b, self.stated),
                 }
                 for b in self.bounds
             ],
@@ -144,10 +146,11 @@ class AuditReport:
             (
                 "Lower bounds on epsilon",
                 (
-                    ("epsilon", "delta", "confidence", "trials", "what gave it away"),
+                    ("epsilon", "held to", "delta", "confidence", "trials", "by"),
                     *(
                         (
                             f"{b.epsilon:.3f}",
+                            _or_none(_held_to(b, self.stated)),
                             f"{b.delta:g}",
                             f"{b.confidence:.1%}",
                             f"{b.trials:,}",
@@ -226,13 +229,30 @@ def _attributes(found: Sequence[Attribute]) -> str:
 def _bound(bound: Bound, stated: tuple[float, float] | None) -> str:
     text = (
         f"Epsilon is at least {bound.epsilon:.3f} at delta {bound.delta:g} (confidence "
-        f"{bound.confidence:.1%})"
+        f"{bound.confidence:.1%}; {bound.event})"
     )
-    if stated is None:
+    held = _held_to(bound, stated)
+    if held is None:
         return f"{text}."
-    if bound.refutes(stated[0]):
-        return f"{text}: the stated epsilon {stated[0]:g} does not hold."
-    return f"{text}, which agrees with the stated epsilon {stated[0]:g}."
+    if bound.refutes(held):
+        return f"{text}: the stated epsilon {held:.4g} does not hold."
+    return f"{text}, which agrees with the stated epsilon {held:.4g}."
+
+
+def _held_to(bound: Bound, stated: tuple[float, float] | None) -> float | None:
+    """Return the epsilon that a bound is held to: one of its own, or the report's."""
+    if bound.stated is not None or stated is None:
+        return bound.stated
+    return stated[0]
+
+
+def _refuted(bound: Bound, stated: tuple[float, float] | None) -> bool:
+    held = _held_to(bound, stated)
+    return held is not None and bound.refutes(held)
+
+
+def _or_none(epsilon: float | None) -> str:
+    return "" if epsilon is None else f"{epsilon:.3f}"
 
 
 def _interval(interval: tuple[float, float], form: str) -> str:

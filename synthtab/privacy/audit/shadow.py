@@ -1,4 +1,4 @@
-"""Attacks that train models of their own: shadows of the audited one, and canaries in it."""
+"""An attack that trains models of its own: shadows of the audited one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from synthtab.batch import Batch, concat
 from synthtab.errors import UsageError
 from synthtab.privacy.audit import attacks
-from synthtab.privacy.audit.bounds import Bound, one_run_bound
 from synthtab.privacy.audit.encoding import Encoder
 from synthtab.privacy.audit.membership import Membership, judge
 from synthtab.schema import Column, TextType
@@ -89,42 +88,6 @@ def shadow_attack(
     scores = model.decision_function(features(columns, records, synthetic, reference))
     name = f"{shadows} shadow models"
     return judge(name, scores[included], scores[~included], confidence)
-
-
-def canary_bound(
-    learn: Learn,
-    columns: Sequence[Column],
-    rows: Batch,
-    canaries: Batch,
-    runs: int,
-    delta: float,
-    confidence: float = 0.95,
-    progress: Progress | None = None,
-) -> Bound:
-    """Bound epsilon by learning ``rows`` with a random half of the canaries, ``runs`` times.
-
-    Every canary is in or out by a coin of its own each time, which is one step of add-remove. They
-    are best unlike the rows and unlike each other, and must keep the rules, as rows that break them
-    are left out. Coins come from the system's randomness.
-
-    Raises UsageError without rows, a canary or a run.
-    """
-    if runs < 1 or not len(canaries) or not len(rows):
-        raise UsageError(
-            f"runs={runs}, {len(canaries)} canaries, {len(rows)} rows: there is to be one of each"
-        )
-    rng = np.random.default_rng()
-    encoder = Encoder.of(columns, rows)
-    points, reference = encoder.points(canaries), encoder.points(rows)
-    scores, coins = [], []
-    for number in range(runs):
-        coin = rng.random(len(canaries)) < 0.5
-        made = learn(_together(columns, rows, canaries.take(coin)))
-        scores.append(attacks.density_by_neighbours(points, encoder.points(made), reference))
-        coins.append(coin)
-        if progress is not None:
-            progress((number + 1) / runs)
-    return one_run_bound(np.concatenate(scores), np.concatenate(coins), delta, confidence)
 
 
 def _together(columns: Sequence[Column], one: Batch, two: Batch) -> Batch:

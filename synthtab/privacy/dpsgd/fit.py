@@ -15,7 +15,14 @@ from synthtab.generate.train import ProgressHook, train
 from synthtab.ir import nodes
 from synthtab.privacy.dpsgd.course import PrivateConfig, plan_course
 from synthtab.privacy.dpsgd.noise import MARGIN
-from synthtab.privacy.dpsgd.training import Sums, Trainer, TrainStretch, fresh_seed, seconds_a_row
+from synthtab.privacy.dpsgd.training import (
+    Sums,
+    Trainer,
+    TrainStretch,
+    Watch,
+    fresh_seed,
+    seconds_a_row,
+)
 from synthtab.privacy.dpsgd.warm import warm_rows
 from synthtab.privacy.dpsgd.weights import position_weights
 from synthtab.privacy.vault import Vault
@@ -30,6 +37,7 @@ def train_private(
     rows: int,
     config: PrivateConfig | None = None,
     progress: ProgressHook | None = None,
+    watch: Watch | None = None,
 ) -> RowGenerator:
     """Learn a table's rows by DP-SGD; all that is left of the vault's budget is spent on it.
 
@@ -39,6 +47,7 @@ def train_private(
     rows themselves nothing is seen but noisy counts of single columns and noisy sums of clipped
     gradients. ``progress`` is told no loss (it is NaN), as that was not paid for; nor is there a
     held-out loss, and the weights returned are the average of the last ones, not the best.
+    ``watch`` is told the noisy sum of each step.
 
     The same call gives another generator every time: noise that can be repeated can be subtracted.
     Raises BudgetError where the budget left is too small for any answer, UsageError for a budget
@@ -59,7 +68,7 @@ def train_private(
     with Sums(network, layout, config.bound * (1 - MARGIN), weights) as sums:
         speed = seconds_a_row(sums, layout) if math.isfinite(config.seconds) else 0.0
         course = plan_course(vault.ledger, config, rows, speed, reads)
-        trainer = Trainer(network, layout, course, table.name, rows, sums, progress)
+        trainer = Trainer(network, layout, course, table.name, rows, sums, progress, watch)
         for stretch in course.stretches:
             vault.release(TrainStretch(trainer, stretch, reads))
         trainer.finish()

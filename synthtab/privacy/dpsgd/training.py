@@ -6,7 +6,7 @@ import copy
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -70,6 +70,10 @@ class Sums:
         return total
 
 
+Watch = Callable[[Stretch, Sums, Layout, Floats], None]
+"""Is told each step's noisy sum, which is released, while the weights are those it was made at."""
+
+
 class Trainer:
     """A network on its way: weights, the optimizer's moments, a running average of the weights.
 
@@ -85,7 +89,9 @@ class Trainer:
         rows: int,
         sums: Sums,
         progress: ProgressHook | None,
+        watch: Watch | None = None,
     ) -> None:
+        self._watch = watch
         self._layout, self._course, self._table, self._rows = layout, course, table, rows
         self._live = matrices(network)
         self._mean = [p.detach().clone() for p in self._live]
@@ -102,6 +108,8 @@ class Trainer:
             drawn = torch.from_numpy(poisson_sample(len(symbols), stretch.rate))
             bound = self._course.config.bound
             total = noisy_sum(self._sums.of(symbols[drawn]), bound, stretch.noise)
+            if self._watch is not None:
+                self._watch(stretch, self._sums, self._layout, total)
             self._move(step, total / max(stretch.rate * self._rows, 1.0))
 
     def _move(self, step: int, mean: Floats) -> None:

@@ -289,6 +289,11 @@ def test_pictures_are_found_beside_texts(guides, tmp_path) -> None:
     assert only.search("anything", 3)[0].kind == "image"
 
 
+def test_a_vector_of_another_embedder_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"vector of scan is of shape \(3,\); .* \(512,\)"):
+        Corpus.of([Document("a", "a"), Document("picture", "scan", "image", vector=np.ones(3))])
+
+
 def test_halves_of_characters_do_no_harm(tmp_path) -> None:
     corpus = corpus_of(["half \ud800 a pair\0", "another"])
     corpus.save(tmp_path / "c")

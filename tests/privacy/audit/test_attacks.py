@@ -11,11 +11,12 @@ from synthtab.batch import Batch, concat
 from synthtab.errors import UsageError
 from synthtab.privacy.audit import attacks
 from synthtab.privacy.audit.attributes import guess_secret
+from synthtab.privacy.audit.canaries import Fitted, canary_bound
 from synthtab.privacy.audit.distances import nearer_to_training
 from synthtab.privacy.audit.encoding import Encoder
 from synthtab.privacy.audit.membership import judge
 from synthtab.privacy.audit.report import AuditReport
-from synthtab.privacy.audit.shadow import canary_bound, shadow_attack
+from synthtab.privacy.audit.shadow import shadow_attack
 from synthtab.privacy.audit.tables import audit_tables
 from synthtab.schema import BooleanType, Column, DecimalType, EnumType, IntegerType, TextType
 
@@ -293,15 +294,15 @@ def test_canaries_find_a_leaky_model_and_not_a_sound_one() -> None:
     canaries = replace(canaries, codes=codes)
     told: list[float] = []
     leaky = canary_bound(
-        lambda rows: resampled(rows, 0.9, rng),
+        lambda rows: Fitted(resampled(rows, 0.9, rng)),
         *(COLUMNS, FRESH, canaries, 2, 1e-6, 0.999),
         progress=told.append,
     )
     assert leaky.epsilon > 1
     assert leaky.trials == 400
-    assert told == [0.5, 1.0]
+    assert told == pytest.approx([1 / 3, 2 / 3, 1.0])  # one model knows no canary
     sound = canary_bound(
-        lambda rows: resampled(rows, 0.0, rng), *(COLUMNS, FRESH, canaries, 2, 0.0, 0.999)
+        lambda rows: Fitted(resampled(rows, 0.0, rng)), *(COLUMNS, FRESH, canaries, 2, 0.0, 0.999)
     )
     assert sound.epsilon == 0.0  # above it once in a thousand
     report = replace(
@@ -323,8 +324,9 @@ def test_bad_input_of_shadows_and_canaries_is_refused() -> None:
         lambda: shadow_attack(lambda r: r, COLUMNS, TRAIN, truth, FRESH, HOLDOUT, shadows=0),
         lambda: shadow_attack(lambda r: r, COLUMNS, TRAIN, truth[:5], FRESH, HOLDOUT),
         lambda: shadow_attack(lambda r: r, COLUMNS, TRAIN, truth | True, FRESH, HOLDOUT),
-        lambda: canary_bound(lambda r: r, COLUMNS, TRAIN, FRESH, 0, 0.0),
-        lambda: canary_bound(lambda r: r, COLUMNS, TRAIN, FRESH.take(np.arange(0)), 1, 0.0),
+        lambda: canary_bound(Fitted, COLUMNS, TRAIN, FRESH, 0, 0.0),
+        lambda: canary_bound(Fitted, COLUMNS, TRAIN, FRESH, 1, 0.0, copies=0),
+        lambda: canary_bound(Fitted, COLUMNS, TRAIN, FRESH.take(np.arange(0)), 1, 0.0),
     ):
         with pytest.raises(UsageError):
             call()
