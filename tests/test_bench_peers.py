@@ -123,6 +123,21 @@ def test_cells_that_are_no_values_and_rows_that_break_rules_are_not_valid(
     assert "5 rows of 28 returned" in outcome.notes
 
 
+def test_a_figure_that_is_no_number_is_not_defined(driver: Driver, loaded: registry.Loaded) -> None:
+    def judge(loaded: registry.Loaded, frame: pd.DataFrame, seed: int) -> scoring.Scores:
+        return scoring.Scores(0.5, 0.1, None, 0.5, float("nan"), 1.0)
+
+    contender, folder = driver(COPIES)
+    outcome = contest.turn(contender, loaded, 0, limits=QUICK, folder=folder, judge=judge)
+    assert outcome.scores == {
+        "shape": 0.1,
+        "pair": None,
+        "c2st": 0.5,
+        "utility": None,
+        "utility_real": 1.0,
+    }
+
+
 def test_a_peer_that_is_not_installed_is_said_to_be(
     loaded: registry.Loaded, tmp_path: Path
 ) -> None:

@@ -131,9 +131,9 @@ class Aim:
         pairs = list(itertools.combinations(names, 2))
         took = done = 0
         last = False
-        while pairs and not last and self.task.left_s() > 0:
+        while pairs and not last and self.task.left_s() > took:
             left = self.rho - self.spent
-            possible = max(1.0, 0.9 * self.task.left_s() / took if took else math.inf)
+            possible = max(1, self.task.left_s() // took) if took else math.inf
             if left / (0.5 / sigma**2 + epsilon**2 / 8) > possible:
                 sigma = math.sqrt(possible / (2 * 0.9 * left))
                 epsilon = math.sqrt(8 * 0.1 * left / possible)

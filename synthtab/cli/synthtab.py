@@ -14,7 +14,7 @@ import typer
 
 from synthtab.cli import common, probing, spending
 from synthtab.cli.choices import FileFormat, ModeName, Violations
-from synthtab.cli.options import TableName
+from synthtab.cli.options import AsJson, Replace, SameRows, TableName
 
 app = typer.Typer(
     name="synthtab",
@@ -26,10 +26,6 @@ app = typer.Typer(
 )
 
 RulesFile = Annotated[Path, typer.Argument(metavar="RULES", help="A .rules file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-Replace = Annotated[
-    bool, typer.Option("--replace", help="Drop tables of the same names in the database first.")
-]
 
 
 @app.command()
@@ -177,9 +173,7 @@ def sample(
             "solver for several tables or rules across rows.",
         ),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="For the same rows again.")
-    ] = None,
+    seed: SameRows = None,
     as_json: AsJson = False,
 ) -> None:
     """Write synthetic rows. Fewer than asked for is an error, never a shorter file.
@@ -240,9 +234,7 @@ def refine(
         ModeName | None,
         typer.Option("--mode", help="How rows are kept valid, as for sample; none that may not."),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="For the same rows again.")
-    ] = None,
+    seed: SameRows = None,
     as_json: AsJson = False,
 ) -> None:
     """Write synthetic rows chosen so that pairs of columns are nearer to the real ones.
