@@ -16,12 +16,16 @@ from synthtab.batch import Batch
 from synthtab.draw import Counts, Mode, RowProgress, RowSource
 from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
+from synthtab.generate.language.learning import Subject
+from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.train import Progress, ProgressHook
 from synthtab.ir import nodes
 from synthtab.keys import Draws, free_keys
 from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
-from synthtab.onetable import OneTable, Violations
+from synthtab.learners import Kept, kind_of, read_generator
+from synthtab.onetable import OneTable
+from synthtab.outcomes import Violations
 from synthtab.privacy.completed import Completed
 from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
@@ -34,6 +38,7 @@ from synthtab.privacy.restored import RestoredGenerator
 from synthtab.privacy.settings import Privacy, refuse_violations
 from synthtab.privacy.statement import statement
 from synthtab.privacy.vault import Vault
+from synthtab.privatereport import PrivateReport
 from synthtab.refine.targets import Lessons, of_estimate
 from synthtab.schema import Column, TextType, domain
 from synthtab.solver.plan import Plan
@@ -41,7 +46,7 @@ from synthtab.solver.project import compile_plan
 from synthtab.sources import Rows
 from synthtab.store import read_manifest, save_directory
 
-Saved = RowGenerator | GraphicalGenerator | RestoredGenerator
+Saved = Kept | GraphicalGenerator | RestoredGenerator
 COUNTING = 0.01
 """The share of the budget for the number of rows, and of rows outside what is declared."""
 DOMAINS = 0.1
@@ -52,73 +57,12 @@ LEAST_LEARNED, MOST_LEARNED = 20_000, 100_000
 """The network is trained on four times as many rows of the estimate as there are, within these."""
 
 
-@dataclass(frozen=True)
-class PrivateReport:
-    """What learning under a budget met; all of it may be published.
-
-    ``rows``, ``moved`` and ``left_out`` are noisy counts: of all rows that were used, of those with
-    a number moved into its range, and of those that do not keep the rules; ``spread`` is their
-    standard deviation. ``estimated`` says, a line each, what became known of domains that the rules
-    do not declare.
-    """
-
-    table: str
-    rows: int
-    moved: int
-    left_out: int
-    spread: float
-    estimated: tuple[str, ...]
-    privacy: Privacy
-    ledger: Ledger
-    seconds: float
-
-    @property
-    def statement(self) -> str:
-        """The guarantee in plain language."""
-        return statement(self.ledger, self.privacy)
-
-    @property
-    def met(self) -> tuple[str, ...]:
-        """What was met in the data, a sentence each."""
-        return (
-            f"learned about {self.rows:,} rows of {self.table}; about {max(0, self.moved):,} of "
-            f"them with numbers moved into their ranges, about {max(0, self.left_out):,} more left "
-            f"out (each give or take {self.spread:,.0f})",
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data."""
-        names = ("table", "rows", "moved", "left_out", "spread")
-        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
-        plain["estimated"] = list(self.estimated)
-        return {
-            **plain,
-            "seconds": self.seconds,
-            "privacy": self.privacy.to_dict(),
-            "ledger": self.ledger.to_dict(),
-            "statement": self.statement,
-        }
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> PrivateReport:
-        """Return the report that :meth:`to_dict` made ``facts`` of. Raises SavedModelError."""
-        made = ("privacy", "ledger", "statement", "estimated")
-        rest = {k: v for k, v in facts.items() if k not in made}
-        try:
-            return cls(
-                **rest,
-                estimated=tuple(facts["estimated"]),
-                privacy=Privacy.from_dict(facts["privacy"]),
-                ledger=Ledger.from_dict(facts["ledger"]),
-            )
-        except (KeyError, TypeError, UsageError) as error:
-            raise SavedModelError(f"the saved privacy report is garbled: {error}") from error
-
-
 class PrivateTable(OneTable):
     """Learns one table under a privacy budget, and writes rows that satisfy its rules.
 
-    The rules are public: they are enforced as ever, and cost nothing.
+    The rules are public: they are enforced as ever, and cost nothing. A pretrained model
+    (``generator``) is told of, and tuned on, rows drawn from measured marginals, and sees no real
+    ones; other mechanisms refuse it.
     """
 
     def __init__(
@@ -127,9 +71,14 @@ class PrivateTable(OneTable):
         privacy: Privacy,
         *,
         config: GeneratorConfig | None = None,
+        generator: Pretrained | None = None,
         solver_budget_s: float = 10.0,
     ) -> None:
-        super().__init__(model, config=config, solver_budget_s=solver_budget_s)
+        if generator is not None:
+            _refuse_pretrained(privacy)
+        super().__init__(
+            model, config=config, generator=generator, solver_budget_s=solver_budget_s
+        )
         self.privacy = privacy
         self.private: PrivateReport | None = None
         if privacy.mechanism == "dp-sgd":
@@ -217,15 +166,18 @@ class PrivateTable(OneTable):
             batch = drawn.batch.take(~drawn.dead)
         assert self._plan is not None
         names = set(completed.learned)
-        return RowGenerator.fit(
+        subject = Subject(
+            self._hard_table,
             tuple(completed.original.column(n) for n in completed.learned),
-            [c for c in self._plan.order if c in names],
+            tuple(c for c in self._plan.order if c in names),
             {c: self._plan.domains[c] for c in names},
             completed.restore(batch, rng),
-            config=self._config,
-            seed=secrets.randbits(32),
-            progress=progress,
+            self.model.source,
+            budgeted=True,
         )
+        return self._learner.learn(
+            subject, seed=secrets.randbits(32), progress=progress
+        ).generator
 
     def _marginals(
         self,
@@ -309,7 +261,7 @@ class PrivateTable(OneTable):
         generator, plan = self._fitted()
         assert self.private is not None
         assert self._completed is not None
-        assert isinstance(generator, RowGenerator | GraphicalGenerator | RestoredGenerator)
+        assert isinstance(generator, Saved)
         inner = generator.inner if isinstance(generator, RestoredGenerator) else generator
 
         def write(folder: Path) -> None:
@@ -322,6 +274,7 @@ class PrivateTable(OneTable):
             "kind": "private",
             "order": list(plan.order),
             "graphical": isinstance(inner, GraphicalGenerator),
+            "generator": "small" if isinstance(inner, GraphicalGenerator) else kind_of(inner),
             "estimate": self._estimate is not None,
             "restored": list(generator.plan.order)
             if isinstance(generator, RestoredGenerator)
@@ -346,7 +299,7 @@ class PrivateTable(OneTable):
         loaded._sequences, loaded._draws = free_keys(table)
         loaded._plan = _plan(table, completed, loaded._budget, order)
         if restored is None and not graphical:
-            loaded._generator = RowGenerator.load(folder)
+            loaded._generator = read_generator(folder, facts)
         else:
             names = completed.table.column_names
             plan = compile_plan(completed.table, order=restored or [c for c in order if c in names])
@@ -359,6 +312,21 @@ class PrivateTable(OneTable):
             loaded._estimate = GraphicalGenerator.load(folder, completed.table.columns)
         loaded.private, loaded._kept, loaded._completed = report, table, completed
         return loaded
+
+
+def _refuse_pretrained(privacy: Privacy) -> None:
+    """Raise UsageError where a pretrained model would see real rows, or none drawn under a budget.
+
+    Tuning on rows of an estimate is free, as these are released already. Noisy training of a large
+    model, and rows each made noise by themselves, are not offered.
+    """
+    if privacy.mechanism != "marginals" or privacy.generator != "language-model":
+        what = privacy.mechanism if privacy.mechanism != "marginals" else privacy.generator
+        raise UsageError(
+            f"a pretrained model learns nothing under {what!r}: with a privacy budget it is tuned "
+            "on rows drawn from measured marginals (mechanism 'marginals', generator "
+            "'language-model')"
+        )
 
 
 def _apart(sequences: Sequence[Numbers], draws: Sequence[Draws]) -> set[str]:

@@ -24,7 +24,7 @@ from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress
 from synthtab.lang.model import Model
-from synthtab.onetable import Violations
+from synthtab.outcomes import Violations
 from synthtab.privacy.intake import count_outcomes
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed

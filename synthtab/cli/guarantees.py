@@ -13,7 +13,7 @@ from synthtab.errors import UsageError
 from synthtab.pipeline import Synthesizer
 
 if TYPE_CHECKING:
-    from synthtab.privatetable import PrivateReport
+    from synthtab.privatereport import PrivateReport
     from synthtab.privatewhole import PrivateWholeReport
 
 

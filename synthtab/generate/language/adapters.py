@@ -122,6 +122,8 @@ def _beside(network: Any, config: Any) -> Any:
     with warnings.catch_warnings():
         # GPT-2 keeps its weights transposed: peft sees to it, and warns that it did.
         warnings.filterwarnings("ignore", message=".*fan_in_fan_out.*")
+        # peft asks transformers for a name of its own that is about to go.
+        warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
         return get_peft_model(network, config)
 
 

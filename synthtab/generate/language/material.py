@@ -61,15 +61,15 @@ def material(
 ) -> Material:
     """Gather what a prompt may hold.
 
-    ``columns`` are those that are written, in their order; ``table`` has the rules, and ``source``
-    the text that they were read from. The figures are those of ``batch``: whoever keeps a budget
+    ``columns`` are those that are written, in their order; ``table`` has the rules, of which those
+    about single rows are told, and ``source`` is the text that they were read from. The figures are those of ``batch``: whoever keeps a budget
     gives none but rows that were drawn under it.
     """
     return Material(
         table.name,
         () if source is None else tuple(comments_of(table, source)),
         tuple(column_line(column) for column in columns),
-        tuple(rule_line(rule) for rule in table.rules),
+        tuple(rule_line(rule) for rule in table.row_rules),
         0 if batch is None else len(batch),
         () if batch is None or not len(batch) else figures(columns, batch),
         tuple(" ".join(passage.split()) for passage in passages),
