@@ -1,0 +1,146 @@
+"""Rows that the network reads on in a batch, each of them at a place of its own.
+
+Rows have read different numbers of tokens. A chunk is filled up on its left with padding that
+nobody attends to, and each row counts its own positions. Networks that cannot leave out what lies
+in between (those with a recurrent state) are found out by trying; their rows are read anew from
+the start for each token, which is slow and right.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import DynamicCache
+
+from synthtab.batch import Mask
+from synthtab.errors import UsageError
+from synthtab.generate.language.loading import Base
+
+_TOLERANCE = 1e-3
+_READ_ANEW = 8
+"""So many rows are read at a time where they are read anew."""
+
+
+class Session(Protocol):
+    """Rows being read."""
+
+    def feed(self, tokens: NDArray[np.int64], real: Mask) -> Tensor:
+        """Let each row read the ``real`` ones of its tokens (rows, n), which stand to the right.
+
+        Returns float32 logits (rows, vocabulary) of what comes after the last column; of rows whose
+        last token is padding they mean nothing. Raises UsageError where a row is longer than what
+        the network can read.
+        """
+
+
+def begin(base: Base, prompt: NDArray[np.int64], rows: int, *, cached: bool) -> Session:
+    """Return a session of rows that have read a prompt (n,), which is read once."""
+    return Cached(base, prompt, rows) if cached else Anew(base, prompt, rows)
+
+
+class Cached:
+    """Keys and values of what was read are kept."""
+
+    def __init__(self, base: Base, prompt: NDArray[np.int64], rows: int) -> None:
+        self._base = base
+        self._cache = DynamicCache(config=base.network.config)
+        self._seen = torch.ones((1, 0), dtype=torch.int64, device=base.device)
+        self._position = torch.zeros(1, dtype=torch.int64, device=base.device)
+        if len(prompt):
+            self.feed(prompt[None], np.ones((1, len(prompt)), dtype=bool))
+        if rows > 1:
+            if len(prompt):
+                self._cache.batch_repeat_interleave(rows)
+            self._seen = self._seen.repeat(rows, 1)
+            self._position = self._position.repeat(rows)
+
+    def feed(self, tokens: NDArray[np.int64], real: Mask) -> Tensor:
+        """See :class:`Session`."""
+        device = self._base.device
+        mask = torch.from_numpy(real.astype(np.int64)).to(device)
+        positions = (self._position[:, None] + mask.cumsum(dim=1) - 1).clamp_(min=0)
+        _check_length(self._base, int(positions.max()) + 1)
+        self._seen = torch.cat([self._seen, mask], dim=1)
+        arguments = {
+            "input_ids": torch.from_numpy(tokens).to(device),
+            "attention_mask": self._seen,
+            "past_key_values": self._cache,
+            "use_cache": True,
+        }
+        if "position_ids" in self._base.arguments:
+            arguments["position_ids"] = positions
+        if "logits_to_keep" in self._base.arguments:
+            arguments["logits_to_keep"] = 1
+        out = self._base.network(**arguments)
+        self._position = self._position + mask.sum(dim=1)
+        return _numbers(out.logits[:, -1])
+
+
+class Anew:
+    """Nothing is kept but the tokens."""
+
+    def __init__(self, base: Base, prompt: NDArray[np.int64], rows: int) -> None:
+        self._base = base
+        self._read = [prompt.tolist() for _ in range(rows)]
+
+    def feed(self, tokens: NDArray[np.int64], real: Mask) -> Tensor:
+        """See :class:`Session`."""
+        for read, new, own in zip(self._read, tokens, real, strict=True):
+            read.extend(new[own].tolist())
+        _check_length(self._base, max(map(len, self._read)))
+        parts = [
+            self._logits(self._read[start : start + _READ_ANEW])
+            for start in range(0, len(self._read), _READ_ANEW)
+        ]
+        return torch.cat(parts)
+
+    def _logits(self, rows: list[list[int]]) -> Tensor:
+        ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+        mask = np.zeros(ids.shape, dtype=np.int64)
+        for k, row in enumerate(rows):
+            ids[k, : len(row)], mask[k, : len(row)] = row, 1
+        device = self._base.device
+        logits = self._base.network(
+            input_ids=torch.from_numpy(ids).to(device),
+            attention_mask=torch.from_numpy(mask).to(device),
+            use_cache=False,
+        ).logits
+        last = torch.from_numpy(mask.sum(axis=1) - 1).to(device)
+        return _numbers(logits[torch.arange(len(rows), device=device), last])
+
+
+def _numbers(logits: Tensor) -> Tensor:
+    return logits.float().cpu()
+
+
+def _check_length(base: Base, length: int) -> None:
+    limit = base.positions
+    if limit is not None and length > limit:
+        raise UsageError(
+            f"the model reads {limit:,} tokens, and the prompt with a row takes {length:,}: give a "
+            "shorter prompt (fewer examples), or a model that reads more"
+        )
+
+
+@torch.inference_mode()
+def keeps_places(base: Base) -> bool:
+    """Say whether a network gives the same logits with padding between a row's tokens."""
+    some = np.array(sorted(base.vocabulary.tokens)[:4], dtype=np.int64)
+    if len(some) < 4:
+        return False
+    try:
+        session = Cached(base, some[:1], 2)
+        padded = np.array([[some[1], some[2]], [some[0], some[1]]])
+        session.feed(padded, np.array([[True, True], [False, True]]))
+        after = session.feed(np.array([[some[0]], [some[2]]]), np.array([[False], [True]]))
+        found = session.feed(np.array([[some[3]], [some[3]]]), np.ones((2, 1), dtype=bool))
+        del after
+    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, NotImplementedError):
+        return False
+    plain = Anew(base, some[:3], 1).feed(some[None, 3:], np.ones((1, 1), dtype=bool))
+    size = plain.abs().max().clamp(min=1.0)
+    return bool(((found - plain).abs().max() / size) < _TOLERANCE)
