@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from synthtab.privacy.settings import Privacy
 
 __version__ = "0.1.0"
-__all__ = ["Corpus", "Model", "Pretrained", "Privacy", "SynthTabError", "Synthesizer", "__version__"]
+__all__ = [
+    "Corpus",
+    "Model",
+    "Pretrained",
+    "Privacy",
+    "SynthTabError",
+    "Synthesizer",
+    "__version__",
+]
 
 # Loaded when first asked for: torch comes with the Synthesizer, and rules can do without.
 _HOMES = {

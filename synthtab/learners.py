@@ -89,7 +89,7 @@ def learner(generator: Pretrained | None, config: GeneratorConfig) -> Learner:
     return Embedded(config) if generator is None else FromPretrained(generator)
 
 
-def kind_of(generator: Kept) -> str:
+def kind_of(generator: object) -> str:
     """Return the word by which a manifest tells what a generator is."""
     return "pretrained" if isinstance(generator, LanguageGenerator) else "small"
 

@@ -41,6 +41,7 @@ from synthtab.solver.repair import repair
 from synthtab.sources import Rows, read_rows
 from synthtab.store import read_manifest, save_directory
 
+
 class OneTable:
     """Learns one table and writes rows like it that satisfy its rules.
 
@@ -113,9 +114,7 @@ class OneTable:
             plan = compile_plan(self._hard_table, budget_s=self._budget)
             columns = self.table.columns
             order = tuple(c for c in plan.order if c in self.table.column_names)
-            return Subject(
-                self._hard_table, columns, order, plan.domains, source=self.model.source
-            )
+            return Subject(self._hard_table, columns, order, plan.domains, source=self.model.source)
         whole = read_rows(self.table.name, self.table.columns, data)
         return self._subject(self._lawful(whole, violations, 0)[0])[0]
 

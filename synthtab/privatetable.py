@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,6 @@ from synthtab.privacy.mechanisms import count_noise, refuse_seed
 from synthtab.privacy.perturb import perturb_rows
 from synthtab.privacy.restored import RestoredGenerator
 from synthtab.privacy.settings import Privacy, refuse_violations
-from synthtab.privacy.statement import statement
 from synthtab.privacy.vault import Vault
 from synthtab.privatereport import PrivateReport
 from synthtab.refine.targets import Lessons, of_estimate
@@ -76,9 +75,7 @@ class PrivateTable(OneTable):
     ) -> None:
         if generator is not None:
             _refuse_pretrained(privacy)
-        super().__init__(
-            model, config=config, generator=generator, solver_budget_s=solver_budget_s
-        )
+        super().__init__(model, config=config, generator=generator, solver_budget_s=solver_budget_s)
         self.privacy = privacy
         self.private: PrivateReport | None = None
         if privacy.mechanism == "dp-sgd":
@@ -175,9 +172,7 @@ class PrivateTable(OneTable):
             self.model.source,
             budgeted=True,
         )
-        return self._learner.learn(
-            subject, seed=secrets.randbits(32), progress=progress
-        ).generator
+        return self._learner.learn(subject, seed=secrets.randbits(32), progress=progress).generator
 
     def _marginals(
         self,
@@ -274,7 +269,7 @@ class PrivateTable(OneTable):
             "kind": "private",
             "order": list(plan.order),
             "graphical": isinstance(inner, GraphicalGenerator),
-            "generator": "small" if isinstance(inner, GraphicalGenerator) else kind_of(inner),
+            "generator": kind_of(inner),
             "estimate": self._estimate is not None,
             "restored": list(generator.plan.order)
             if isinstance(generator, RestoredGenerator)

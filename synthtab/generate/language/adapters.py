@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,10 @@ def applied(network: Any, adapters: Adapters, *, merge: bool) -> Any:
     from peft import LoraConfig, set_peft_model_state_dict  # peft is an extra, slow to import
 
     try:
-        known = LoraConfig().to_dict()
+        known = {field.name for field in fields(LoraConfig)}
         config = LoraConfig(**{k: v for k, v in adapters.config.items() if k in known})
         wrapped = _beside(network, config)
-        told = set_peft_model_state_dict(wrapped, dict(adapters.weights))
+        told: Any = set_peft_model_state_dict(wrapped, dict(adapters.weights))
     except (TypeError, ValueError, RuntimeError, KeyError) as error:
         raise SavedModelError(f"the adapters do not fit the model: {error}") from error
     if told.unexpected_keys:

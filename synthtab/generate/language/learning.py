@@ -95,9 +95,7 @@ def learn(
     if settings.lora and settings.epochs:
         require_peft()
     shown = Shown.of(settings, subject)
-    base = load_base(
-        located(settings.base), device=settings.device, eight_bit=settings.eight_bit
-    )
+    base = load_base(located(settings.base), device=settings.device, eight_bit=settings.eight_bit)
     generator = LanguageGenerator.of(
         base, subject.columns, subject.order, subject.domains, subject.batch
     )

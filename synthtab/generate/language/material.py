@@ -62,8 +62,8 @@ def material(
     """Gather what a prompt may hold.
 
     ``columns`` are those that are written, in their order; ``table`` has the rules, of which those
-    about single rows are told, and ``source`` is the text that they were read from. The figures are those of ``batch``: whoever keeps a budget
-    gives none but rows that were drawn under it.
+    about single rows are told, and ``source`` is the text that they were read from. The figures
+    are those of ``batch``: whoever keeps a budget gives none but rows that were drawn under it.
     """
     return Material(
         table.name,

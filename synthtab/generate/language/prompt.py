@@ -112,7 +112,9 @@ def _text(sections: list[tuple[str, str]], given: Material, kept: Mapping[str, i
     return "\n\n".join(out) + "\n"
 
 
-def _filled(line: str, lines: Mapping[str, tuple[str, ...]], words: Mapping[str, str]) -> str | None:
+def _filled(
+    line: str, lines: Mapping[str, tuple[str, ...]], words: Mapping[str, str]
+) -> str | None:
     """Return a line of the template filled in; None where it stands for lines, and there are none.
 
     What is filled in is not looked at again: a value may have braces of its own.

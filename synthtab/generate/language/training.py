@@ -128,6 +128,7 @@ class _Run:
         self._learned, self._held = split(len(self.lines), self.how, self.seed)
         self._per_epoch = math.ceil(len(self._learned) / self.how.batch_size)
         self._total = self._per_epoch * self.how.epochs
+        self._epoch: tuple[int, list[tuple[int, ...]]] = (-1, [])
         self._every = max(1, self._per_epoch // self.how.looks)
         self._live = {n: p for n, p in self.network.named_parameters() if p.requires_grad}
         decayed = [p for p in self._live.values() if p.ndim > 1]
@@ -181,7 +182,8 @@ class _Run:
                 with self._autocast():
                     losses = row_losses(self.network, self.lines, part, shared=self.shared)
                 # The mean over all values of the batch, whatever parts it is computed in.
-                (losses.sum() / max(1, values)).backward()
+                mean: Any = losses.sum() / max(1, values)
+                mean.backward()
                 loss += float(losses.detach().sum())
         if not math.isfinite(loss):
             raise UsageError(
@@ -195,6 +197,11 @@ class _Run:
     def _batch(self, step: int) -> tuple[int, ...]:
         """Return the rows of a step: each once an epoch, with others of about their length."""
         epoch, within = divmod(step, self._per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = epoch, self._batches(epoch)
+        return self._epoch[1][within]
+
+    def _batches(self, epoch: int) -> list[tuple[int, ...]]:
         random = np.random.default_rng(np.random.SeedSequence([self.seed, 1, epoch]))
         order = np.array(self._learned)[random.permutation(len(self._learned))]
         size = self.how.batch_size
@@ -203,7 +210,7 @@ class _Run:
             window = order[start : start + _WINDOW * size]
             alike = window[np.argsort(self.lines.lengths[window], kind="stable")]
             batches += [tuple(part.tolist()) for part in _parts(alike, size)]
-        return batches[random.permutation(len(batches))[within]]
+        return [batches[k] for k in random.permutation(len(batches)).tolist()]
 
     @torch.no_grad()
     def _held_out_loss(self) -> float:
