@@ -31,13 +31,13 @@ from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
 from synthtab.privacy.graphical import GraphicalGenerator
 from synthtab.privacy.intake import count_outcomes, outcomes_of, take_in
+from synthtab.privacy.learned import PrivateReport
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed
 from synthtab.privacy.perturb import perturb_rows
 from synthtab.privacy.restored import RestoredGenerator
 from synthtab.privacy.settings import Privacy, refuse_violations
 from synthtab.privacy.vault import Vault
-from synthtab.privatereport import PrivateReport
 from synthtab.refine.targets import Lessons, of_estimate
 from synthtab.schema import Column, TextType, domain
 from synthtab.solver.plan import Plan
@@ -127,15 +127,15 @@ class PrivateTable(OneTable):
         self._sequences, self._draws, self._kept = sequences, draws, table
         self._completed = completed
         self.private = PrivateReport(
-            table.name,
-            rows,
-            moved,
-            left_out,
-            noise.spread,
-            completed.in_words(),
-            privacy,
-            ledger,
-            time.perf_counter() - started,
+            table=table.name,
+            rows=rows,
+            moved=moved,
+            left_out=left_out,
+            spread=noise.spread,
+            estimated=completed.in_words(),
+            privacy=privacy,
+            ledger=ledger,
+            seconds=time.perf_counter() - started,
         )
         return self
 

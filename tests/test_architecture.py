@@ -43,7 +43,6 @@ LAYERS = [
     ["report"],
     ["relational"],
     ["learnable", "learners", "outcomes"],
-    ["privatereport"],
     ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole"],
     ["refining"],
     ["pipeline"],
