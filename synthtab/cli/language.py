@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from synthtab.cli.choices import Violations
+
 PANEL = "Pretrained language model"
 
 
@@ -94,9 +96,7 @@ AtOnce = Annotated[
 ]
 Rate = Annotated[
     float | None,
-    typer.Option(
-        "--rate", help="Of learning: 5e-5, of adapters 2e-4.", rich_help_panel=PANEL
-    ),
+    typer.Option("--rate", help="Of learning: 5e-5, of adapters 2e-4.", rich_help_panel=PANEL),
 ]
 Checkpointing = Annotated[
     bool,
@@ -114,4 +114,19 @@ Checkpoints = Annotated[
         help="Save the state of tuning there, and go on from it after an interruption.",
         rich_help_panel=PANEL,
     ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs",
+        min=0,
+        help="Go through the rows at most so often; a pretrained model 3 times, and with 0 it "
+        "writes by its prompt alone.",
+    ),
+]
+RowsShown = Annotated[
+    str | None, typer.Argument(metavar="DATA", help="Real rows: a file or a database's URL.")
+]
+Broken = Annotated[
+    Violations, typer.Option("--violations", help="What to do about real rows that break rules.")
 ]
