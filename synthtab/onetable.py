@@ -93,9 +93,7 @@ class OneTable:
         """
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
-        whole = read_rows(self.table.name, self.table.columns, data)
-        if len(whole) == 0:
-            raise DataError(f"there are no rows to learn table {self.table.name!r} from")
+        whole = self._read(data)
         batch, broken, cells = self._lawful(whole, violations, seed)
         subject, plan, sequences = self._subject(batch)
         learned = self._learner.learn(subject, seed=seed, progress=progress)
@@ -115,8 +113,14 @@ class OneTable:
             columns = self.table.columns
             order = tuple(c for c in plan.order if c in self.table.column_names)
             return Subject(self._hard_table, columns, order, plan.domains, source=self.model.source)
+        return self._subject(self._lawful(self._read(data), violations, 0)[0])[0]
+
+    def _read(self, data: Rows) -> Batch:
+        """Return real rows, at least one."""
         whole = read_rows(self.table.name, self.table.columns, data)
-        return self._subject(self._lawful(whole, violations, 0)[0])[0]
+        if len(whole) == 0:
+            raise DataError(f"there are no rows to learn table {self.table.name!r} from")
+        return whole
 
     def _subject(self, batch: Batch) -> tuple[Subject, Plan, tuple[Sequence, ...]]:
         """Return what is to be learned of lawful rows, their Plan, and keys that are numbers."""

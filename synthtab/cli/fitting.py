@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from synthtab.cli import common, guarantees
+from synthtab.cli import choices, common, guarantees
 from synthtab.cli.datasets import all_given
 from synthtab.cli.writing import Asked, pretrained
 from synthtab.errors import UsageError
@@ -40,7 +40,7 @@ class Request:
 
 
 def request(
-    violations: Violations | None,
+    violations: choices.Violations | None,
     seed: int | None,
     epochs: int | None,
     privacy: Privacy | None,
@@ -54,7 +54,8 @@ def request(
             "--epochs 0 learns nothing; only a pretrained model (--generator pretrained) writes "
             "rows without, by what its prompt says"
         )
-    return Request(violations, seed, epochs, privacy, generator, as_json)
+    how: Violations | None = None if violations is None else violations.value
+    return Request(how, seed, epochs, privacy, generator, as_json)
 
 
 def budget(

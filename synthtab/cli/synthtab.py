@@ -116,15 +116,12 @@ def fit(
         "most_children": most_children,
     }
     settings = {k: getattr(v, "value", v) for k, v in chosen.items() if v is not None}
-    tuning: dict[str, Any] = {"batch_size": batch_size, "at_once": at_once, "rate": rate}
-    tuning["checkpointing"] = gradient_checkpointing or None
     asked = writing.Asked(
         *(generator and generator.value, base, lora, rank, eight_bit, corpus, examples),
-        *(prompt_tokens, checkpoints, {k: v for k, v in tuning.items() if v is not None}),
+        *(prompt_tokens, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
     )
-    how = violations and violations.value
     privacy = fitting.budget(epsilon, delta, settings, zeros)
-    request = fitting.request(how, seed, epochs, privacy, asked, as_json)
+    request = fitting.request(violations, seed, epochs, privacy, asked, as_json)
     fitting.fit(rules, data, output, request)
 
 
@@ -149,10 +146,8 @@ def prompt(
     """
     from synthtab.cli import writing  # torch, pandas
 
-    request = writing.PromptRequest(
-        *(data, base, corpus, examples, prompt_tokens, violations.value, seed), as_json=as_json
-    )
-    writing.show_prompt(rules, request)
+    asked = data, base, corpus, examples, prompt_tokens, violations.value, seed
+    writing.show_prompt(rules, writing.PromptRequest(*asked, as_json=as_json))
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from synthtab.sources import Sources
 class Asked:
     """The options about pretrained models as they were given; None and False where they were not.
 
-    ``tuning`` has fields of :class:`Tuning`.
+    The first is ``--generator``, the last ones are about tuning.
     """
 
     generator: str | None
@@ -34,7 +33,21 @@ class Asked:
     examples: int | None
     prompt_tokens: int | None
     checkpoints: Path | None
-    tuning: Mapping[str, Any]
+    batch_size: int | None
+    at_once: int | None
+    rate: float | None
+    checkpointing: bool
+
+    @property
+    def tuning(self) -> dict[str, Any]:
+        """The fields of :class:`Tuning` that were given."""
+        fields = {
+            "batch_size": self.batch_size,
+            "at_once": self.at_once,
+            "rate": self.rate,
+            "checkpointing": self.checkpointing or None,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:

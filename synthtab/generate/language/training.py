@@ -82,8 +82,11 @@ def tune(
             # Steps are too small for bfloat16 to add: weights are kept in float32 meanwhile.
             network.float().requires_grad_(True)
         if how.checkpointing:
-            network.gradient_checkpointing_enable({"use_reentrant": False})
-            stack.callback(network.gradient_checkpointing_disable)
+            # The second names are those of earlier versions of transformers.
+            enable = getattr(network, "activation_checkpointing_enable", None)
+            disable = getattr(network, "activation_checkpointing_disable", None)
+            (enable or network.gradient_checkpointing_enable)({"use_reentrant": False})
+            stack.callback(disable or network.gradient_checkpointing_disable)
         stack.callback(network.eval)
         tuner = _Run(network, lines, how, seed, shared, computed, kept)
         trained = tuner.run(saved, progress)
