@@ -66,6 +66,7 @@ HOMES = {
     "pandera": ["exchange/"],
     "llguidance": ["generate/"],
     "faker": ["generate/"],
+    "vllm": ["generate/language/vllm"],
     "annoy": ["generate/retrieval/neighbours"],
     "pypdf": ["generate/retrieval/pdf"],
     "PIL": ["generate/retrieval/pictures"],
