@@ -7,6 +7,7 @@ Values come back as text through our own reader, so that every contender is read
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -179,6 +180,8 @@ def judged(
     except DataError as error:
         return replace(made, state="failed", reason=str(error)[:300])
     valid = scores.pop("valid")
+    # A figure that is no number is not defined.
+    scores = {k: v if v is not None and math.isfinite(v) else None for k, v in scores.items()}
     return replace(made, readable=1 - float(misfits.mean()), valid=valid, scores=scores)
 
 

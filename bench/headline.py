@@ -113,4 +113,6 @@ def section(
             for name, outcomes in found.items()
         },
     }
-    return Section("Schema compliance", "python -m bench headline", 0, figures, note, [grid], data)
+    command = " ".join(["python -m bench headline", *way.asked])
+    name = "" if way.some else "headline"
+    return Section("Schema compliance", command, 0, figures, note, [grid], data, name)

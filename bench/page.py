@@ -16,12 +16,12 @@ PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 PLOTS = "plots"
 OTHERS = "Further measurements"
 CHAPTERS: Mapping[str, Sequence[str]] = {
-    "Rows of one table": ("adult", "modes", "contenders", "peers", "refine", "ablations", "quick"),
+    "Rows of one table": ("headline", "modes", "peers", "adult", "refine", "retrieval"),
     "Several tables": ("relational",),
     "Privacy": ("privacy", "perturb"),
     "Rules": ("check", "plans", "validate", "validators", "infer"),
-    "Errors in data": ("mending", "violations", "repair"),
-    "Speed and growth": ("speed",),
+    "Errors in data": ("violations", "mending", "repair"),
+    "Speed and growth": ("speed", "fuzz"),
 }
 """Under which heading a measurement's sections stand, and in which order."""
 

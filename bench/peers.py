@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -24,6 +25,7 @@ from synthtab.atomic import atomic
 from synthtab.frames import decode_frame
 
 TABLES = ("adult", "compas", "heloc", "cervical_cancer", "kc_house", "lending_club")
+DEFAULTS: Mapping[str, float | None] = {"limit": 300.0, "seeds": None, "most": None}
 FEW_ROWS = 2_000
 FEW_SEEDS = 3
 """Seeds for tables of fewer rows than ``FEW_ROWS``; larger ones get one, unless asked."""
@@ -31,7 +33,11 @@ FEW_SEEDS = 3
 
 @dataclass(frozen=True)
 class Way:
-    """How a comparison is made: part of what kept outcomes are recognised by."""
+    """How a comparison is made: part of what kept outcomes are recognised by.
+
+    ``asked`` are the options of the command line that were not left to their defaults; a comparison
+    of ``some`` contenders alone is not kept in the place of one of all.
+    """
 
     limits: Limits
     folder: Path
@@ -39,6 +45,8 @@ class Way:
     most: int | None = None
     seeds: int | None = None
     judge: contest.Judge = scoring.scored
+    asked: tuple[str, ...] = ()
+    some: bool = False
 
     def seeds_for(self, rows: int) -> int:
         """Return how many seeds a table of so many rows gets."""
@@ -78,7 +86,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--contender", action="append", default=[], help="one of them; may be given repeatedly"
     )
-    group.add_argument("--limit", type=float, default=300, help="seconds to fit a table")
+    group.add_argument(
+        "--limit", type=float, default=DEFAULTS["limit"], help="seconds to fit a table"
+    )
     group.add_argument("--most", type=int, help="rows of a table that are used, the others cut")
 
 
@@ -98,7 +108,14 @@ def way_of(given: argparse.Namespace, most: int | None = None) -> Way:
     limits = Limits(fit_s=given.limit, sample_s=given.limit)
     # Drivers run elsewhere than here: folders are what they are from here.
     folder = given.peers_folder.absolute()
-    return Way(limits, folder, given.work, given.most or most, given.seeds)
+    asked = [f"--{name} {getattr(given, name):g}" for name in DEFAULTS if _asked(given, name)]
+    asked += [f"--contender {name}" for name in given.contender]
+    way = Way(limits, folder, given.work, given.most or most, given.seeds)
+    return replace(way, asked=tuple(asked), some=bool(given.contender))
+
+
+def _asked(given: argparse.Namespace, name: str) -> bool:
+    return bool(getattr(given, name) != DEFAULTS[name])
 
 
 def command(given: argparse.Namespace) -> Iterator[Section]:
@@ -196,7 +213,8 @@ def section(
         places = ranked(contenders, outcomes, measure)
         ranks.add(measure.title, *(str(places.get(c.name, "")) for c in contenders))
     title = f"Peers: {loaded.entry.name}, {len(loaded.train):,} training rows"
-    command = f"python -m bench peers --only {loaded.entry.name}"
+    command = " ".join([f"python -m bench peers --only {loaded.entry.name}", *way.asked])
+    name = "" if way.some else "peers-" + re.sub(r"[^a-z0-9_.+-]+", "_", loaded.entry.name.lower())
     note = " ".join([*said(contenders, outcomes), *wins(contenders, outcomes)])
     data = {
         "plots": [
@@ -206,7 +224,7 @@ def section(
         "outcomes": {name: [o.to_dict() for o in of] for name, of in outcomes.items()},
     }
     note = f"{note} {terms(way)}".strip()
-    return Section(title, command, 0, floors(loaded), note, [grid, ranks], data)
+    return Section(title, command, 0, floors(loaded), note, [grid, ranks], data, name)
 
 
 def terms(way: Way) -> str:
@@ -352,4 +370,6 @@ def summary(
         fits = [v for of in found.values() for v in values(of[OWN], "fit_s")]
         figures.append(Figure("SynthTab: longest fit", seconds(max(fits, default=0.0))))
     note = "Mean ranks over the tables a contender finished, 1 the best; private ones apart."
-    return Section("Peers: ranks over tables", "python -m bench peers", 0, figures, note, [grid])
+    command = " ".join(["python -m bench peers", *way.asked])
+    name = "" if way.some else "peers"
+    return Section("Peers: ranks over tables", command, 0, figures, note, [grid], None, name)

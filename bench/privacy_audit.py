@@ -207,6 +207,7 @@ def _membership(work: Path | None, tell: Callable[[str], None]) -> tuple[Grid, l
                     _mean(best),
                     f"at most {MOST_AUC}",
                     fmean(best) <= MOST_AUC,
+                    f"Membership at epsilon {EPSILON:g}, {name}: AUC of the best attack",
                 )
             )
     return grid, figures

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -150,10 +151,5 @@ def _limit(path: Path, name: str, part: Any, advice: str) -> Limit:
 
 def _rounded(value: float, direction: Direction) -> float:
     """Return a value with few digits, rounded so that the value itself passes."""
-    if value == 0:
-        return 0.0
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - DIGITS + 1)
-    whole = math.floor if direction == "at least" else math.ceil
-    near = round(value / step)
-    close = math.isclose(near * step, value, rel_tol=1e-12)
-    return float(f"{(near if close else whole(value / step)) * step:.{DIGITS}g}")
+    whole = ROUND_FLOOR if direction == "at least" else ROUND_CEILING
+    return float(Context(prec=DIGITS, rounding=whole).create_decimal(repr(float(value))))

@@ -25,12 +25,12 @@ from bench.registry import Loaded
 from synthtab.assess import twosample, utility
 from synthtab.assess.fidelity import compare
 from synthtab.backends.sqltables import SqlTables
-from synthtab.batch import Batch, Mask
+from synthtab.batch import Batch, Codes, Mask
 from synthtab.codec import encode_arrays
-from synthtab.errors import DataError, UsageError
+from synthtab.errors import DataError
 from synthtab.frames import check_names, decode_frame, to_arrow
 from synthtab.ir import nodes
-from synthtab.schema import BooleanType, Column, EnumType, TextType, decode_value
+from synthtab.schema import Column, TextType, decode_value
 
 
 @dataclass(frozen=True)
@@ -141,33 +141,22 @@ def told_apart(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:
 def worth(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:
     """Return what rows teach about the target; None where the task has none or there is too little.
 
-    Rows that are all of one class teach nothing, which is 0.5.
+    Rows that are all of one class teach nothing, which is 0.5. Fewer than two classes with five
+    held-out rows each, or one number in all of them, tell nothing, which is None.
     """
     given = loaded.entry
-    if given.target is None or given.task == "none":
+    columns = loaded.table.columns
+    others = [c for c in columns if c.name != given.target and not isinstance(c.type, TextType)]
+    if given.target is None or given.task == "none" or not others:
         return None
-    columns, sides = loaded.table.columns, [batch, loaded.holdout]
-    if given.task == "classification":
-        columns, sides = _with_classes(columns, given.target, sides)
-    try:
-        return utility.score(columns, sides[0], sides[1], given.target, seed)
-    except UsageError:  # nothing to tell it from, or too few rows
+    classes = given.task == "classification"
+    held = np.unique(_known(loaded.holdout, given.target), return_counts=True)[1]
+    some = held[held >= utility.RARE] if classes else held
+    if len(some) < 2 or not len(_known(batch, given.target)):
         return None
+    return utility.score(columns, batch, loaded.holdout, given.target, classes=classes, seed=seed)
 
 
-def _with_classes(
-    columns: tuple[Column, ...], target: str, sides: list[Batch]
-) -> tuple[tuple[Column, ...], list[Batch]]:
-    """Return the target as an enum, so that its numbers are taken for classes."""
-    at = [c.name for c in columns].index(target)
-    if isinstance(columns[at].type, EnumType | BooleanType):
-        return columns, sides
-    values = np.unique(np.concatenate([b.codes[:, at][~b.nulls[:, at]] for b in sides]))
-    words = EnumType(tuple(str(decode_value(columns[at].type, int(v))) for v in values))
-    classes = Column(target, words, columns[at].optional)
-    recoded = []
-    for side in sides:
-        codes = side.codes.copy()
-        codes[:, at] = np.where(side.nulls[:, at], 0, np.searchsorted(values, codes[:, at]))
-        recoded.append(replace(side, codes=codes))
-    return (*columns[:at], classes, *columns[at + 1 :]), recoded
+def _known(batch: Batch, target: str) -> Codes:
+    codes, nulls = batch.column(target)
+    return codes[~nulls]

@@ -125,7 +125,7 @@ class Scale:
             found = [f for f in found if self.low * (1 - 1e-9) <= f <= self.high * (1 + 1e-9)]
             if self.high / self.low > 1e3:
                 first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-                found = [10.0**p for p in range(first, last + 1)]
+                found = [10.0**p for p in range(first, last + 1, 1 + (last - first) // 8)]
             return found
         step = _step(self.high - self.low)
         first = round(self.low / step)

@@ -146,9 +146,13 @@ class _TableProposer:
         progress: Callable[[float], None],
     ) -> _TableProposer | None:
         had = self.learned or self.engine.generator
-        if not isinstance(had, RowGenerator) or (self.practice is None and not temperatures):
+        if not isinstance(had, RowGenerator):
             return None
-        if self.practice is not None:
+        # Of rows whose texts were not learned from, copies could not be told.
+        trained = self.practice is not None and had.recognised(self.practice).any()
+        if not (trained or temperatures):
+            return None
+        if self.practice is not None and trained:
 
             def told(state: Progress) -> None:
                 progress(state.step / state.total)

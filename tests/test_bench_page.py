@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import page, record
+from bench.commands import MEASUREMENTS
 from bench.record import recorded
 from bench.report import Figure, Section
 
@@ -74,6 +75,11 @@ def test_sections_stand_in_chapters_and_repeated_titles_apart() -> None:
         "### New",
     ]
     assert "- [P](#p)\n- [P](#p-1)" in text
+
+
+def test_every_measurement_has_a_chapter() -> None:
+    placed = [name for names in page.CHAPTERS.values() for name in names]
+    assert sorted(placed) == sorted(MEASUREMENTS)
 
 
 def test_writing_takes_plots_away_whose_records_are_gone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Drivers here are a few lines, run by this Python: the peers themselves need envi
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import contest, environments, headline, peers, registry, scoring
+from bench import contest, environments, headline, peers, record, registry, scoring
+from bench.commands import MEASUREMENTS, add_options
 from bench.contest import Limits, Outcome
 from bench.roster import CONTENDERS, HOME, Contender, chosen
 from synthtab.frames import encode_frame
@@ -94,15 +96,20 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
     return made
 
 
-def _turn(made: tuple[Contender, Path], loaded: registry.Loaded, limits: Limits = QUICK) -> Outcome:
+def _turn(
+    made: tuple[Contender, Path],
+    loaded: registry.Loaded,
+    limits: Limits = QUICK,
+    judge: contest.Judge = headline.compliance,
+) -> Outcome:
     contender, folder = made
-    return contest.turn(contender, loaded, 0, limits=limits, folder=folder, judge=scoring.scored)
+    return contest.turn(contender, loaded, 0, limits=limits, folder=folder, judge=judge)
 
 
 def test_rows_of_a_driver_are_judged_and_its_facts_kept(
     driver: Driver, loaded: registry.Loaded
 ) -> None:
-    outcome = _turn(driver(COPIES), loaded)
+    outcome = _turn(driver(COPIES), loaded, judge=scoring.scored)
     assert (outcome.state, outcome.reason) == ("ok", "")
     assert (outcome.rows, outcome.valid, outcome.readable) == (28, 1.0, 1.0)
     assert outcome.scores["shape"] == 0
@@ -119,6 +126,21 @@ def test_cells_that_are_no_values_and_rows_that_break_rules_are_not_valid(
     outcome = _turn(driver(f"done([lines[0], *{rows!r}])"), loaded)
     assert (outcome.valid, outcome.readable) == (pytest.approx(0.2), pytest.approx(0.6))
     assert "5 rows of 28 returned" in outcome.notes
+
+
+def test_a_figure_that_is_no_number_is_not_defined(driver: Driver, loaded: registry.Loaded) -> None:
+    def judge(loaded: registry.Loaded, frame: pd.DataFrame, seed: int) -> scoring.Scores:
+        return scoring.Scores(0.5, 0.1, None, 0.5, float("nan"), 1.0)
+
+    contender, folder = driver(COPIES)
+    outcome = contest.turn(contender, loaded, 0, limits=QUICK, folder=folder, judge=judge)
+    assert outcome.scores == {
+        "shape": 0.1,
+        "pair": None,
+        "c2st": 0.5,
+        "utility": None,
+        "utility_real": 1.0,
+    }
 
 
 def test_a_peer_that_is_not_installed_is_said_to_be(
@@ -179,7 +201,7 @@ def test_kept_outcomes_are_used_until_something_they_depend_on_is_another(
     driver: Driver, loaded: registry.Loaded, tmp_path: Path
 ) -> None:
     contender, folder = driver(COPIES)
-    way = peers.Way(QUICK, folder, tmp_path / "work")
+    way = peers.Way(QUICK, folder, tmp_path / "work", judge=headline.compliance)
     first = peers.once(contender, loaded, 0, way)
     environments.python_of(folder, "fake").unlink()
     assert peers.once(contender, loaded, 0, way) == first
@@ -230,6 +252,21 @@ def test_a_table_of_results_has_floors_a_row_for_each_and_ranks(
     assert table.rows[0][:2] == ("Fake", "60.00% ± 14.14%")
     assert ranks.rows[0] == ("rows valid", "1")
     assert "hold-out: shape error" in [f.what for f in section.figures]
+
+
+def test_a_record_has_the_options_and_one_of_some_contenders_another_name(
+    loaded: registry.Loaded,
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser, MEASUREMENTS["peers"])
+    plain = peers.way_of(parser.parse_args([]))
+    assert (plain.asked, plain.limits.fit_s, plain.most) == ((), 300, None)
+    some = peers.way_of(parser.parse_args(["--limit", "60", "--contender", "aim"]), most=9)
+    assert some.asked == ("--limit 60", "--contender aim")
+    assert some.most == 9
+    contenders, outcomes = chosen(["aim"]), {"aim": [_made(0.5)]}
+    names = [record.name_of(peers.section(loaded, contenders, outcomes, w)) for w in (plain, some)]
+    assert names == ["peers-person", "peers-person-limit-60-contender-aim"]
 
 
 def test_the_headline_compares_tables_that_both_finished(loaded: registry.Loaded) -> None:

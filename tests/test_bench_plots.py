@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.plots import PlotError, from_grid, number_of, svg
@@ -142,6 +142,7 @@ def test_cells_of_a_table_become_bars() -> None:
     assert number_of("") is None
 
 
+@settings(max_examples=300)
 @given(
     st.lists(st.floats(1e-6, 1e8), min_size=1, max_size=6),
     st.booleans(),

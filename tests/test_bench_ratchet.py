@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import quick, ratchet
@@ -56,6 +56,7 @@ def test_an_update_adds_what_is_new_and_keeps_what_was_not_measured() -> None:
     assert new == {**LIMITS, "size": Limit(3.142, "at most", 0.2)}
 
 
+@settings(max_examples=300)
 @given(limits, values)
 def test_after_an_update_what_passed_passes_and_what_was_read_does(
     limit: Limit, value: float

@@ -30,6 +30,8 @@ MODEL_MB = 4.0
 ROUNDS = 16
 """Rounds for each column, at first; where a marginal told little, the rounds after spend more."""
 STEPS = 500
+CANDIDATES = 32
+"""Pairs that a round chooses among, drawn whatever the rows are: looking at all takes long."""
 
 
 def rho_of(epsilon, delta):
@@ -129,9 +131,9 @@ class Aim:
         pairs = list(itertools.combinations(names, 2))
         took = done = 0
         last = False
-        while pairs and not last and self.task.left_s() > 0:
+        while pairs and not last and self.task.left_s() > took:
             left = self.rho - self.spent
-            possible = max(1.0, 0.9 * self.task.left_s() / took if took else math.inf)
+            possible = max(1, self.task.left_s() // took) if took else math.inf
             if left / (0.5 / sigma**2 + epsilon**2 / 8) > possible:
                 sigma = math.sqrt(possible / (2 * 0.9 * left))
                 epsilon = math.sqrt(8 * 0.1 * left / possible)
@@ -142,6 +144,8 @@ class Aim:
             room = self.room(pairs)
             if not room:
                 break
+            if len(room) > CANDIDATES:
+                room = [room[at] for at in self.random.choice(len(room), CANDIDATES, replace=False)]
             pair = self.choose(room, sigma, epsilon)
             before = self.fitted(pair)
             self.measure(pair, sigma)

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands of ``rulecheck`` have."""
+"""Arguments and options that several commands have."""
 
 from __future__ import annotations
 
@@ -30,3 +30,7 @@ TotalBudget = Annotated[
 Extra = Annotated[
     bool, typer.Option("--ignore-extra", help="Let columns be that the rules do not declare.")
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Drop tables of the same names in the database first.")
+]
+SameRows = Annotated[int | None, typer.Option("--seed", min=0, help="For the same rows again.")]

@@ -185,7 +185,7 @@ class RowGenerator:
         recognised when it is written again. Raises DataError where a code lies outside its domain,
         or no row is left.
         """
-        batch = batch.take(self._recognised(batch))
+        batch = batch.take(self.recognised(batch))
         if not len(batch):
             raise DataError("there are no rows to learn more from; at least one is needed")
         network = copy.deepcopy(self.network)
@@ -197,7 +197,7 @@ class RowGenerator:
         trained = train(network, self.layout, symbols, config, seed, progress, weights)
         return RowGenerator(self.columns, self.layout, network, self.fingerprints, trained)
 
-    def _recognised(self, batch: Batch) -> Mask:
+    def recognised(self, batch: Batch) -> Mask:
         """Say which rows have no text but NULL, '' and those that were learned from."""
         good = np.ones(len(batch), dtype=bool)
         for name, prints in self.fingerprints.items():

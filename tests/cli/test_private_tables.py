@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from command_line import Call
 from unit_shop import RULES, lawful_shop
 
@@ -40,6 +41,13 @@ def test_several_tables_are_learned_under_a_budget(call: Call, tmp_path: Path) -
     made = {p.stem: pd.read_csv(p) for p in out.glob("*.csv")}
     assert set(made) == {"customer", "orders"}
     assert call(rulecheck, "validate", folder / "shop.rules", out).code == 0
+    sides = ("assess", folder / "shop.rules", folder / "real", out)
+    found = call(main, *sides, "--parts", "rules", "--model", model, "--json")
+    assert found.code == 0, found.err
+    for table in json.loads(found.out)["tables"]:
+        assert table["guarantee"]["epsilon"] == pytest.approx(8)
+        assert "differentially private" in table["guarantee"]["statement"]
+        assert len(table["guarantee"]["ledger"]) > 1
 
 
 def test_what_cannot_be_learned_is_refused(call: Call, tmp_path: Path) -> None:

@@ -127,6 +127,39 @@ def test_training_texts_are_not_written_again(fitted):
     assert drawn.copied.mean() < 0.02
 
 
+def test_learning_more_makes_another_generator_and_leaves_this_one(fitted):
+    batch = table(300)
+    before = [p.detach().clone() for p in fitted.network.parameters()]
+    config = TrainConfig(symbols_seen=30_000, max_epochs=10)
+    plain = fitted.further(batch, config, seed=2)
+    heavy = fitted.further(batch, config, emphasis={"kind": 50.0}, seed=2)
+    for own, old in zip(fitted.network.parameters(), before, strict=True):
+        assert torch.equal(own, old)
+    weights = [torch.cat([p.ravel() for p in g.network.parameters()]) for g in (plain, heavy)]
+    assert not torch.equal(*weights)
+    assert heavy.layout is fitted.layout
+    # Texts that were not learned from could not be recognised: their rows are left out.
+    assert fitted.recognised(batch).all()
+    others = table(60, seed=77)
+    assert fitted.recognised(others).mean() < 0.5
+    unknown = others.take(~fitted.recognised(others))
+    with pytest.raises(DataError, match="no rows to learn more from"):
+        fitted.further(unknown, config)
+
+
+def test_columns_have_temperatures_of_their_own(fitted):
+    same = fitted.draw(200, level="grammar", seed=3, temperature={})
+    plain = fitted.draw(200, level="grammar", seed=3)
+    assert np.array_equal(same.batch.codes, plain.batch.codes)
+    cold = fitted.draw(200, level="grammar", seed=3, temperature={"kind": 1e-4})
+    kinds, _ = cold.batch.column("kind")
+    assert len(np.unique(kinds)) == 1
+    flags, _ = cold.batch.column("flag")
+    assert len(np.unique(flags)) == 2
+    with pytest.raises(UsageError, match="temperature 0 is not above 0"):
+        fitted.draw(5, temperature={"kind": 0})
+
+
 def test_texts_that_cannot_be_but_copies_are_marked():
     columns = [Column("t", TextType(1, "[AB]"))]
     pool = np.array(["A", "B"], dtype=object)

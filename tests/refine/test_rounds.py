@@ -144,6 +144,15 @@ def test_real_rows_that_do_not_belong_are_left_out_and_counted(fitted: Synthesiz
     assert got.targets == f"{500 - got.left_out} real rows"
 
 
+def test_rows_with_texts_that_were_not_learned_are_aims_and_not_lessons(
+    fitted: Synthesizer,
+) -> None:
+    """A copy of such a text could not be told, so the network is not trained on them."""
+    got = fitted.refine(60, stays().assign(note="other"), rounds=2, seed=0, candidates=4)
+    assert len(got.frame) == 60
+    assert "other" not in set(got.frame["note"])
+
+
 def test_where_keys_are_few_fewer_rows_are_proposed() -> None:
     text = "table t { grade enum('a', 'b', 'c', 'd') unique\n size integer in 0 .. 9 }"
     data = pd.DataFrame({"grade": list("abcd"), "size": [1, 2, 3, 4]})
