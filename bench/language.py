@@ -16,6 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from outlines import from_transformers
+from outlines.backends import get_regex_logits_processor
+from outlines_core import Index
+from outlines_core import Vocabulary as CoreVocabulary
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -25,8 +29,10 @@ from bench.scoring import broken
 from synthtab.batch import Batch
 from synthtab.draw import draw_rows
 from synthtab.generate.language import session, tables, walk
+from synthtab.generate.language.bytewise import byte_machine
 from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.loading import Base, make_base
+from synthtab.generate.language.regexes import row_regex, slot_regex
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced, seen
@@ -45,7 +51,7 @@ table note {
   rule titled: title is null iff number < 5000
 }
 """
-PARTS = ("valid", "masks", "setup")
+PARTS = ("valid", "masks", "setup", "others")
 _ROOT = Path(__file__).parents[1]
 
 
@@ -185,13 +191,15 @@ def run(seed: int, only: Sequence[str], rows: int, vocabulary: int) -> Iterable[
     parts = only or PARTS
     if "valid" in parts:
         yield valid(some, seed, rows)
-    if "masks" in parts or "setup" in parts:
+    if {"masks", "setup", "others"} & set(parts):
         large = base(vocabulary, 512, 3)
         size = sum(p.numel() for p in large.network.parameters()) / 1e6
         if "masks" in parts:
             yield masks(some, large, size, seed, rows)
         if "setup" in parts:
             yield setup(some, large, seed)
+        if "others" in parts:
+            yield others(some, large, seed)
 
 
 def valid(some: Sequence[Case], seed: int, rows: int) -> Section:
@@ -255,14 +263,7 @@ def masks(some: Sequence[Case], large: Base, size: float, seed: int, rows: int) 
 
 def _timed_draw(made: LanguageGenerator, case: Case, seed: int, rows: int) -> Clock:
     clock = Clock()
-    with (
-        clock.of(session.Cached, feed="forward"),
-        clock.of(tables.TokenTable, blocks="masks"),
-        clock.of(tables.Entries, take="masks"),
-        clock.of(walk, allowed="masks", narrower="masks"),
-        clock.of(walk.Walk, _feasible="masks"),
-        clock.of(LanguageGenerator, draw="all"),
-    ):
+    with _timers(clock), clock.of(LanguageGenerator, draw="all"):
         made.draw(rows, level="solver", guide=case.plan, seed=seed)
     return clock
 
@@ -320,3 +321,98 @@ def _learned(made: LanguageGenerator, case: Case, clock: Clock, seed: int, rows:
     with clock.of(tables.TokenTable, _learn="learned"):
         made.draw(rows, level="solver", guide=case.plan, seed=seed)
     return _known(made)
+
+
+def others(some: Sequence[Case], large: Base, seed: int, rows: int = 8) -> Section:
+    """Write whole rows without a Plan by our tables and by llguidance; index columns as Outlines."""
+    grid = Grid("table", "by", "set up", "masks a token and row", "forward pass a token and row")
+    model = from_transformers(large.network, large.tokenizer)
+    for case in some:
+        made = case.generator(large)
+        clock = Clock()
+        started = time.process_time()
+        assert made.tables
+        ready = time.process_time() - started
+        with clock.of(tables.TokenTable, _learn="learned"), _timers(clock):
+            made.draw(rows, level="grammar", seed=seed)
+        steps = _tokens(made, rows, seed)
+        spent = clock.spent
+        learned = spent["learned"]
+        grid.add(
+            case.name,
+            "tables",
+            seconds(ready + learned),
+            seconds((spent["masks"] - learned) / steps),
+            seconds(spent["forward"] / steps),
+        )
+        started = time.process_time()
+        pattern = row_regex(made.template)
+        masks_of = get_regex_logits_processor("llguidance", model, pattern)
+        ids = torch.tensor([made.prompt_tokens] * rows)
+        logits = torch.zeros(rows, large.vocabulary.size)
+        masks_of(ids, logits)
+        ready = time.process_time() - started
+        row = made.template.row_tokens(made.draw(1, level="grammar", seed=seed).batch)[0][0]
+        started = time.process_time()
+        for token in row[:40]:
+            ids = torch.cat([ids, torch.full((rows, 1), token)], dim=1)
+            masks_of(ids, logits)
+        each = (time.process_time() - started) / (rows * len(row[:40]))
+        grid.add(case.name, "llguidance", seconds(ready), seconds(each), "")
+    compared = Grid(
+        "column", "states", "tokens by state", "outlines_core, all states", "ours, all states"
+    )
+    for case, name in ((some[0], "fnlwgt"), (some[0], "native_country"), (some[-1], "title")):
+        compared.add(f"{case.name}.{name}", *_indexed(case.generator(large), name))
+    return Section(
+        "Whole rows without a Plan, and an index of the whole vocabulary",
+        "python -m bench language --only others",
+        seed,
+        [],
+        note=(
+            "The level `grammar`. Set-up includes the tokens of every state that rows came to. "
+            "Below: one column's expression, compiled over all tokens at once and read into "
+            "arrays, beside finding the tokens of all states of our automaton."
+        ),
+        grids=[grid, compared],
+        name="language-others",
+    )
+
+
+@contextmanager
+def _timers(clock: Clock) -> Iterator[None]:
+    with (
+        clock.of(session.Cached, feed="forward"),
+        clock.of(tables.TokenTable, blocks="masks"),
+        clock.of(tables.Entries, take="masks"),
+        clock.of(walk, allowed="masks", narrower="masks"),
+        clock.of(walk.Walk, _feasible="masks"),
+    ):
+        yield
+
+
+def _tokens(made: LanguageGenerator, rows: int, seed: int) -> int:
+    """Return how many tokens some rows of a generator have."""
+    batch = made.draw(rows, level="grammar", seed=seed).batch
+    return sum(len(ids) for ids, _ in made.template.row_tokens(batch))
+
+
+def _indexed(made: LanguageGenerator, name: str) -> tuple[str, str, str, str]:
+    """Return figures of one column: states, tokens a state, time of an index and of ours."""
+    slot = next(s for s in made.template.slots if s.column.name == name)
+    words = made.base.vocabulary
+    table = tables.TokenTable(byte_machine(slot), words)
+    states = np.arange(1, len(table.machine.zone))
+    started = time.process_time()
+    table._learn(states)  # all of them at once
+    own = time.process_time() - started
+    by_text: dict[bytes, list[int]] = {}
+    for number, text in words.tokens.items():
+        by_text.setdefault(text, []).append(number)
+    started = time.process_time()
+    vocabulary = CoreVocabulary(words.end, by_text)
+    index = Index(slot_regex(slot) or "", vocabulary)
+    found = index.get_transitions()
+    other = time.process_time() - started
+    tokens = sum(map(len, found.values())) / max(1, len(found))
+    return str(len(states)), f"{tokens:.0f}", seconds(other), seconds(own)

@@ -127,6 +127,7 @@ class LanguageGenerator:
             free=level == "free",
             guide=guide if level == "solver" else None,
             temperature=temperature,
+            fingerprints=self.fingerprints or {},
             most_rows=self.most_rows,
             cached=self._cached,
         )

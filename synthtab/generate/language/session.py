@@ -20,7 +20,9 @@ from synthtab.batch import Mask
 from synthtab.errors import UsageError
 from synthtab.generate.language.loading import Base
 
-_TOLERANCE = 1e-3
+_TOLERANCES = {torch.float32: 1e-3, torch.float64: 1e-3}
+_COARSE = 5e-2
+"""What logits may differ by, as a share of the greatest: in half precision they are no better."""
 _READ_ANEW = 8
 """So many rows are read at a time where they are read anew."""
 
@@ -136,11 +138,11 @@ def keeps_places(base: Base) -> bool:
         session = Cached(base, some[:1], 2)
         padded = np.array([[some[1], some[2]], [some[0], some[1]]])
         session.feed(padded, np.array([[True, True], [False, True]]))
-        after = session.feed(np.array([[some[0]], [some[2]]]), np.array([[False], [True]]))
+        session.feed(np.array([[some[0]], [some[2]]]), np.array([[False], [True]]))
         found = session.feed(np.array([[some[3]], [some[3]]]), np.ones((2, 1), dtype=bool))
-        del after
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, NotImplementedError):
         return False
     plain = Anew(base, some[:3], 1).feed(some[None, 3:], np.ones((1, 1), dtype=bool))
     size = plain.abs().max().clamp(min=1.0)
-    return bool(((found - plain).abs().max() / size) < _TOLERANCE)
+    slack = _TOLERANCES.get(getattr(base.network, "dtype", torch.float32), _COARSE)
+    return bool((found - plain).abs().max() / size < slack)

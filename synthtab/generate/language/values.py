@@ -76,7 +76,7 @@ def read_values(slot: Slot, spelled: Sequence[bytes | None]) -> Written:
     known: dict[bytes | None, int | str | Kind] = {}
     for row, written in enumerate(spelled):
         if written not in known:
-            known[written] = _value(slot, written)
+            known[written] = read_value(slot, written)
         match known[written]:
             case Kind.NULL:
                 nulls[row] = True
@@ -90,7 +90,7 @@ def read_values(slot: Slot, spelled: Sequence[bytes | None]) -> Written:
     return Written(codes, nulls, malformed, strings if text else None)
 
 
-def _value(slot: Slot, written: bytes | None) -> int | str | Kind:
+def read_value(slot: Slot, written: bytes | None) -> int | str | Kind:
     """Return the value that the bytes in a slot begin with."""
     if written is None or not written.startswith(slot.opening):
         return Kind.NOTHING

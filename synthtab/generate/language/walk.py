@@ -8,7 +8,7 @@ chunk, before the next column begins. docs/architecture.md has the reasons.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ from synthtab.generate.language.bytewise import (
     byte_machine,
     loose_machine,
 )
+from synthtab.generate.language.copies import Copies
 from synthtab.generate.language.loading import Base
 from synthtab.generate.language.narrow import Cursor, allowed, narrower
 from synthtab.generate.language.session import Session, begin, keeps_places
@@ -32,6 +33,7 @@ from synthtab.generate.language.tables import TokenTable
 from synthtab.generate.language.template import Template
 from synthtab.generate.language.values import Strings, Walked, Written, read_values
 from synthtab.generate.sampling import choices
+from synthtab.generate.texts import Fingerprints
 from synthtab.schema import TextType
 from synthtab.solver.feasible import Feasible
 
@@ -70,7 +72,9 @@ class Walk:
     """What to draw with: immutable, shared by all rows.
 
     ``prompt`` are the tokens before each row. ``tables`` is None where nothing is masked (level
-    ``free``), ``guide`` below ``solver``. ``temperature`` is one for all columns, or a mapping.
+    ``free``), ``guide`` below ``solver``. ``fingerprints`` has those of the text columns whose
+    training texts are not to be written again where tokens are masked. ``temperature`` is one for
+    all columns, or a mapping.
     """
 
     base: Base
@@ -80,6 +84,7 @@ class Walk:
     free: bool
     guide: Guide | None = None
     temperature: float | Mapping[str, float] = 1.0
+    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
     most_rows: int = MOST_ROWS
     cached: bool | None = None
 
@@ -193,6 +198,9 @@ class _Masked:
         self._narrow = None if feasible is None else narrower(slot, self._machine, feasible)
         self._cursor = Cursor.at(self._machine.start, rows)
         self._length = slot.length if isinstance(slot.column.type, TextType) else None
+        prints = walk.fingerprints.get(slot.column.name)
+        words = walk.base.vocabulary
+        self._copies = None if prints is None else Copies(slot, self._machine, words, prints)
         self.texts: list[bytes | None] = [b""] * rows
         self._dead = np.zeros(rows, dtype=bool)
 
@@ -208,6 +216,9 @@ class _Masked:
             mask = allowed(
                 self._machine, self._narrow, self._feasible, cursor, placed, read, self._length
             )
+            if self._copies is not None:
+                written = [self.texts[row] for row in own.tolist()]
+                mask = self._copies.without(mask, read, written)
             picked = _picked(heated, block.rows, read.token)
             options = choices(picked, mask, 1.0)
             some = ~options.dead if not mask.all() else np.ones(len(own), dtype=bool)

@@ -324,15 +324,33 @@ def test_saved_and_loaded_it_writes_the_same_rows(bases, tmp_path):
         LanguageGenerator.load(tmp_path / "own")
 
 
-def test_copies_of_training_texts_are_told(bases):
-    column = Column("t", TextType(1))
-    pool = np.array(["a"], dtype=object)
-    seen = Batch(("t",), np.zeros((1, 1), np.int64), np.zeros((1, 1), bool), pool)
+def seen_texts(*texts: str) -> Batch:
+    codes = np.arange(len(texts))[:, None]
+    return Batch(("t",), codes, np.zeros(codes.shape, bool), np.array(texts, dtype=object))
+
+
+def test_copies_of_training_texts_are_not_written(bases):
+    column = Column("t", TextType(4))
+    seen = seen_texts("a", "bb", "ab", "bbbb")
     made = LanguageGenerator.of(bases["llama"], [column], ["t"], {}, seen)
-    drawn = made.draw(30, level="grammar", seed=0)
+    drawn = made.draw(60, level="grammar", seed=0)
     texts = drawn.batch.pool[drawn.batch.codes[:, 0]]
-    assert set(texts) == {"", "a"}
-    assert (drawn.copied == (texts == "a")).all()
+    assert not {"a", "bb", "ab"} & set(texts)
+    assert len(set(texts)) >= 5
+    # At the greatest length there is nothing to go on with.
+    assert (drawn.copied == (texts == "bbbb")).all()
+
+
+def test_where_there_is_nothing_but_copies_they_are_told(bases):
+    column = Column("t", TextType(2, "aa?|b"), True)
+    seen = seen_texts("a", "aa")
+    made = LanguageGenerator.of(bases["llama"], [column], ["t"], {}, seen)
+    drawn = made.draw(60, level="grammar", seed=0)
+    texts = np.where(drawn.batch.nulls[:, 0], None, drawn.batch.pool[drawn.batch.codes[:, 0]])
+    assert set(texts) >= {"b", None}
+    assert not drawn.dead.any()
+    assert (drawn.copied == np.isin(texts.astype(str), ["a", "aa"])).all()
+    assert drawn.copied.any()
 
 
 # What is refused.
