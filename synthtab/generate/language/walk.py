@@ -92,17 +92,19 @@ class Walk:
         """Draw rows; ``progress`` is told how many are done, of how many."""
         cached = keeps_places(self.base) if self.cached is None else self.cached
         size = batch_rows(self.base, self.template, len(self.prompt), self.most_rows)
+        first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
+        begun = begin(self.base, first[:-1], cached=cached)
         parts: list[Walked] = []
         for start in range(0, rows, size):
-            parts.append(self._batch(min(size, rows - start), random, cached))
+            own = min(size, rows - start)
+            parts.append(self._batch(begun.fork(own), int(first[-1]), own, random))
             if progress is not None:
                 progress(min(start + size, rows), rows)
         return _together(parts)
 
-    def _batch(self, rows: int, random: torch.Generator, cached: bool) -> Walked:
-        first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
-        session = begin(self.base, first[:-1], rows, cached=cached)
-        chunk = np.repeat(first[-1:][None], rows, axis=0)
+    def _batch(self, session: Session, last: int, rows: int, random: torch.Generator) -> Walked:
+        """Write rows that have read all but the last token before their first value."""
+        chunk = np.full((rows, 1), last, dtype=np.int64)
         logits = session.feed(chunk, np.ones(chunk.shape, dtype=bool))
         state = _Batch.empty(rows)
         for number, slot in enumerate(self.template.slots):
