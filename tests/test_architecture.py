@@ -61,6 +61,7 @@ HOMES = {
     "sklearn": ["privacy/audit/", "assess/", "generate/retrieval/ngrams"],
     "xgboost": ["assess/boosted"],
     "statsmodels": ["cli/demo"],
+    "vllm": ["generate/language/vllm"],
     "sqlalchemy": ["databases/", "exchange/"],
     "sqlglot": ["exchange/"],
     "pandera": ["exchange/"],

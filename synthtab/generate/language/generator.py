@@ -21,7 +21,8 @@ from synthtab.generate.language.adapters import Adapters
 from synthtab.generate.language.loading import Base, load_base, with_adapters
 from synthtab.generate.language.session import keeps_places
 from synthtab.generate.language.template import Template, bare_slot
-from synthtab.generate.language.walk import MOST_ROWS, RowProgress, Tables, Walk, Walked
+from synthtab.generate.language.values import assembled
+from synthtab.generate.language.walk import MOST_ROWS, RowProgress, Tables, Walk
 from synthtab.generate.storage import (
     column_of,
     column_record,
@@ -128,11 +129,14 @@ class LanguageGenerator:
             free=level == "free",
             guide=guide if level == "solver" else None,
             temperature=temperature,
+            fingerprints=self.fingerprints or {},
             most_rows=self.most_rows,
             cached=self._cached,
         )
         with torch.inference_mode():
-            return self._assemble(walk.draw(rows, random, progress))
+            return assembled(
+                self.columns, walk.draw(rows, random, progress), self.fingerprints or {}
+            )
 
     @cached_property
     def tables(self) -> Tables:
@@ -142,25 +146,6 @@ class LanguageGenerator:
     @cached_property
     def _cached(self) -> bool:
         return keeps_places(self.base)
-
-    def _assemble(self, walked: Walked) -> Drawn:
-        """Put values together to a batch in the table's order of columns, with one pool."""
-        rows = len(walked.dead)
-        values = walked.values
-        texts = {name: w.texts for name, w in values.items() if w.texts is not None}
-        joined = np.concatenate(list(texts.values())) if texts else np.empty(0, dtype=object)
-        pool, numbers = np.unique(joined, return_inverse=True)
-        codes_of = dict(zip(texts, numbers.reshape(-1, rows).astype(np.int64), strict=True))
-        names = tuple(c.name for c in self.columns)
-        nulls = np.stack([values[name].nulls for name in names], axis=1)
-        codes = np.stack([codes_of.get(name, values[name].codes) for name in names], axis=1)
-        malformed, copied = walked.dead.copy(), np.zeros(rows, dtype=bool)
-        for name, written in values.items():
-            malformed |= written.malformed
-            if name in texts and name in (self.fingerprints or {}):
-                copied |= ~written.nulls & (self.fingerprints or {})[name].known(texts[name])
-        batch = Batch(names, np.where(nulls, 0, codes), nulls, pool)
-        return Drawn(batch, walked.log_weight, malformed, walked.dead, copied)
 
     # Saving.
 

@@ -118,8 +118,12 @@ class Vocabulary:
 
     @cached_property
     def numbers(self) -> dict[bytes, int]:
-        """The token of each string of bytes that is one: of several, the least."""
-        return {text: number for number, text in sorted(self.tokens.items(), reverse=True)}
+        """The token of each string of bytes that is one.
+
+        Of several the greatest: what SentencePiece falls back to for a byte comes before what it
+        writes as a character.
+        """
+        return {text: number for number, text in sorted(self.tokens.items())}
 
     @cached_property
     def longest(self) -> int:

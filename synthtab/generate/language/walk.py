@@ -2,14 +2,13 @@
 
 All rows of a batch begin a column together. A row draws tokens until one ends its value, then waits
 for the others; the token that ended it and the forced text that follows are read together, as one
-chunk, before the next column begins. docs/language-models.md has the reasons.
+chunk, before the next column begins. docs/architecture.md has the reasons.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -25,19 +24,20 @@ from synthtab.generate.language.bytewise import (
     byte_machine,
     loose_machine,
 )
+from synthtab.generate.language.copies import Copies
 from synthtab.generate.language.loading import Base
 from synthtab.generate.language.narrow import Cursor, allowed, narrower
 from synthtab.generate.language.session import Session, begin, keeps_places
 from synthtab.generate.language.slots import Slot
-from synthtab.generate.language.spelling import NULL, quoted, read
 from synthtab.generate.language.tables import TokenTable
 from synthtab.generate.language.template import Template
+from synthtab.generate.language.values import Strings, Walked, Written, read_values
 from synthtab.generate.sampling import choices
+from synthtab.generate.texts import Fingerprints
 from synthtab.schema import TextType
 from synthtab.solver.feasible import Feasible
 
 RowProgress = Callable[[int, int], None]
-Strings = NDArray[np.object_]
 Ints = NDArray[np.int64]
 
 _LOOSEST = 4
@@ -45,25 +45,6 @@ _LOOSEST = 4
 _BYTES = 512 * 2**20
 """Keys, values and logits of a batch take about so much memory."""
 MOST_ROWS = 256
-
-
-@dataclass(frozen=True)
-class Written:
-    """Values of one column (rows,): codes (0 of texts), nulls, strings of texts, what is none."""
-
-    codes: Codes
-    nulls: Mask
-    malformed: Mask
-    texts: Strings | None = None
-
-
-@dataclass(frozen=True)
-class Walked:
-    """Values by column, and per row the log-weight and whether it met a dead end."""
-
-    values: Mapping[str, Written]
-    log_weight: NDArray[np.float64]
-    dead: Mask
 
 
 class Tables:
@@ -91,7 +72,9 @@ class Walk:
     """What to draw with: immutable, shared by all rows.
 
     ``prompt`` are the tokens before each row. ``tables`` is None where nothing is masked (level
-    ``free``), ``guide`` below ``solver``. ``temperature`` is one for all columns, or a mapping.
+    ``free``), ``guide`` below ``solver``. ``fingerprints`` has those of the text columns whose
+    training texts are not to be written again where tokens are masked. ``temperature`` is one for
+    all columns, or a mapping.
     """
 
     base: Base
@@ -101,6 +84,7 @@ class Walk:
     free: bool
     guide: Guide | None = None
     temperature: float | Mapping[str, float] = 1.0
+    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
     most_rows: int = MOST_ROWS
     cached: bool | None = None
 
@@ -108,17 +92,19 @@ class Walk:
         """Draw rows; ``progress`` is told how many are done, of how many."""
         cached = keeps_places(self.base) if self.cached is None else self.cached
         size = batch_rows(self.base, self.template, len(self.prompt), self.most_rows)
+        first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
+        begun = begin(self.base, first[:-1], cached=cached)
         parts: list[Walked] = []
         for start in range(0, rows, size):
-            parts.append(self._batch(min(size, rows - start), random, cached))
+            own = min(size, rows - start)
+            parts.append(self._batch(begun.fork(own), int(first[-1]), own, random))
             if progress is not None:
                 progress(min(start + size, rows), rows)
         return _together(parts)
 
-    def _batch(self, rows: int, random: torch.Generator, cached: bool) -> Walked:
-        first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
-        session = begin(self.base, first[:-1], rows, cached=cached)
-        chunk = np.repeat(first[-1:][None], rows, axis=0)
+    def _batch(self, session: Session, last: int, rows: int, random: torch.Generator) -> Walked:
+        """Write rows that have read all but the last token before their first value."""
+        chunk = np.full((rows, 1), last, dtype=np.int64)
         logits = session.feed(chunk, np.ones(chunk.shape, dtype=bool))
         state = _Batch.empty(rows)
         for number, slot in enumerate(self.template.slots):
@@ -195,7 +181,7 @@ class _Batch:
 
     def put(self, slot: Slot, spelled: Sequence[bytes | None]) -> None:
         """Read a column's values of what rows have written; None where that is nothing."""
-        written = _values(slot, spelled)
+        written = read_values(slot, spelled)
         name = slot.column.name
         self.values[name] = written
         self.known[name] = (written.codes, written.nulls)
@@ -214,6 +200,9 @@ class _Masked:
         self._narrow = None if feasible is None else narrower(slot, self._machine, feasible)
         self._cursor = Cursor.at(self._machine.start, rows)
         self._length = slot.length if isinstance(slot.column.type, TextType) else None
+        prints = walk.fingerprints.get(slot.column.name)
+        words = walk.base.vocabulary
+        self._copies = None if prints is None else Copies(slot, self._machine, words, prints)
         self.texts: list[bytes | None] = [b""] * rows
         self._dead = np.zeros(rows, dtype=bool)
 
@@ -229,6 +218,9 @@ class _Masked:
             mask = allowed(
                 self._machine, self._narrow, self._feasible, cursor, placed, read, self._length
             )
+            if self._copies is not None:
+                written = [self.texts[row] for row in own.tolist()]
+                mask = self._copies.without(mask, read, written)
             picked = _picked(heated, block.rows, read.token)
             options = choices(picked, mask, 1.0)
             some = ~options.dead if not mask.all() else np.ones(len(own), dtype=bool)
@@ -339,63 +331,6 @@ def _longest(slot: Slot) -> int:
         return 6 * slot.length + 8
     values = getattr(slot.column.type, "values", ())
     return max([32, *(len(v.encode()) for v in values)])
-
-
-def _values(slot: Slot, spelled: Sequence[bytes | None]) -> Written:
-    """Read values out of what rows have written in a slot."""
-    rows = len(spelled)
-    codes, nulls = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
-    malformed = np.zeros(rows, dtype=bool)
-    text = isinstance(slot.column.type, TextType)
-    strings = np.full(rows, "", dtype=object)
-    known: dict[bytes | None, int | str | _Kind] = {}
-    for row, written in enumerate(spelled):
-        if written not in known:
-            known[written] = _value(slot, written)
-        match known[written]:
-            case _Kind.NULL:
-                nulls[row] = True
-            case str() as string:
-                strings[row] = string
-            case int() as code:
-                codes[row] = code
-            case _:
-                malformed[row] = True
-                codes[row] = 0 if text else slot.lo
-    return Written(codes, nulls, malformed, strings if text else None)
-
-
-class _Kind(Enum):
-    """What stands in a slot instead of a value."""
-
-    NULL = 0
-    NOTHING = 1
-
-
-def _value(slot: Slot, written: bytes | None) -> int | str | _Kind:
-    """Return the value that the bytes in a slot begin with."""
-    if written is None or not written.startswith(slot.opening):
-        return _Kind.NOTHING
-    try:
-        body = ('"' if slot.quote_is_open else "") + _cut(slot, written).decode("utf-8")
-    except UnicodeDecodeError:
-        return _Kind.NOTHING
-    if body == NULL and slot.column.optional:
-        return _Kind.NULL
-    found = read(slot.column, body)
-    return _Kind.NOTHING if found is None else found
-
-
-def _cut(slot: Slot, written: bytes) -> bytes:
-    """Return a value's bytes without what stands before it and the forced text behind it."""
-    body = written[len(slot.opening) :]
-    if not quoted(slot.column) or not (slot.quote_is_open or body.startswith(b'"')):
-        end = body.find(slot.after[len(slot.closing) : len(slot.closing) + 1])
-        return body if end < 0 else body[:end]
-    at = 0 if slot.quote_is_open else 1
-    while at < len(body) and body[at] != 0x22:
-        at += 2 if body[at] == 0x5C else 1
-    return body[: at + 1]
 
 
 def _together(parts: Sequence[Walked]) -> Walked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
@@ -22,7 +23,7 @@ from synthtab.draw import MODES, draw_rows
 from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
-from synthtab.generate.language.session import Anew, begin, keeps_places
+from synthtab.generate.language.session import begin, keeps_places
 from synthtab.generate.language.template import Template
 from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.lang.model import Model
@@ -187,6 +188,34 @@ def test_cells_that_the_template_cannot_write_are_refused_and_texts_are_cut(base
         template.row_tokens(Batch(("a", "t"), np.array([[0, 0]]), nulls, pool))
 
 
+@pytest.mark.parametrize("tokenizer", ["byte", "piece"])
+def test_names_and_values_of_any_characters_are_written(tokenizer):
+    """Forced text may end within a character that a token before has begun."""
+    names = ('é"x', "a b", "ключ", "日本\\")
+    kinds = (
+        EnumType(("née", 'q"', "ü", "日")),
+        IntegerType(),
+        EnumType(("да", "нет")),
+        TextType(6),
+    )
+    columns = [
+        Column(n, kind, k % 2 == 1) for k, (n, kind) in enumerate(zip(names, kinds, strict=True))
+    ]
+    seen = Batch(
+        names, np.array([[0, 5, 0, 0]]), np.zeros((1, 4), bool), np.array(['"é日\n'], dtype=object)
+    )
+    domains = {names[0]: (0, 3), names[1]: (-99, 99), names[2]: (0, 1)}
+    base = tiny("llama", tokenizer)
+    made = LanguageGenerator.of(base, columns, names, domains, seen)
+    drawn = made.draw(20, level="grammar", seed=1)
+    assert not drawn.malformed.any()
+    texts = made.template.texts(drawn.batch)
+    assert {json.loads(text)[names[0]] for text in texts} & {"née", "ü", "日"}
+    for text, (ids, _) in zip(texts, made.template.row_tokens(drawn.batch), strict=True):
+        assert list(json.loads(text)) == list(names)
+        assert base.vocabulary.spelled(ids).decode().lstrip() == text + "\n"
+
+
 class Fixed:
     """A guide that leaves the same set to a column in every row."""
 
@@ -276,7 +305,7 @@ def test_a_cache_with_padding_gives_what_reading_anew_gives(bases, name):
     base = bases[name]
     assert keeps_places(base)
     prompt = np.array([5, 6, 7])
-    kept, anew = begin(base, prompt, 3, cached=True), Anew(base, prompt, 3)
+    kept, anew = (begin(base, prompt, cached=c).fork(3) for c in (True, False))
     rng = np.random.default_rng(0)
     with torch.inference_mode():
         for width in (2, 1, 3, 1):
@@ -324,15 +353,33 @@ def test_saved_and_loaded_it_writes_the_same_rows(bases, tmp_path):
         LanguageGenerator.load(tmp_path / "own")
 
 
-def test_copies_of_training_texts_are_told(bases):
-    column = Column("t", TextType(1))
-    pool = np.array(["a"], dtype=object)
-    seen = Batch(("t",), np.zeros((1, 1), np.int64), np.zeros((1, 1), bool), pool)
+def seen_texts(*texts: str) -> Batch:
+    codes = np.arange(len(texts))[:, None]
+    return Batch(("t",), codes, np.zeros(codes.shape, bool), np.array(texts, dtype=object))
+
+
+def test_copies_of_training_texts_are_not_written(bases):
+    column = Column("t", TextType(4))
+    seen = seen_texts("a", "bb", "ab", "bbbb")
     made = LanguageGenerator.of(bases["llama"], [column], ["t"], {}, seen)
-    drawn = made.draw(30, level="grammar", seed=0)
+    drawn = made.draw(60, level="grammar", seed=0)
     texts = drawn.batch.pool[drawn.batch.codes[:, 0]]
-    assert set(texts) == {"", "a"}
-    assert (drawn.copied == (texts == "a")).all()
+    assert not {"a", "bb", "ab"} & set(texts)
+    assert len(set(texts)) >= 5
+    # At the greatest length there is nothing to go on with.
+    assert (drawn.copied == (texts == "bbbb")).all()
+
+
+def test_where_there_is_nothing_but_copies_they_are_told(bases):
+    column = Column("t", TextType(2, "aa?|b"), True)
+    seen = seen_texts("a", "aa")
+    made = LanguageGenerator.of(bases["llama"], [column], ["t"], {}, seen)
+    drawn = made.draw(60, level="grammar", seed=0)
+    texts = np.where(drawn.batch.nulls[:, 0], None, drawn.batch.pool[drawn.batch.codes[:, 0]])
+    assert set(texts) >= {"b", None}
+    assert not drawn.dead.any()
+    assert (drawn.copied == np.isin(texts.astype(str), ["a", "aa"])).all()
+    assert drawn.copied.any()
 
 
 # What is refused.
