@@ -31,7 +31,7 @@ from synthtab.keyed import keyed
 from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
 from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
-from synthtab.learners import kind_of, learner, read_generator
+from synthtab.learners import FromPretrained, kind_of, learner, read_generator
 from synthtab.outcomes import FitReport, Sample, Violations
 from synthtab.refine.targets import Lessons, of_rows
 from synthtab.schema import Column, TextType
@@ -144,8 +144,14 @@ class OneTable:
 
         Keys that nothing else speaks of are numbered, or drawn without a repeat. Soft rules about
         single rows are kept by every row where a Plan is exact about all of them. Raises
-        InfeasibleError where the hard rules contradict each other.
+        InfeasibleError where the hard rules contradict each other, UsageError where a pretrained
+        model was to write the rows.
         """
+        if isinstance(self._learner, FromPretrained):
+            raise UsageError(
+                "rows made of rules alone are drawn evenly, not by a pretrained model; call fit() "
+                "with a few rows, with epochs=0 if nothing is to be trained"
+            )
         table, plan = soft_as_hard(self.table, self._hard_table, self._budget)
         sequences, draws = free_keys(table)
         apart = {s.column for s in sequences} | {c.name for d in draws for c in d.columns}

@@ -249,5 +249,12 @@ def test_a_model_that_was_downloaded_is_found_by_its_name(
     assert located(str(base)) == base
 
 
+def test_without_rows_there_is_nothing_to_tell(base: Path) -> None:
+    with pytest.raises(UsageError, match="drawn evenly, not by a pretrained model"):
+        Synthesizer(MODEL, generator=Pretrained(base, epochs=0)).rules_only()
+    with pytest.raises(DataError, match="no rows to learn"):
+        Synthesizer(MODEL, generator=Pretrained(base, epochs=0)).fit(rows().head(0))
+
+
 def test_eight_bits_without_the_hardware(base: Path) -> None:
     assert "need a GPU" in refused(Pretrained(base, epochs=0, eight_bit=True, device="cpu"))

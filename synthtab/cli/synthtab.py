@@ -146,8 +146,9 @@ def prompt(
     """
     from synthtab.cli import writing  # torch, pandas
 
-    asked = data, base, corpus, examples, prompt_tokens, violations.value, seed
-    writing.show_prompt(rules, writing.PromptRequest(*asked, as_json=as_json))
+    shown = data, base, corpus, examples, prompt_tokens
+    request = writing.PromptRequest(*shown, violations.value, seed=seed, as_json=as_json)
+    writing.show_prompt(rules, request)
 
 
 @app.command()

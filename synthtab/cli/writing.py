@@ -9,7 +9,7 @@ from typing import Any
 from synthtab.cli import common
 from synthtab.errors import UsageError
 from synthtab.generate.language.learning import Shown, opened, preview
-from synthtab.generate.language.settings import EXAMPLES, Lora, Pretrained, Tuning
+from synthtab.generate.language.settings import EPOCHS, EXAMPLES, Lora, Pretrained, Tuning
 from synthtab.lang.model import Model
 from synthtab.onetable import OneTable
 from synthtab.outcomes import Violations
@@ -71,7 +71,7 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
         lora = Lora(rank=asked.rank, alpha=2 * asked.rank)
     return Pretrained(
         asked.base,
-        **({} if epochs is None else {"epochs": epochs}),
+        epochs=EPOCHS if epochs is None else epochs,
         lora=lora,
         eight_bit=asked.eight_bit,
         corpus=asked.corpus,

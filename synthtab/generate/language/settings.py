@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
+EPOCHS = 3
+"""Times that rows are gone through, unless said otherwise."""
 EXAMPLES = 8
 """Rows and passages shown to a model that is not tuned on the rows."""
 MOST_PROMPT = 2_048
@@ -52,7 +54,7 @@ class Tuning:
     instead of all weights.
     """
 
-    epochs: int = 3
+    epochs: int = EPOCHS
     batch_size: int = 16
     at_once: int | None = None
     rate: float | None = None
@@ -110,7 +112,7 @@ class Pretrained:
     """
 
     base: str | Path
-    epochs: int = 3
+    epochs: int = EPOCHS
     lora: bool | Lora = False
     eight_bit: bool = False
     corpus: Corpus | str | Path | None = None
