@@ -19,7 +19,7 @@ from synthtab.ir.walk import columns_of
 from synthtab.schema import Column, TextType, Value, decode_value, encode_value
 from synthtab.solver.explaining import prose
 from synthtab.solver.explaining.across import Across, Tables, rule_text
-from synthtab.solver.explaining.allowed import declaration, misfit, outside
+from synthtab.solver.explaining.allowed import Formulas, declaration, misfit, outside
 from synthtab.solver.explaining.deduce import deduce
 from synthtab.solver.explaining.evaluation import Step, evaluated
 from synthtab.solver.explaining.parts import Broken, Change, Contradiction, Repair
@@ -112,6 +112,7 @@ class Explainer:
         self._by_name = {t.name: t for t in tables}
         self._whole = None if batches is None else Tables(tables, batches)
         self._budget_s = budget_s
+        self._formulas: dict[str, Formulas] = {}
 
     def row(self, table: str, row: int) -> Explanation:
         """Explain a row by its number, from 0, in the rows given.
@@ -174,7 +175,8 @@ class Explainer:
         if declared or rules:
             # A broken soft rule is taken as a law: what would the row need to keep it?
             kept = [*table.row_rules, *(r for r in rules if r.share is not None)]
-            found = deduce(table, kept, cells, budget_s=self._budget_s)
+            formulas = self._formulas.setdefault(table.name, {})
+            found = deduce(table, kept, cells, budget_s=self._budget_s, formulas=formulas)
             contradictions, repair = found.contradictions, found.repair
         told = tuple(_of_row(table, rule, values) for rule in rules)
         return Explanation(

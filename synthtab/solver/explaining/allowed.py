@@ -24,7 +24,7 @@ from synthtab.schema import (
     domain,
     type_domain,
 )
-from synthtab.solver.cells import component_rules
+from synthtab.solver.cells import ComponentRules, component_rules
 from synthtab.solver.inquiry import Row
 from synthtab.solver.report import value_of
 
@@ -199,13 +199,21 @@ def cell_text(column: Column, cell: int | str | None) -> str:
     return value_of(column, cell) if not isinstance(cell, int) or lo <= cell <= hi else str(cell)
 
 
+Formulas = dict[tuple[nodes.RowRule, ...], list[ComponentRules]]
+"""What was compiled of sets of rules of one table, to be used again."""
+
+
 def allowed(
-    table: nodes.Table, rules: Sequence[nodes.RowRule], row: Row, column: str
+    table: nodes.Table,
+    rules: Sequence[nodes.RowRule],
+    row: Row,
+    column: str,
+    formulas: Formulas,
 ) -> Allowed | None:
     """Return what a cell may hold so that a row keeps row rules, its other cells as they are.
 
     ``row`` has all columns that the rules read. None where it is not known: of texts, and where a
-    wide column stands in terms that no formula can be solved for.
+    wide column stands in terms that no formula can be solved for. Adds to ``formulas``.
     """
     declared_as = table.column(column)
     mine = tuple(r for r in rules if column in columns_of(r.condition))
@@ -218,7 +226,9 @@ def allowed(
     narrow = narrowed(table, mine, column)
     if hi - lo < TRIED_FIRST:
         return _tried(narrow, row, column, whole)
-    for part in component_rules(narrow):
+    if mine not in formulas:
+        formulas[mine] = component_rules(narrow)
+    for part in formulas[mine]:
         if column in part.columns and column in part.movable:
             batch = one_row(narrow, row)
             known = {c: batch.column(c) for c in part.columns}

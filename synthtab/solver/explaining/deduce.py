@@ -23,6 +23,7 @@ from synthtab.schema import TextType, Value, decode_value
 from synthtab.solver.eliminate import Deadline
 from synthtab.solver.explaining.allowed import (
     Allowed,
+    Formulas,
     allowed,
     declared,
     narrowed,
@@ -50,14 +51,21 @@ class Deduction:
 
 
 def deduce(
-    table: nodes.Table, rules: Sequence[nodes.RowRule], row: Row, *, budget_s: float = 5.0
+    table: nodes.Table,
+    rules: Sequence[nodes.RowRule],
+    row: Row,
+    *,
+    budget_s: float = 5.0,
+    formulas: Formulas | None = None,
 ) -> Deduction:
     """Explain why a row that breaks some of the row rules (or declarations) cannot stay as it is.
 
     ``rules`` are those a repair has to keep. ``budget_s`` bounds the solver's time in seconds; what
-    it leaves open is said in the repair.
+    it leaves open is said in the repair. ``formulas`` keeps what is compiled for other rows of the
+    table.
     """
-    return _Search(table, rules, row, Deadline(budget_s)).run()
+    made = {} if formulas is None else formulas
+    return _Search(table, rules, row, Deadline(budget_s), made).run()
 
 
 def decoded_cell(table: nodes.Table, column: str, cell: Cell) -> Value | None:
@@ -69,10 +77,15 @@ def decoded_cell(table: nodes.Table, column: str, cell: Cell) -> Value | None:
 
 class _Search:
     def __init__(
-        self, table: nodes.Table, rules: Sequence[nodes.RowRule], row: Row, deadline: Deadline
+        self,
+        table: nodes.Table,
+        rules: Sequence[nodes.RowRule],
+        row: Row,
+        deadline: Deadline,
+        formulas: Formulas,
     ) -> None:
         self._table, self._rules, self._row = table, tuple(rules), row
-        self._deadline = deadline
+        self._deadline, self._formulas = deadline, formulas
         self._outside = outside(table, row)
         read = {c for r in rules for c in columns_of(r.condition)}
         spoken = [c for c in table.columns if c.name in read]
@@ -219,7 +232,7 @@ class _Search:
     ) -> None:
         self._cores.append(frozenset(cells))
         chosen = [r for r in self._rules if r.name in rules]
-        steps = _steps(self._table, chosen, self._row, cells)
+        steps = _steps(self._table, chosen, self._row, cells, self._formulas)
         values = {c: decoded_cell(self._table, c, self._row[c]) for c in cells}
         self._found.append(Contradiction(values, tuple(rules), tuple(ranges), steps, reduced))
 
@@ -227,15 +240,18 @@ class _Search:
         made = {c: mended[c] if c in columns else self._row[c] for c in self._row}
         names = sorted(columns, key=self._at)
         for name in names:
-            known = allowed(self._table, self._rules, made, name)
+            known = self._allowed(made, name)
             if known is not None:
                 # Not the solver's, which lies at an edge: the one nearest to what was there.
                 made[name] = known.nearest(self._row[name])
         return tuple(self._change(name, made) for name in names)
 
+    def _allowed(self, made: Row, name: str) -> Allowed | None:
+        return allowed(self._table, self._rules, made, name, self._formulas)
+
     def _change(self, name: str, made: Row) -> Change:
         cell = made[name]
-        known = allowed(self._table, self._rules, made, name)
+        known = self._allowed(made, name)
         if known is None:
             texts = (cell,) if isinstance(cell, str) else ()
             pieces = ((cell, cell),) if isinstance(cell, int) else ()
@@ -272,7 +288,11 @@ def _some_text(kind: TextType) -> str | None:
 
 
 def _steps(
-    table: nodes.Table, rules: Sequence[nodes.RowRule], row: Row, cells: Sequence[str]
+    table: nodes.Table,
+    rules: Sequence[nodes.RowRule],
+    row: Row,
+    cells: Sequence[str],
+    formulas: Formulas,
 ) -> tuple[Inference, ...]:
     """Return how rules leave one cell after the other a single value, up to a contradiction.
 
@@ -284,7 +304,7 @@ def _steps(
     for last in cells:
         if isinstance(table.column(last).type, TextType):
             continue
-        found = _chain(table, rules, row, cells, last)
+        found = _chain(table, rules, row, cells, last, formulas)
         if found:
             score = (len(found), found[-1].allowed.count)
             if fewest is None or score < fewest:
@@ -298,6 +318,7 @@ def _chain(
     row: Row,
     cells: Sequence[str],
     last: str,
+    formulas: Formulas,
 ) -> tuple[Inference, ...]:
     known: dict[str, Cell] = {c: row[c] for c in cells if c != last}
     done: list[Inference] = []
@@ -308,14 +329,14 @@ def _chain(
         # The rules that speak of the last cell alone, all together.
         final = [r for r, u in ready if u == [last]]
         if final:
-            step = _inference(table, final, known, last, row)
+            step = _inference(table, final, known, last, row, formulas)
             if step is not None and not step.allowed.has(row[last]):
                 return (*done, replace(step, clash=True))
         progress = False
         for rule, unknown in ready:
             if unknown == [last] or isinstance(table.column(unknown[0]).type, TextType):
                 continue
-            step = _inference(table, [rule], known, unknown[0], row)
+            step = _inference(table, [rule], known, unknown[0], row, formulas)
             if step is not None and step.allowed.count == 1:
                 cell = None if step.allowed.null else step.allowed.pieces[0][0]
                 known[unknown[0]] = cell
@@ -338,8 +359,9 @@ def _inference(
     known: Mapping[str, Cell],
     column: str,
     row: Row,
+    formulas: Formulas,
 ) -> Inference | None:
-    found = allowed(table, rules, {**known, column: row[column]}, column)
+    found = allowed(table, rules, {**known, column: row[column]}, column, formulas)
     if found is None:
         return None
     read = {c for r in rules for c in columns_of(r.condition)} - {column}

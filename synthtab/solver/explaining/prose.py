@@ -246,12 +246,11 @@ def _own_change(change: CellChange) -> str:
 
 
 def _advice(option: Sequence[Change]) -> str:
-    said = []
-    for change in option:
-        text = f"{write_name(change.column)} from {written(change.old)} to "
-        text += _becomes(change) if len(option) == 1 else written(change.example)
-        said.append(text)
-    return " and ".join(said)
+    if len(option) == 1:
+        return _change(option[0])
+    return " and ".join(
+        f"{write_name(c.column)} from {written(c.old)} to {written(c.example)}" for c in option
+    )
 
 
 def _rules(names: Sequence[str]) -> str:
