@@ -45,7 +45,8 @@ class Explanation:
     ``row`` is its number from 1, None where it stands alone. ``broken`` are the rules and
     declarations it breaks; ``contradictions`` and ``repair`` are about those that the row alone
     decides (``repair`` is None where there are none, or they exclude every row); ``across`` are
-    those that look at other rows, each on its own.
+    those that look at other rows, each on its own. A soft rule needs no repair, unless nothing else
+    is broken.
     """
 
     table: str
@@ -173,8 +174,11 @@ class Explainer:
         contradictions: tuple[Contradiction, ...] = ()
         repair = None
         if declared or rules:
-            # A broken soft rule is taken as a law: what would the row need to keep it?
-            kept = [*table.row_rules, *(r for r in rules if r.share is not None)]
+            # A row may be an exception to a soft rule: only where that is all it breaks is it asked
+            # what the row would need to keep it.
+            soft = [r for r in rules if r.share is not None]
+            only_soft = not declared and len(soft) == len(rules)
+            kept = [*table.row_rules, *(soft if only_soft else ())]
             formulas = self._formulas.setdefault(table.name, {})
             found = deduce(table, kept, cells, budget_s=self._budget_s, formulas=formulas)
             contradictions, repair = found.contradictions, found.repair

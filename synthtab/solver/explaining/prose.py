@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
+from synthtab.ir.relations import percent
 from synthtab.lang.quoting import write_name
 from synthtab.schema import Value
 from synthtab.solver.explaining.across import Across, CellChange
@@ -21,7 +22,9 @@ def broken_lines(broken: Sequence[Broken]) -> Iterator[str]:
     """Yield what is broken, each rule with how it comes to be FALSE."""
     for one in broken:
         yield ""
-        share = "" if one.share is None else f" (at least {100 * one.share:f}% of the rows)"
+        share = (
+            "" if one.share is None else f" (asked of at least {percent(one.share)} of the rows)"
+        )
         kind = "" if one.kind == "column" else f"rule {one.rule}{share}: "
         yield f"  {kind}{shortened(one.text, RULE_SHOWN)}"
         if one.description:
@@ -54,16 +57,22 @@ def _derivation(one: Contradiction) -> Iterator[str]:
             f"{_rules(one.rules)}{ranges}."
         )
         return
+    derived: set[str] = set()
     for step in one.steps:
-        yield _inference(step)
+        yield _inference(step, derived)
+        derived.add(step.column)
 
 
-def _inference(step: Inference) -> str:
+def _inference(step: Inference, derived: Collection[str]) -> str:
+    """Return a step in words; ``derived`` are columns whose value a step before this one told."""
     what = write_name(step.column)
     found = written(step.found)
     if not step.rules:
         return f"{_capital(what)} is declared to be {_words(step)}, but it is {found}."
-    kept = f"as long as {cells(step.given)} {_is(step.given)} kept, " if step.given else ""
+    held = {name: value for name, value in step.given.items() if name not in derived}
+    kept = f"as long as {cells(held)} {_is(held)} kept, " if held else ""
+    if len(held) < len(step.given):
+        kept += "then "
     rules = _rules(step.rules)
     if step.allowed.count == 1:
         forced = f"{kept}{rules} {_s('force', step.rules)} {what} = {_words(step)}"
@@ -275,5 +284,5 @@ def _count(n: int, what: str) -> str:
 
 def _capital(text: str) -> str:
     """Return a sentence with a capital; names stay as they are written."""
-    starts = ("as long as", "rule", "rules")
+    starts = ("as long as", "rule", "rules", "then")
     return text[0].upper() + text[1:] if text.startswith(starts) else text
