@@ -18,11 +18,11 @@ from synthtab.ir.evaluate import evaluate
 from synthtab.ir.walk import columns_of
 from synthtab.schema import Column, TextType, Value, decode_value, encode_value
 from synthtab.solver.explaining import prose
-from synthtab.solver.explaining.across import Across, Tables, rule_text
+from synthtab.solver.explaining.across import Tables, rule_text
 from synthtab.solver.explaining.allowed import Formulas, declaration, misfit, outside
 from synthtab.solver.explaining.deduce import deduce
 from synthtab.solver.explaining.evaluation import Step, evaluated
-from synthtab.solver.explaining.parts import Broken, Change, Contradiction, Repair
+from synthtab.solver.explaining.parts import Across, Broken, Change, Contradiction, Repair
 from synthtab.solver.inquiry import Cell
 
 Values = Mapping[str, Value | None]

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_models import make_model
 from small_tables import all_rows, lawful, random_table
+from strategies import make_case
 
 from synthtab.errors import UsageError
 from synthtab.ir import nodes
@@ -198,6 +199,30 @@ def test_hitting_sets(sets: list[frozenset[str]], most: int) -> None:
         assert {s for s in found if len(s) == least} == {s for s in good if len(s) == least}
     else:
         assert not found
+
+
+@pytest.mark.parametrize("first", [0, 220, 270])
+def test_tables_of_all_types(first: int) -> None:
+    """Wide numbers, calendars and texts: every repair is one, as the oracle says."""
+    explained = 0
+    for seed in range(first, first + 15):
+        case = make_case(seed, rules=2, rows=3)
+        for row in case.rows:
+            try:
+                found = explain_row(case.table, row, budget_s=2)
+            except UsageError:
+                assert not any(
+                    evaluate(r.condition, row, case.table) is False for r in case.table.row_rules
+                )
+                continue
+            json.dumps(found.to_dict(), default=str)
+            assert found.text()
+            for option in found.repair.options if found.repair is not None else ():
+                made = row | {change.column: change.example for change in option}
+                with pytest.raises(UsageError, match="breaks no rule"):
+                    explain_row(case.table, made)
+                explained += 1
+    assert explained >= 3
 
 
 def test_a_sound_row_is_refused() -> None:
@@ -461,3 +486,5 @@ def test_ranges_in_words() -> None:
     assert Allowed(e, ()).words() == "no value that was found"
     assert Allowed(n, ((0, 90),), stride=10).nearest(34) == 30
     assert Allowed(n, ((0, 2), (7, 9))).nearest(6) == 7
+    assert Allowed(n, ((5, 95),), stride=10).nearest(None) == 5
+    assert Allowed(m, ((1, 2**62),)).nearest(2**63 - 1) == 2**62

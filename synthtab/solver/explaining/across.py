@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from synthtab.lang.format import format_rule
 from synthtab.lang.write import format_node
 from synthtab.schema import TextType, Value, decode_value, domain
 from synthtab.solver.explaining.evaluation import Step, evaluated
-from synthtab.solver.explaining.parts import Values
+from synthtab.solver.explaining.parts import Across, CellChange, Seen, Values
 from synthtab.solver.inquiry import Cell
 from synthtab.solver.mending.cover import Columns, costs_of
 from synthtab.solver.mending.judge import judge
@@ -36,73 +36,6 @@ PARTNERS = 400
 MOST_TRIED = 4_000
 """So many changes of one cell are tried to show that none suffices."""
 OPTIONS = 4
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A row that a rule looks at: its table, its number from 1, and what it holds there."""
-
-    table: str
-    row: int
-    values: Values
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the row as plain data."""
-        return {"table": self.table, "row": self.row, "values": dict(self.values)}
-
-
-@dataclass(frozen=True)
-class CellChange:
-    """A cell of any row to be changed, and a value that it may become."""
-
-    table: str
-    row: int
-    column: str
-    old: Value | None
-    new: Value | None
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the change as plain data."""
-        return {
-            "table": self.table,
-            "row": self.row,
-            "column": self.column,
-            "old": self.old,
-            "new": self.new,
-        }
-
-
-@dataclass(frozen=True)
-class Across:
-    """Why a row breaks a rule that looks at other rows.
-
-    ``seen`` are the first of the ``count`` rows that it looks at; ``figures`` what it takes from
-    them, by the term's text. ``options`` are changes, each of the fewest cells found, by which the
-    row keeps the rule and no row comes to break one. ``minimal`` says that no fewer cells suffice:
-    always true of one cell, of more where every change of one was tried.
-    """
-
-    rule: str
-    values: Values
-    seen: tuple[Seen, ...]
-    count: int
-    figures: Values
-    step: Step | None
-    options: tuple[tuple[CellChange, ...], ...]
-    minimal: bool
-
-    def to_dict(self) -> dict[str, object]:
-        """Return all of it as plain data."""
-        return {
-            "rule": self.rule,
-            "values": dict(self.values),
-            "rows": [one.to_dict() for one in self.seen],
-            "rows_in_all": self.count,
-            "figures": dict(self.figures),
-            "evaluation": None if self.step is None else self.step.to_dict(),
-            "options": [[change.to_dict() for change in option] for option in self.options],
-            "minimal": self.minimal,
-        }
 
 
 class Tables:

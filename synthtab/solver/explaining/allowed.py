@@ -66,20 +66,19 @@ class Allowed:
         return any(lo <= cell <= hi and (cell - lo) % self.stride == 0 for lo, hi in self.pieces)
 
     def nearest(self, cell: int | str | None) -> int | str | None:
-        """Return the allowed cell that is nearest to one; of any, where it tells nothing."""
+        """Return the allowed cell that is nearest to one; to 0 where it is NULL; None of none."""
         if self.texts:
             return self.texts[0]
         if not self.pieces:
             return None
-        if not isinstance(cell, int):
-            lo, hi = self.pieces[0]
-            return min(max(lo, 0), lo + (hi - lo) // self.stride * self.stride)
+        goal = cell if isinstance(cell, int) else 0
         best: list[int] = []
         for lo, hi in self.pieces:
             last = lo + (hi - lo) // self.stride * self.stride
-            steps = round((min(max(cell, lo), last) - lo) / self.stride)
+            # In whole numbers: codes may be too large for a float.
+            steps = (2 * (min(max(goal, lo), last) - lo) + self.stride) // (2 * self.stride)
             best.append(lo + steps * self.stride)
-        return min(best, key=lambda code: abs(code - cell))
+        return min(best, key=lambda code: abs(code - goal))
 
     def words(self) -> str:
         """Return the values in words: listed where they are few, else as ranges."""

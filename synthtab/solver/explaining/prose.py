@@ -8,9 +8,16 @@ from itertools import combinations
 from synthtab.ir.relations import percent
 from synthtab.lang.quoting import write_name
 from synthtab.schema import Value
-from synthtab.solver.explaining.across import Across, CellChange
 from synthtab.solver.explaining.evaluation import shortened, written
-from synthtab.solver.explaining.parts import Broken, Change, Contradiction, Inference, Repair
+from synthtab.solver.explaining.parts import (
+    Across,
+    Broken,
+    CellChange,
+    Change,
+    Contradiction,
+    Inference,
+    Repair,
+)
 from synthtab.solver.report import listed
 
 SETS_SHOWN = 6
