@@ -28,8 +28,8 @@ from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of, descendants
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
+from synthtab.privacy.learned import PrivateWholeReport
 from synthtab.privacy.settings import Privacy
-from synthtab.privatewhole import PrivateWholeReport
 from synthtab.relational.structure import conjuncts
 from synthtab.schema import Column, encode_value
 

@@ -52,7 +52,8 @@ NOTE = (
     "is found where its row breaks a rule or a declaration, with all other errors in the tables. A "
     "swap or a slip of the pen may break no rule at all. *Flagged* rows are those found; of these "
     "some have no error and break a rule together with one that has, such as the row whose key "
-    "another one took: *precise* is the share with an error. *Found* are planted cells in rows "
+    "another one took, or all rows that refer to a key that was overwritten: *precise* is the "
+    "share with an error. *Found* are planted cells in rows "
     "flagged, of all planted; *changed* and *restored* what the repair did to them, as shares of "
     f"the found. Each repair has a budget of {BUDGET_S:.0f} seconds."
 )

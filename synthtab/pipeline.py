@@ -23,8 +23,7 @@ from synthtab.store import read_manifest
 from synthtab.wholemodel import WholeModel, WholeReport, WholeSample
 
 if TYPE_CHECKING:
-    from synthtab.privatetable import PrivateReport
-    from synthtab.privatewhole import PrivateWholeReport
+    from synthtab.privacy.learned import PrivateReport, PrivateWholeReport
 
 __all__ = [
     "FitReport",

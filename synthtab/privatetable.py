@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
 from synthtab.privacy.graphical import GraphicalGenerator
 from synthtab.privacy.intake import count_outcomes, outcomes_of, take_in
+from synthtab.privacy.learned import PrivateReport
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed
 from synthtab.privacy.perturb import perturb_rows
 from synthtab.privacy.restored import RestoredGenerator
 from synthtab.privacy.settings import Privacy, refuse_violations
-from synthtab.privacy.statement import statement
 from synthtab.privacy.vault import Vault
 from synthtab.refine.targets import Lessons, of_estimate
 from synthtab.schema import Column, TextType, domain
@@ -50,69 +50,6 @@ TOLD = 4.0
 """A number of rows counts as known when it is so many standard deviations of its noise."""
 LEAST_LEARNED, MOST_LEARNED = 20_000, 100_000
 """The network is trained on four times as many rows of the estimate as there are, within these."""
-
-
-@dataclass(frozen=True)
-class PrivateReport:
-    """What learning under a budget met; all of it may be published.
-
-    ``rows``, ``moved`` and ``left_out`` are noisy counts: of all rows that were used, of those with
-    a number moved into its range, and of those that do not keep the rules; ``spread`` is their
-    standard deviation. ``estimated`` says, a line each, what became known of domains that the rules
-    do not declare.
-    """
-
-    table: str
-    rows: int
-    moved: int
-    left_out: int
-    spread: float
-    estimated: tuple[str, ...]
-    privacy: Privacy
-    ledger: Ledger
-    seconds: float
-
-    @property
-    def statement(self) -> str:
-        """The guarantee in plain language."""
-        return statement(self.ledger, self.privacy)
-
-    @property
-    def met(self) -> tuple[str, ...]:
-        """What was met in the data, a sentence each."""
-        return (
-            f"learned about {self.rows:,} rows of {self.table}; about {max(0, self.moved):,} of "
-            f"them with numbers moved into their ranges, about {max(0, self.left_out):,} more left "
-            f"out (each give or take {self.spread:,.0f})",
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data."""
-        names = ("table", "rows", "moved", "left_out", "spread")
-        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
-        plain["estimated"] = list(self.estimated)
-        return {
-            **plain,
-            "seconds": self.seconds,
-            "privacy": self.privacy.to_dict(),
-            "ledger": self.ledger.to_dict(),
-            "statement": self.statement,
-        }
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> PrivateReport:
-        """Return the report that :meth:`to_dict` made ``facts`` of. Raises SavedModelError."""
-        made = ("privacy", "ledger", "statement", "estimated")
-        rest = {k: v for k, v in facts.items() if k not in made}
-        try:
-            return cls(
-                **rest,
-                estimated=tuple(facts["estimated"]),
-                privacy=Privacy.from_dict(facts["privacy"]),
-                ledger=Ledger.from_dict(facts["ledger"]),
-            )
-        except (KeyError, TypeError, UsageError) as error:
-            raise SavedModelError(f"the saved privacy report is garbled: {error}") from error
 
 
 class PrivateTable(OneTable):
@@ -181,15 +118,15 @@ class PrivateTable(OneTable):
         self._sequences, self._draws, self._kept = sequences, draws, table
         self._completed = completed
         self.private = PrivateReport(
-            table.name,
-            rows,
-            moved,
-            left_out,
-            noise.spread,
-            completed.in_words(),
-            privacy,
-            ledger,
-            time.perf_counter() - started,
+            table=table.name,
+            rows=rows,
+            moved=moved,
+            left_out=left_out,
+            spread=noise.spread,
+            estimated=completed.in_words(),
+            privacy=privacy,
+            ledger=ledger,
+            seconds=time.perf_counter() - started,
         )
         return self
 

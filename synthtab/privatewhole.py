@@ -11,9 +11,9 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,10 +26,10 @@ from synthtab.generate.train import Progress
 from synthtab.lang.model import Model
 from synthtab.onetable import Violations
 from synthtab.privacy.intake import count_outcomes
+from synthtab.privacy.learned import PrivateWholeReport, TableCounted
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.mechanisms import count_noise, refuse_seed
 from synthtab.privacy.settings import Privacy, refuse_violations
-from synthtab.privacy.statement import statement
 from synthtab.privacy.units import count_rows, count_units, take_units
 from synthtab.privacy.vault import Vault
 from synthtab.relational.database import FitProgress, SampleProgress
@@ -49,97 +49,6 @@ TOLD = 4.0
 """A number of units counts as known when it is so many standard deviations of its noise."""
 LEAST_DRAWN = 3_000
 """A database of so many units is drawn to learn from, where there are fewer and keys suffice."""
-
-
-@dataclass(frozen=True)
-class TableCounted:
-    """Noisy counts of one table; all of them may be published.
-
-    ``rows`` there are, give or take ``spread``. Of the units (rows of the root), ``moved`` had
-    values moved into their ranges here, ``left_out`` rows that were not used since they keep no
-    rules, or have no key of their own, and ``beyond`` more rows than are looked at; each give or
-    take ``units_spread``. ``most`` rows of a unit are looked at, ``share`` of the budget went into
-    this table's marginals.
-    """
-
-    rows: int
-    spread: float
-    moved: int
-    left_out: int
-    beyond: int
-    units_spread: float
-    most: int
-    share: float
-
-    @property
-    def known(self) -> float:
-        """How many rows there are, or as many as the noise would hide."""
-        return max(self.rows, self.spread)
-
-
-@dataclass(frozen=True)
-class PrivateWholeReport:
-    """What learning several tables under a budget met; all of it may be published.
-
-    ``root`` is the table whose rows are protected, each with the rows of others that refer to it.
-    """
-
-    root: str
-    tables: Mapping[str, TableCounted]
-    privacy: Privacy
-    ledger: Ledger
-    seconds: float
-
-    @property
-    def statement(self) -> str:
-        """The guarantee in plain language."""
-        return statement(self.ledger, self.privacy)
-
-    @property
-    def met(self) -> tuple[str, ...]:
-        """What was met in the data, a sentence each."""
-        lines = []
-        for name, counted in self.tables.items():
-            beyond = f", about {max(0, counted.beyond):,} had more than {counted.most} rows"
-            lines.append(
-                f"learned about {counted.rows:,} rows of {name} (give or take "
-                f"{counted.spread:,.0f}) with {counted.share:.0%} of the budget for marginals; of "
-                f"the rows of {self.root}, about {max(0, counted.moved):,} had numbers moved into "
-                f"their ranges there, about {max(0, counted.left_out):,} had rows left out"
-                f"{beyond if name != self.root else ''} (each give or take "
-                f"{counted.units_spread:,.0f})"
-            )
-        return tuple(lines)
-
-    @property
-    def estimated(self) -> tuple[str, ...]:
-        """What became known of undeclared domains: nothing, they are refused."""
-        return ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data."""
-        return {
-            "root": self.root,
-            "tables": {name: asdict(counted) for name, counted in self.tables.items()},
-            "seconds": self.seconds,
-            "privacy": self.privacy.to_dict(),
-            "ledger": self.ledger.to_dict(),
-            "statement": self.statement,
-        }
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> PrivateWholeReport:
-        """Return the report that :meth:`to_dict` made ``facts`` of. Raises SavedModelError."""
-        try:
-            return cls(
-                facts["root"],
-                {name: TableCounted(**counted) for name, counted in facts["tables"].items()},
-                Privacy.from_dict(facts["privacy"]),
-                Ledger.from_dict(facts["ledger"]),
-                facts["seconds"],
-            )
-        except (KeyError, TypeError, AttributeError, UsageError) as error:
-            raise SavedModelError(f"the saved privacy report is garbled: {error}") from error
 
 
 class PrivateWhole(WholeModel):
@@ -209,7 +118,11 @@ class PrivateWhole(WholeModel):
             for name, c in counted.items()
         }
         self.private = PrivateWholeReport(
-            root, tables, settings, ledger, time.perf_counter() - started
+            root=root,
+            tables=tables,
+            privacy=settings,
+            ledger=ledger,
+            seconds=time.perf_counter() - started,
         )
         return self
 

@@ -96,15 +96,20 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
     return made
 
 
-def _turn(made: tuple[Contender, Path], loaded: registry.Loaded, limits: Limits = QUICK) -> Outcome:
+def _turn(
+    made: tuple[Contender, Path],
+    loaded: registry.Loaded,
+    limits: Limits = QUICK,
+    judge: contest.Judge = headline.compliance,
+) -> Outcome:
     contender, folder = made
-    return contest.turn(contender, loaded, 0, limits=limits, folder=folder, judge=scoring.scored)
+    return contest.turn(contender, loaded, 0, limits=limits, folder=folder, judge=judge)
 
 
 def test_rows_of_a_driver_are_judged_and_its_facts_kept(
     driver: Driver, loaded: registry.Loaded
 ) -> None:
-    outcome = _turn(driver(COPIES), loaded)
+    outcome = _turn(driver(COPIES), loaded, judge=scoring.scored)
     assert (outcome.state, outcome.reason) == ("ok", "")
     assert (outcome.rows, outcome.valid, outcome.readable) == (28, 1.0, 1.0)
     assert outcome.scores["shape"] == 0
@@ -196,7 +201,7 @@ def test_kept_outcomes_are_used_until_something_they_depend_on_is_another(
     driver: Driver, loaded: registry.Loaded, tmp_path: Path
 ) -> None:
     contender, folder = driver(COPIES)
-    way = peers.Way(QUICK, folder, tmp_path / "work")
+    way = peers.Way(QUICK, folder, tmp_path / "work", judge=headline.compliance)
     first = peers.once(contender, loaded, 0, way)
     environments.python_of(folder, "fake").unlink()
     assert peers.once(contender, loaded, 0, way) == first

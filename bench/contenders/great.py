@@ -6,12 +6,11 @@ world beforehand is missing, what it learns of the table is not. A constant lear
 time and not a number of epochs ends training; sampling with its defaults, but for the length.
 """
 
-import pandas as pd
 from be_great import GReaT
 from language import clocked, portions, small
 from protocol import run
 
-PORTION = 256
+PORTION = 64
 
 
 def fit(task):
@@ -57,7 +56,7 @@ def sample(task, fitted, rows):
         made = model.sample(count, k=count, max_length=length, device="cpu")
         return made.replace({"None": None, "nan": None})
 
-    return pd.concat(portions(task, rows, PORTION, make), ignore_index=True)
+    return portions(task, rows, PORTION, make)
 
 
 if __name__ == "__main__":

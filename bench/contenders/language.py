@@ -1,7 +1,9 @@
 """What drivers of language models share: a clock for the Trainer, a small model and its tokens."""
 
+import signal
 import time
 
+import pandas as pd
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     GPT2Config,
@@ -74,15 +76,26 @@ def configured(words, positions, **more):
 def portions(task, rows, size, make):
     """Return frames of ``make(n)`` until there are enough rows, or the time for sampling is over.
 
-    Most of that time, in truth: what was made has still to be written.
+    A portion that is at work then is interrupted (TimeoutError within ``make``), as a model that
+    writes no rows would go on for ever; what was made before counts.
     """
-    begun, made, count, longest = time.perf_counter(), [], 0, 0.0
-    while count < rows:
-        spent = time.perf_counter() - begun
-        if made and spent + longest > 0.9 * task.sample_limit_s:
-            break
-        frame = make(min(size, rows - count))
-        longest = max(longest, time.perf_counter() - begun - spent)
-        made.append(frame)
-        count += len(frame)
-    return made
+
+    def interrupt(*_):
+        raise TimeoutError
+
+    most = 0.9 * task.sample_limit_s
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, most)
+    begun, made, count = time.perf_counter(), [], 0
+    try:
+        while count < rows and time.perf_counter() - begun < most:
+            frame = make(min(size, rows - count))
+            made.append(frame)
+            count += len(frame)
+            if not len(frame):
+                break
+    except TimeoutError:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return pd.concat(made or [pd.DataFrame(columns=[c["name"] for c in task.columns])])

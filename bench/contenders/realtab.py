@@ -5,7 +5,6 @@ stopping rule (bootstrapped sensitivity every few epochs) costs more than such a
 trains until the time is over. A constant learning rate, for the same reason.
 """
 
-import pandas as pd
 from language import clocked, configured, portions
 from protocol import run
 from realtabformer import REaLTabFormer
@@ -49,7 +48,7 @@ def sample(task, model, rows):
     def make(count):
         return model.sample(n_samples=count, gen_batch=min(count, 256), device="cpu")
 
-    return pd.concat(portions(task, rows, PORTION, make), ignore_index=True)
+    return portions(task, rows, PORTION, make)
 
 
 if __name__ == "__main__":

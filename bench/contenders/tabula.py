@@ -133,7 +133,7 @@ def sample(task, fitted, rows):
             made.append(tokens)
         return words.decode(torch.cat(made, dim=1))
 
-    return pd.concat(portions(task, rows, PORTION, make), ignore_index=True)
+    return portions(task, rows, PORTION, make)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from synthtab.errors import UsageError
 from synthtab.pipeline import Synthesizer
 
 if TYPE_CHECKING:
-    from synthtab.privatetable import PrivateReport
-    from synthtab.privatewhole import PrivateWholeReport
+    from synthtab.privacy.learned import PrivateReport, PrivateWholeReport
 
 
 def show(model: Path, as_json: bool) -> None:

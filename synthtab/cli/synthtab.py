@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from synthtab.cli import common, probing, spending
+from synthtab.cli import common, comparing, probing, spending
 from synthtab.cli.choices import FileFormat, ModeName, Violations
 from synthtab.cli.options import AsJson, Replace, SameRows, TableName
 
@@ -295,40 +295,15 @@ def load(
 @app.command()
 def assess(
     rules: RulesFile,
-    real: Annotated[
-        str,
-        typer.Argument(
-            metavar="REAL",
-            help="The real rows: a file, a directory with one for each table, or a database's URL.",
-        ),
-    ],
-    synth: Annotated[str, typer.Argument(metavar="SYNTH", help="The synthetic rows, likewise.")],
-    holdout: Annotated[
-        str | None,
-        typer.Option(
-            "--holdout", help="Real rows, likewise, that were not learned from: a test for all."
-        ),
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option("--target", help="The column models are to tell; TABLE.COLUMN of several."),
-    ] = None,
-    parts: Annotated[
-        str | None,
-        typer.Option("--parts", help="Of what is assessed some parts, by commas; all, with bert."),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", help="The saved model of the rows, for its privacy guarantee."),
-    ] = None,
-    confidence: Annotated[
-        float, typer.Option("--confidence", help="Of every interval by itself.")
-    ] = 0.95,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows, for the same again.")] = 0,
-    report: Annotated[
-        Path | None,
-        typer.Option("--report", help="Write all of it as one HTML page for a reader, charts too."),
-    ] = None,
+    real: comparing.Real,
+    synth: comparing.Synthetic,
+    holdout: comparing.Holdout = None,
+    target: comparing.Target = None,
+    parts: comparing.Parts = None,
+    model: comparing.OfModel = None,
+    confidence: comparing.Confidence = 0.95,
+    seed: comparing.Seed = 0,
+    report: comparing.Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Assess synthetic rows: rules, likeness, use, disclosure, each figure beside its noise floor.

@@ -16,10 +16,11 @@ from synthtab.generate.model import ModelConfig
 from synthtab.generate.train import TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
+from synthtab.privacy.learned import PrivateWholeReport
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.selecting import Plan
 from synthtab.privacy.settings import Privacy
-from synthtab.privatewhole import PrivateWhole, PrivateWholeReport
+from synthtab.privatewhole import PrivateWhole
 
 QUICK = GeneratorConfig(
     model=ModelConfig(hidden=32, layers=1, heads=2, kv_heads=2, feed_forward=64),

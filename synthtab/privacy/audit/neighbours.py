@@ -195,9 +195,9 @@ def marginals_run(case: Case, privacy: Privacy) -> tuple[Run, tuple[Charge, ...]
 
 def sgd_run(case: Case, privacy: Privacy) -> tuple[Run, tuple[Charge, ...]]:
     """Return a run of noisy training from scratch, and what it is charged."""
-    from synthtab.privacy.dpsgd.course import PrivateConfig
-    from synthtab.privacy.dpsgd.fit import train_private
-    from synthtab.privacy.dpsgd.watch import GradientEvidence
+    from synthtab.privacy.dpsgd.course import PrivateConfig  # torch, which other audits need not
+    from synthtab.privacy.dpsgd.fit import train_private  # torch
+    from synthtab.privacy.dpsgd.watch import GradientEvidence  # torch
 
     rows = len(case.rows)
     config = PrivateConfig(
