@@ -137,11 +137,10 @@ class Explainer:
         made = self._explained(self._by_name[table], cells, row + 1, more, across)
         if made.repair is None:
             return made
-        harms = [
-            self._whole.harm(table, row, _instance(self._by_name[table], o))
-            for o in made.repair.options
-        ]
-        return replace(made, repair=harmless_first(made.repair, harms))
+        declared = self._by_name[table]
+        repair = _agreeing(declared, made.repair, across, row + 1)
+        harms = [self._whole.harm(table, row, _instance(declared, o)) for o in repair.options]
+        return replace(made, repair=harmless_first(repair, harms))
 
     def alone(self, table: str, cells: Mapping[str, Cell], row: int | None = None) -> Explanation:
         """Explain a row by its cells (codes, strings, None), by the rules about one row only.
@@ -196,6 +195,29 @@ def harmless_first(repair: Repair, harms: Sequence[tuple[str, ...]]) -> Repair:
         options=tuple(repair.options[at] for at in order),
         harms=tuple(harms[at] for at in order) if any(harms) else (),
     )
+
+
+def _agreeing(table: nodes.Table, repair: Repair, across: Sequence[Across], row: int) -> Repair:
+    """Return a repair whose instances are those that rules looking at other rows ask for.
+
+    That is done where one cell is to change, and the value asked for is among those allowed.
+    """
+    asked = {
+        option[0].column: option[0].new
+        for one in reversed(across)
+        for option in reversed(one.options)
+        if len(option) == 1 and (option[0].table, option[0].row) == (table.name, row)
+    }
+
+    def agreed(change: Change) -> Change:
+        if change.column not in asked:
+            return change
+        value = asked[change.column]
+        fits = change.allowed.has(_cell(table.column(change.column), value))
+        return replace(change, example=value) if fits else change
+
+    options = tuple((agreed(o[0]),) if len(o) == 1 else o for o in repair.options)
+    return replace(repair, options=options)
 
 
 def _instance(table: nodes.Table, option: Sequence[Change]) -> dict[str, Cell]:

@@ -439,6 +439,24 @@ def test_what_a_repair_would_harm_is_said() -> None:
     assert "which would break rule id_key" in found.text()
 
 
+def test_a_repair_takes_the_value_that_other_rows_ask_for() -> None:
+    tables = Model.parse(
+        "table t {\n  g integer in 0 .. 3\n  x integer in 0 .. 50\n  top boolean\n"
+        "  rule sums: when top then x = sum(x where not top) per g\n  rule low: x <= 40\n}"
+    ).tables
+    rows = [
+        {"g": 1, "x": 7, "top": False},
+        {"g": 1, "x": 8, "top": False},
+        {"g": 1, "x": 44, "top": True},
+    ]
+    found = Explainer(tables, {"t": to_batch(tables[0].columns, rows)}).row("t", 2)
+    assert found.repair is not None
+    ((change,),) = found.repair.options
+    assert (change.column, change.example) == ("x", 15)
+    assert found.repair.harms == ()
+    assert "x from 44 to a value between 0 and 40, for instance 15" in found.as_feedback()
+
+
 def golden(name: str, text: str) -> None:
     path = GOLDEN / name
     if os.environ.get("SYNTHTAB_UPDATE_GOLDEN"):
