@@ -190,14 +190,14 @@ class _Search:
             return answer.reason
         blamed, ranges = self._blamed()
         reduced = not self._deadline.spent()
-        if self._inquiry.backend.hidden:
-            # Of products, months and texts the solver knows only what it has been told so far.
-            for k in [k for k in blamed if k >= len(self._rules)]:
-                rest = set(range(len(self._claims))) - set(blamed) | {k}
-                again = self._inquiry.can(without=rest) if k in blamed else None
-                if again is not None and again.verdict == "no":
-                    blamed, ranges = self._blamed()
-                reduced &= again is None or again.verdict != "open"
+        # Cells are kept for want of a column's range, or of what is true of products, months and
+        # texts: with these known, as in a full question, they may be spared.
+        for k in [k for k in blamed if k >= len(self._rules)]:
+            rest = set(range(len(self._claims))) - set(blamed) | {k}
+            again = self._inquiry.can(without=rest) if k in blamed else None
+            if again is not None and again.verdict == "no":
+                blamed, ranges = self._blamed()
+            reduced &= again is None or again.verdict != "open"
         rules = [self._rules[k].name for k in blamed if k < len(self._rules)]
         cells = [self._names[k - len(self._rules)] for k in blamed if k >= len(self._rules)]
         self._note(cells, rules, ranges, reduced)
