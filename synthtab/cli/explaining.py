@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.assess.compliance import Compliance, Values
+from synthtab.assess.compliance import EXAMPLES_KEPT, Compliance, Values
 from synthtab.cli import common
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
@@ -22,10 +22,15 @@ Numbers = Mapping[str, Sequence[int]]
 
 
 class First:
-    """Listens to an audit and keeps the first rows, from 1, that break each rule."""
+    """Keeps the first rows, from 1, that break each rule, as many as ``most``.
+
+    An audit keeps a few itself. Only for more of them need it be listened to (``listens``), which
+    costs it the values of every violation.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self.listens = most > EXAMPLES_KEPT
         self.rows: dict[tuple[str, str], list[int]] = {}
 
     def add(self, table: str, rule: str, rows: NDArray[np.int64], values: Sequence[Values]) -> None:
@@ -38,7 +43,10 @@ class First:
         return {name: self._of(name, found) for name, found in results.items()}
 
     def _of(self, table: str, found: Compliance) -> list[int]:
-        queues = [self.rows.get((table, rule.name), []) for rule in found.broken]
+        queues: list[Sequence[int]] = [
+            self.rows.get((table, rule.name), []) if self.listens else rule.examples
+            for rule in found.broken
+        ]
         picked: dict[int, None] = {}
         for at in range(self._most):
             for queue in queues:

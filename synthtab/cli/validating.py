@@ -49,7 +49,7 @@ def validate(
     failures = Failures()
     first = First(output.explain or 0)
     told = [failures.add] if output.failures is not None else []
-    told += [first.add] if output.explain is not None else []
+    told += [first.add] if first.listens else []
     audit = Audit(model.tables, tuple(data.sources), _all_of(told))
     with common.progress(output.as_json) as update:
         for name, source in data.sources.items():

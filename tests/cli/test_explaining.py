@@ -185,3 +185,11 @@ def test_a_bare_option_gets_its_number() -> None:
     assert numbered(["--explain", "7", "a"]) == ["--explain", "7", "a"]
     assert numbered(["--explain=7"]) == ["--explain=7"]
     assert numbered(["--", "--explain"]) == ["--", "--explain"]
+
+
+@pytest.mark.parametrize("count", [4, 5, 6, 20])
+def test_as_many_rows_as_asked_for(call: Call, staff: list[str], count: int) -> None:
+    lines = "".join(f"{at},junior,{at},2019-01-01\n" for at in range(1, 31))
+    Path("staff.csv").write_text("id,grade,salary,left on\n" + lines)
+    ran = call(rulecheck.main, "validate", *staff, "--explain", count, "--json")
+    assert [e["row"] for e in json.loads(ran.out)["explanations"]] == [*range(1, count + 1)]
