@@ -31,6 +31,7 @@ from synthtab.solver.explaining.allowed import Allowed
 from synthtab.solver.explaining.deduce import MOST_OPTIONS, deduce
 from synthtab.solver.explaining.hitting import hitting_sets
 from synthtab.solver.explanation import Explainer, Explanation, explain_row
+from synthtab.solver.witness import breaking
 
 GOLDEN = Path(__file__).parent / "golden"
 RULES = Path(__file__).parents[2] / "rules"
@@ -225,6 +226,22 @@ def test_tables_of_all_types(first: int) -> None:
                     explain_row(case.table, made)
                 explained += 1
     assert explained >= 3
+
+
+def test_rows_made_to_break_one_rule_are_explained_by_it() -> None:
+    table = Model.parse(EMPLOYEE).table()
+    told = 0
+    for one in breaking(table, seed=2):
+        rule = next(r for r in table.rules if r.name == one.rule)
+        if isinstance(rule, nodes.RowRule) and one.rows:
+            found = explain_row(table, one.rows[0])
+            hard = [b.rule for b in found.broken if b.share is None]
+            assert hard == [one.rule]
+            assert found.repair is not None
+            assert found.repair.minimal
+            assert {c.rules[0] for c in found.contradictions} >= {one.rule}
+            told += 1
+    assert told == 4
 
 
 def test_a_sound_row_is_refused() -> None:
