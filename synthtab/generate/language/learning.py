@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,14 @@ from synthtab.generate.language.prompt import Prompt, render
 from synthtab.generate.language.settings import MOST_PROMPT, Pretrained
 from synthtab.generate.language.template import Template
 from synthtab.generate.language.training import tune
-from synthtab.generate.retrieval.corpus import Corpus
-from synthtab.generate.retrieval.guard import refuse_real_rows
 from synthtab.generate.retrieval.query import query_of
 from synthtab.generate.train import ProgressHook, Trained
 from synthtab.ir import nodes
 from synthtab.schema import Column
 from synthtab.store import MANIFEST
+
+if TYPE_CHECKING:
+    from synthtab.generate.retrieval.corpus import Corpus
 
 _MEASURED = 1_000
 """So many rows are written to see how long rows are."""
@@ -141,6 +143,9 @@ def opened(corpus: Corpus | str | Path | None, subject: Subject) -> Corpus | Non
     """
     if corpus is None:
         return None
+    from synthtab.generate.retrieval.corpus import Corpus  # scikit-learn is slow to import
+    from synthtab.generate.retrieval.guard import refuse_real_rows  # the same
+
     if isinstance(corpus, str | Path):
         place = Path(corpus)
         saved = (place / MANIFEST).is_file()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -106,7 +106,7 @@ class Pretrained:
     one's directory, or a folder of files. ``examples`` is how many of its passages, and of the real
     rows, the prompt shows; None is 8 where nothing is trained, else passages only.
     ``prompt_tokens`` limits the prompt. ``checkpoints`` is a directory in which training goes on
-    after an interruption. ``tuning`` has the rest.
+    after an interruption. ``tuning`` has the rest; its epochs and adapters are those said here.
 
     Raises UsageError where a value is none.
     """
@@ -140,8 +140,7 @@ class Pretrained:
     def how(self) -> Tuning:
         """How it is tuned, with the epochs and adapters said here."""
         adapters = (Lora() if self.lora is True else self.lora) or None
-        fields = {k: getattr(self.tuning, k) for k in self.tuning.__dataclass_fields__}
-        return Tuning(**{**fields, "epochs": self.epochs, "adapters": adapters})
+        return replace(self.tuning, epochs=self.epochs, adapters=adapters)
 
     @property
     def passages(self) -> int:
