@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import (
     adult,
     checks,
+    feedback,
     fuzz,
     headline,
     inference,
@@ -164,6 +165,12 @@ MEASUREMENTS: dict[str, Measurement] = {
         "all decoding modes on many tables",
         lambda g: modes.run(g.only, g.own, g.seeds, g.rows, g.work, g.seed),
         (tables, listing.options, seeds, rows, work, seed),
+    ),
+    "feedback": Measurement(
+        "correction by talk beside repair and masks",
+        feedback.command,
+        (tables, rows, seed, feedback.options),
+        in_all=False,
     ),
     "peers": Measurement(
         "other generators beside ours",

@@ -55,7 +55,13 @@ class Source(Protocol):
     ) -> Iterator[Batch]:
         """Read it piece by piece in bounded memory. Raises DataError where it does not fit."""
 
-    def whole(self, columns: Sequence[Column], progress: Progress | None = None) -> Batch:
+    def whole(
+        self,
+        columns: Sequence[Column],
+        progress: Progress | None = None,
+        *,
+        ignore_extra: bool = False,
+    ) -> Batch:
         """Read all of it as one batch. Raises DataError where it does not fit."""
 
     def frame(self, progress: Progress | None = None) -> pd.DataFrame:
@@ -101,9 +107,15 @@ class FileSource:
         """Read the file; see :func:`synthtab.files.iter_batches`."""
         return files.iter_batches(self.path, columns, ignore_extra=ignore_extra, progress=progress)
 
-    def whole(self, columns: Sequence[Column], progress: Progress | None = None) -> Batch:
+    def whole(
+        self,
+        columns: Sequence[Column],
+        progress: Progress | None = None,
+        *,
+        ignore_extra: bool = False,
+    ) -> Batch:
         """Read the file as one batch; see :func:`synthtab.files.read_batch`."""
-        return files.read_batch(self.path, columns, progress=progress)
+        return files.read_batch(self.path, columns, ignore_extra=ignore_extra, progress=progress)
 
     def frame(self, progress: Progress | None = None) -> pd.DataFrame:
         """Read the file whole; see :func:`synthtab.files.read_frame`."""
@@ -148,9 +160,15 @@ class TableSource:
             self.address, columns, ignore_extra=ignore_extra, progress=progress
         )
 
-    def whole(self, columns: Sequence[Column], progress: Progress | None = None) -> Batch:
+    def whole(
+        self,
+        columns: Sequence[Column],
+        progress: Progress | None = None,
+        *,
+        ignore_extra: bool = False,
+    ) -> Batch:
         """Read the table as one batch."""
-        batches = list(self.batches(columns, progress=progress))
+        batches = list(self.batches(columns, ignore_extra=ignore_extra, progress=progress))
         if not batches:
             return encode_arrays(columns, [pa.nulls(0)] * len(columns))[0]
         return concat(batches, [c.name for c in columns if isinstance(c.type, TextType)])

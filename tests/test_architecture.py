@@ -36,7 +36,7 @@ LAYERS = [
     ["learn"],
     ["exchange"],
     ["loading"],
-    ["keys", "keyed", "draw"],
+    ["keys", "keyed", "draw", "feedback"],
     ["privacy"],
     ["assess"],
     ["refine"],

@@ -26,6 +26,15 @@ def validate(
         Path | None,
         typer.Option("--failures", help="Also write every violation to this .parquet file."),
     ] = None,
+    explain: Annotated[
+        int | None,
+        typer.Option(
+            "--explain",
+            min=1,
+            metavar="[N]",
+            help="Explain the first N broken rows of each table (3): why, and the least repair.",
+        ),
+    ] = None,
 ) -> None:
     """Count the rows that break each rule, across rows and tables, and show the first of them.
 
@@ -35,11 +44,11 @@ def validate(
 
     Example: [cyan]rulecheck validate rules/adult.rules adult.csv.gz[/]
     """
-    from synthtab.cli import datasets, validating  # pandas, Arrow
+    from synthtab.cli import datasets, validating  # pandas, Arrow, Z3
     from synthtab.sources import Sources  # pandas, Arrow
 
     model = Model.load(file)
-    output = validating.Output(as_json, sarif, failures)
+    output = validating.Output(as_json, sarif, failures, explain)
     with Sources() as sources:
         given = datasets.given(model, data, table, sources)
         broken = validating.validate(model, file, given, output, ignore_extra)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from synthtab.cli import commands_on_data, commands_on_rules, commands_on_texts, common
+from synthtab.cli.bare import ExplainCommand
 
 app = typer.Typer(
     name="rulecheck",
@@ -35,7 +36,8 @@ for _command in (
     commands_on_rules.explain,
 ):
     # `compile_` and `import_` are Python's words without the underscore.
-    app.command(_command.__name__.rstrip("_"))(_command)
+    _kind = ExplainCommand if _command is commands_on_data.validate else None
+    app.command(_command.__name__.rstrip("_"), cls=_kind)(_command)
 
 
 def main() -> None:

@@ -8,27 +8,32 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.markup import escape
 
-from synthtab.assess.compliance import Audit, Compliance, RuleCompliance, Values
+from synthtab.assess.compliance import Audit, Compliance, Listener, RuleCompliance, Values
 from synthtab.atomic import atomic
 from synthtab.cli import common
 from synthtab.cli.datasets import Given
+from synthtab.cli.explaining import First, explained
 from synthtab.cli.failures import Failures
 from synthtab.cli.sarif import sarif
 from synthtab.errors import UsageError
 from synthtab.lang.model import Model
+from synthtab.solver.explanation import Explanation
 
 ROWS_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Output:
-    """How findings are told: as text or JSON, and the files to write besides."""
+    """How findings are told: as text or JSON, the files to write besides, rows to explain."""
 
     as_json: bool = False
     sarif: Path | None = None
     failures: Path | None = None
+    explain: int | None = None
 
 
 def validate(
@@ -42,8 +47,10 @@ def validate(
             with atomic(target, commit=False):
                 pass
     failures = Failures()
-    listener = failures.add if output.failures is not None else None
-    audit = Audit(model.tables, tuple(data.sources), listener)
+    first = First(output.explain or 0)
+    told = [failures.add] if output.failures is not None else []
+    told += [first.add] if first.listens else []
+    audit = Audit(model.tables, tuple(data.sources), _all_of(told))
     with common.progress(output.as_json) as update:
         for name, source in data.sources.items():
             step = partial(update, f"checking {source.short}")
@@ -51,6 +58,12 @@ def validate(
             for batch in source.batches(columns, ignore_extra=ignore_extra, progress=step):
                 audit.add(name, batch)
         results = audit.results()
+        reasons: dict[str, list[Explanation]] = {}
+        if output.explain is not None:
+            chosen = first.chosen(results)
+            reasons = explained(
+                model, data.sources, results, chosen, update, ignore_extra=ignore_extra
+            )
     if output.failures is not None:
         failures.write(output.failures)
     if output.sarif is not None:
@@ -60,16 +73,34 @@ def validate(
             temporary.write_text(log + "\n", encoding="utf-8")
     titles = {name: data.sources[name].name for name in results}
     if output.as_json:
-        reports = [_as_dict(name, titles[name], found) for name, found in results.items()]
+        reports = [
+            _as_dict(name, titles[name], found)
+            | ({"explanations": [e.to_dict() for e in reasons[name]]} if reasons else {})
+            for name, found in results.items()
+        ]
         report = reports[0] if len(reports) == 1 else {"tables": reports}
         common.print_json(report | ({"absent": data.absent} if data.absent else {}))
     else:
         for name, found in results.items():
             print_compliance(f"{name}: {titles[name]}" if len(results) > 1 else titles[name], found)
             print_rows(found)
+            for one in reasons.get(name, ()):
+                common.print_text("\n" + one.text())
         for name in data.absent:
             common.stdout().print(escape(f"not read: there is no table `{name}`"))
     return any(found.broken for found in results.values())
+
+
+def _all_of(listeners: Sequence[Listener]) -> Listener | None:
+    """Return a listener that tells all of these; None where there are none."""
+    if not listeners:
+        return None
+
+    def tell(table: str, rule: str, rows: NDArray[np.int64], values: Sequence[Values]) -> None:
+        for listener in listeners:
+            listener(table, rule, rows, values)
+
+    return tell
 
 
 def print_compliance(title: str, result: Compliance) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,6 +81,16 @@ def mend_round(work: Work, stage: int) -> bool:
     scene = Scene(work.sheets, work.laws, work.broken, work.columns, work.frozen, work.rng, skip)
     if not scene.violations:
         return False
+    propose(scene, thorough)
+    if thorough:
+        offer_rows(scene, work.weights)
+        offer_groups(scene, work.costs, deadline=work.deadline, processes=work.processes)
+    made = candidates(scene, work.columns, PER_VIOLATION[stage], thorough, work.tried)
+    return settle(work, made)
+
+
+def propose(scene: Scene, thorough: bool) -> None:
+    """Offer what rules and data say of single cells and of a few together."""
     proposers: list[Proposer] = [
         offer_amounts,
         offer_copies,
@@ -93,13 +103,9 @@ def mend_round(work: Work, stage: int) -> bool:
         offer_moves,
         offer_declared,
     ]
-    for propose in proposers:
-        propose(scene)
+    for one in proposers:
+        one(scene)
     offer_choices(scene, thorough)
-    if thorough:
-        offer_rows(scene, work.weights)
-        offer_groups(scene, work.costs, deadline=work.deadline, processes=work.processes)
-    return settle(work, _candidates(work, scene, PER_VIOLATION[stage], thorough))
 
 
 @dataclass(frozen=True)
@@ -117,19 +123,19 @@ class Candidates:
     names: list[tuple[int, ...]]
 
 
-def settle(work: Work, candidates: Candidates) -> bool:
+def settle(work: Work, made: Candidates) -> bool:
     """Judge candidates, write the best, take back what does harm; say if violations went away."""
-    edits = candidates.edits
+    edits = made.edits
     if not edits.count:
         return False
     verdict = judge(work.sheets, work.laws, work.broken, edits)
-    mistakes = np.where(candidates.one, 1, edits.sizes())
-    price = cost(edits, work.costs, mistakes, candidates.sure)
-    order = ranked(verdict, price, candidates.doubt, work.rng)
+    mistakes = np.where(made.one, 1, edits.sizes())
+    price = cost(edits, work.costs, mistakes, made.sure)
+    order = ranked(verdict, price, made.doubt, work.rng)
     order = order[np.isfinite(price[order])]
     chosen = independent(verdict, edits, order)
     chosen = within(edits, chosen, order, work.cells_left())
-    work.tried.update(candidates.names)
+    work.tried.update(made.names)
     done = len(chosen) > 0 and apply(work, edits, verdict, chosen, order)
     # What only a look at all rows can judge is tried by itself.
     for alone in order[verdict.wide[order]][:MOST_WIDE]:
@@ -183,12 +189,12 @@ def put_back(work: Work) -> None:
                 edits.append([(k, row, at, int(codes[row, at]), bool(nulls[row, at]))])
     if not edits:
         return
-    candidates = o.listed(edits)
-    verdict = judge(work.sheets, work.laws, work.broken, candidates)
+    given = o.listed(edits)
+    verdict = judge(work.sheets, work.laws, work.broken, given)
     needless = np.flatnonzero((verdict.added == 0) & ~verdict.wide)
     for chosen in needless[:MOST_PUT_BACK].tolist():
         before = work.broken
-        one = candidates.of(np.array([chosen]))
+        one = given.of(np.array([chosen]))
         back = write(work.sheets, one)
         after = again(work, before, one)
         # One by one: two cells may each be put back, but not both.
@@ -270,8 +276,14 @@ def _note(work: Work, edits: Edits, verdict: Verdict, chosen: Ids, fewer: Sequen
 # Candidates from offers.
 
 
-def _candidates(work: Work, scene: Scene, most: int, thorough: bool) -> Candidates:
-    """Return the most promising candidates for each violation."""
+def candidates(
+    scene: Scene,
+    columns: Columns,
+    most: int,
+    thorough: bool,
+    tried: Collection[tuple[int, ...]] = (),
+) -> Candidates:
+    """Return the most promising candidates for each violation, ``tried`` ones left out."""
     cells = scene.offers.single()
     names, place, first = _named(cells)
     pairs = np.unique(np.stack([place, cells.owner], axis=1), axis=0)
@@ -279,9 +291,9 @@ def _candidates(work: Work, scene: Scene, most: int, thorough: bool) -> Candidat
     hint = np.full(len(first), np.inf)
     np.minimum.at(hint, place, cells.hint)
     one = cells.take(first)
-    doubt = hint + work.columns.strangeness(o.single_edits(one))
+    doubt = hint + columns.strangeness(o.single_edits(one))
     doubt -= VOTE * np.minimum(votes - 1, 2)
-    new = np.array([tuple(n) not in work.tried for n in names.tolist()], dtype=bool)
+    new = np.array([tuple(n) not in tried for n in names.tolist()], dtype=bool)
     # An edge looks unlike the data, but it mends where the values drawn beyond it may not.
     rank = np.lexsort([np.where(hint == o.EDGE, doubt - 1.0, doubt)])
     score = np.empty(len(first), np.int64)
@@ -296,14 +308,14 @@ def _candidates(work: Work, scene: Scene, most: int, thorough: bool) -> Candidat
         name = tuple(v for edit in edits for v in edit)
         # To write many cells at once is a last resort: renumbering a group hides what is wrong.
         patient = len(edits) <= SOON or thorough
-        if patient and name not in work.tried and name not in several_names[-64:]:
+        if patient and name not in tried and name not in several_names[-64:]:
             sets.append(edits)
             several_names.append(name)
             several_doubt.append(why)
             half.append(why == o.DETERMINED)
     listed = o.listed(sets)
     if listed.count:
-        strange = work.columns.strangeness(listed)
+        strange = columns.strangeness(listed)
         several = np.array(several_doubt) + strange
     else:
         several = np.empty(0)

@@ -1,0 +1,207 @@
+"""A row as one JSON object, and back: what language models read and write in a conversation.
+
+Whole numbers and decimals are numbers, dates and times are strings of ISO 8601, booleans ``true``
+and ``false``, enums and texts strings, NULL is ``null``. Decimals are read digit by digit: no float
+comes between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from synthtab.backends.grammar import column_regex, datetime_regex
+from synthtab.errors import UsageError
+from synthtab.schema import (
+    BooleanType,
+    Column,
+    DatetimeType,
+    DateType,
+    DecimalType,
+    EnumType,
+    IntegerType,
+    TextType,
+    Value,
+    decode_value,
+    domain,
+    encode_value,
+    type_domain,
+    type_name,
+)
+from synthtab.solver.inquiry import Cell
+
+MOST_DIGITS = 40
+"""A number of more digits is none of any column, and is not looked at further."""
+
+
+class UnreadableRowError(UsageError):
+    """A text that holds no row of the columns; the message says why."""
+
+
+def write_row(columns: Sequence[Column], cells: Mapping[str, Cell]) -> str:
+    """Return a row's cells (codes, strings, None) as one JSON object on one line."""
+    parts = [
+        f"{json.dumps(c.name, ensure_ascii=False)}: {_text(c, cells[c.name])}" for c in columns
+    ]
+    return "{" + ", ".join(parts) + "}"
+
+
+def read_row(columns: Sequence[Column], text: str) -> dict[str, Cell]:
+    """Return the cells of the first JSON object in a text; what stands around it is let be.
+
+    A value may lie outside its column's range, but not outside its type. Raises UnreadableRowError.
+    """
+    start = text.find("{")
+    if start < 0:
+        raise UnreadableRowError("there is no JSON object in it")
+    decoder = json.JSONDecoder(
+        parse_float=_number,
+        parse_int=_number,
+        parse_constant=_refuse,
+        object_pairs_hook=_once,
+    )
+    try:
+        found, _ = decoder.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        raise UnreadableRowError(f"it is no JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise UnreadableRowError("its brackets are nested too deep") from None
+    names = {c.name for c in columns}
+    missing = [c.name for c in columns if c.name not in found]
+    extra = [name for name in found if name not in names]
+    if missing or extra:
+        said = [f"it lacks {_listed(missing)}"] if missing else []
+        said += [f"it has {_listed(extra)}, which is no column"] if extra else []
+        raise UnreadableRowError(" and ".join(said))
+    return {c.name: _cell(c, found[c.name]) for c in columns}
+
+
+def row_grammar(columns: Sequence[Column]) -> str:
+    """Return the grammar of such objects in the dialect that llguidance reads, keys in order.
+
+    A value keeps its column's type and range, a text its length; patterns are left to the check.
+    """
+    body: list[str] = []
+    rules = []
+    for at, column in enumerate(columns):
+        key = json.dumps(column.name, ensure_ascii=False)
+        body.append(_quoted(f"{'{' if at == 0 else ', '}{key}: "))
+        body.append(f"v{at}")
+        options = _options(column)
+        rules.append(f"v{at}: " + " | ".join([*options, '"null"'] if column.optional else options))
+    return "\n".join([f"start: {' '.join(body)} {_quoted('}')}", *rules]) + "\n"
+
+
+def _options(column: Column) -> list[str]:
+    lo, hi = domain(column)
+    match column.type:
+        case EnumType(values):
+            return [_quoted(json.dumps(v, ensure_ascii=False)) for v in values[lo : hi + 1]]
+        case BooleanType():
+            return [_quoted(word) for word in ["false", "true"][lo : hi + 1]]
+        case TextType(length, _):
+            return [rf'/"([^"\\\x00-\x1f]){{0,{length}}}"/']
+        case IntegerType() | DecimalType():
+            return [f"/{_slashed(column_regex(column))}/"]
+        case DatetimeType(resolution):
+            return [f'/"{_slashed(datetime_regex(lo, hi, resolution, mark="T"))}"/']
+        case _:
+            return [f'/"{_slashed(column_regex(column))}"/']
+
+
+def _slashed(regex: str) -> str:
+    return regex.replace("/", r"\/")
+
+
+def _quoted(text: str) -> str:
+    """Return a string of JSON; the grammar's strings have the same escapes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _text(column: Column, cell: Cell) -> str:
+    if cell is None:
+        return "null"
+    if isinstance(cell, str):
+        return json.dumps(cell, ensure_ascii=False)
+    lo, hi = type_domain(column.type)
+    if not lo <= cell <= hi:
+        return str(cell)
+    match value := decode_value(column.type, cell):
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return f"{value:f}"
+        case int():
+            return str(value)
+        case datetime():
+            return f'"{value.isoformat(timespec="seconds")}"'
+        case _:
+            return json.dumps(str(value), ensure_ascii=False)
+
+
+def _cell(column: Column, value: Any) -> Cell:
+    made = _value(column, value)
+    if made is None:
+        return None
+    if isinstance(column.type, TextType) and isinstance(made, str):
+        return made
+    try:
+        code = encode_value(column.type, made)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableRowError(f"{column.name}: {error}") from None
+    lo, hi = type_domain(column.type)
+    if not lo <= code <= hi:
+        raise UnreadableRowError(f"{column.name}: {made} is no {type_name(column.type)}")
+    return code
+
+
+def _value(column: Column, value: Any) -> Value | None:
+    """Return a value of JSON as one of the column's type; what is none is let through."""
+    if value is None:
+        return None
+    if isinstance(value, dict | list):
+        raise UnreadableRowError(f"{column.name}: a value is wanted, and no object or list")
+    try:
+        if isinstance(value, str) and isinstance(column.type, DateType):
+            return date.fromisoformat(value)
+        if isinstance(value, str) and isinstance(column.type, DatetimeType):
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                raise ValueError("a zone")
+            return moment
+    except ValueError:
+        kind = type_name(column.type)
+        raise UnreadableRowError(f"{column.name}: {value!r} is no {kind}") from None
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise UnreadableRowError(f"{column.name}: half a character is none")
+    whole = isinstance(value, Decimal) and value == value.to_integral_value()
+    if whole and isinstance(column.type, IntegerType):
+        return int(value)
+    made: Value = value
+    return made
+
+
+def _number(text: str) -> Decimal:
+    found = Decimal(text)
+    if len(text) > MOST_DIGITS or abs(found.adjusted()) > MOST_DIGITS:
+        raise UnreadableRowError(f"{text[:MOST_DIGITS]}... is no number of any column")
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise UnreadableRowError(f"{constant} is no value of any column")
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UnreadableRowError("a key stands in it twice")
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

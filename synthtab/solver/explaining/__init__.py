@@ -1,0 +1,1 @@
+"""The parts of an explanation (solver/explanation.py): evaluation, deduction, repair, words."""
