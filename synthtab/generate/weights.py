@@ -55,7 +55,7 @@ def open_pretrained(
     damaged or another model's.
     """
     refuse_unfit(directory, noun)
-    with _quiet():
+    with quiet():
         try:
             return [load() for load in loaders]
         except (
@@ -89,7 +89,7 @@ def refuse_unfit(directory: Path, noun: str = "encoder") -> None:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Keep transformers' progress bars and notes off the terminal; what matters is raised."""
     bars: Any = transformers_log
     shown, level = bars.is_progress_bar_enabled(), bars.get_verbosity()
@@ -108,6 +108,7 @@ def complete(
     directory: Path,
     unused: tuple[str, ...] = (),
     dtype: torch.dtype | str = torch.float32,
+    **more: Any,
 ) -> Any:
     """Return the network that an Auto class reads from a directory, in float32 or ``dtype``.
 
@@ -119,6 +120,7 @@ def complete(
         use_safetensors=True,
         dtype=dtype,
         output_loading_info=True,
+        **more,
         **LOCAL,
     )
     missing = sorted(k for k in told["missing_keys"] if not k.startswith(unused))

@@ -17,8 +17,9 @@ from synthtab.batch import Batch
 from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level, check_request
+from synthtab.generate.language.adapters import Adapters
 from synthtab.generate.language.batching import MOST_ROWS
-from synthtab.generate.language.loading import Base, load_base
+from synthtab.generate.language.loading import Base, load_base, with_adapters
 from synthtab.generate.language.session import keeps_places
 from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
@@ -33,10 +34,11 @@ from synthtab.generate.storage import (
     write_json,
 )
 from synthtab.generate.texts import Fingerprints
+from synthtab.generate.weights import quiet
 from synthtab.schema import Column, TextType
 
 FORMAT = 1
-FACTS, WEIGHTS = "language.json", "base"
+FACTS, WEIGHTS, ADAPTERS = "language.json", "base", "adapters"
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,8 @@ class LanguageGenerator:
     def save(self, directory: Path) -> None:
         """Write the generator's files into an existing directory.
 
-        Weights that are as they were read stay where they are, and their path is written down;
-        others are written as transformers saves them.
+        Weights that are as they were read stay where they are, and their path is written down,
+        with the adapters added to them; others are written as transformers saves them.
         """
         own = self.base.path is None
         facts: dict[str, Any] = {
@@ -171,12 +173,17 @@ class LanguageGenerator:
             "fingerprints": sorted(self.fingerprints or {}),
             "base": WEIGHTS if own else str(Path(str(self.base.path)).resolve()),
             "own": own,
+            "adapters": self.base.adapters is not None,
+            "eight_bit": bool(getattr(self.base.network, "is_loaded_in_8bit", False)),
         }
         write_json(directory / FACTS, facts)
         write_fingerprints(directory, self.fingerprints or {})
         if own:
-            self.base.network.save_pretrained(directory / WEIGHTS, safe_serialization=True)
-            self.base.tokenizer.save_pretrained(directory / WEIGHTS)
+            with quiet():
+                self.base.network.save_pretrained(directory / WEIGHTS, safe_serialization=True)
+                self.base.tokenizer.save_pretrained(directory / WEIGHTS)
+        if self.base.adapters is not None:
+            self.base.adapters.save(directory / ADAPTERS)
 
     @classmethod
     def load(cls, directory: Path, base: Base | None = None) -> LanguageGenerator:
@@ -203,22 +210,25 @@ class LanguageGenerator:
             ]
             texts = [str(name) for name in facts["fingerprints"]]
             prompt, own, where = str(facts["prompt"]), bool(facts["own"]), str(facts["base"])
+            adapted, eight_bit = bool(facts["adapters"]), bool(facts["eight_bit"])
         except (KeyError, TypeError, ValueError, IndexError) as problem:
             raise damaged(path, f"is not a generator's: {problem}") from None
         prints = read_fingerprints(directory, texts)
         if base is None:
-            base = _base(directory / WEIGHTS if own else Path(where), own)
+            base = _base(directory / WEIGHTS if own else Path(where), own, eight_bit)
+            if adapted:
+                base = with_adapters(base, Adapters.load(directory / ADAPTERS))
         template = Template.made_of(base.vocabulary, bare)
         return cls(base, tuple(columns.values()), template, prompt, prints)
 
 
-def _base(path: Path, own: bool) -> Base:
+def _base(path: Path, own: bool, eight_bit: bool) -> Base:
     if not own and not path.is_dir():
         raise SavedModelError(
             f"the language model that rows are written with was read from {path}, and is no longer "
             "there; put it back, or fit the model again"
         )
-    base = load_base(path)
+    base = load_base(path, eight_bit=eight_bit)
     return replace(base, path=None) if own else base
 
 
