@@ -45,7 +45,7 @@ def run(seed: int, only: Sequence[str], rows: int, vocabulary: int) -> Iterable[
         if "masks" in parts:
             yield masks(some, large, size, seed, rows)
         if "setup" in parts:
-            yield setup(some, large, seed)
+            yield setup(some, large, seed, rows // 4)
         if "others" in parts:
             yield others(some, large, seed)
 
@@ -120,7 +120,7 @@ def _known(made: LanguageGenerator) -> int:
     return sum(made.tables.strict(slot).known for slot in made.template.slots)
 
 
-def setup(some: Sequence[Case], large: Base, seed: int) -> Section:
+def setup(some: Sequence[Case], large: Base, seed: int, rows: int = 16) -> Section:
     """Time what is made once a table, and see that rows make no more of it."""
     grid = Grid("table", "vocabulary", "template", "automata", "states met", "in all")
     most, growth = 0.0, 0.0
@@ -135,9 +135,9 @@ def setup(some: Sequence[Case], large: Base, seed: int) -> Section:
         assert made.tables
         automata = time.process_time() - began
         clock = Clock()
-        first = _learned(made, case, clock, seed, 32)
-        second = _learned(made, case, clock, seed + 1, 32)
-        third = _learned(made, case, clock, seed + 2, 32)
+        first = _learned(made, case, clock, seed, rows)
+        second = _learned(made, case, clock, seed + 1, rows)
+        third = _learned(made, case, clock, seed + 2, rows)
         total = once + template + automata + clock.spent["learned"]
         most, growth = max(most, total), max(growth, (third - second) / max(1, first))
         grid.add(
@@ -154,7 +154,9 @@ def setup(some: Sequence[Case], large: Base, seed: int) -> Section:
         seed,
         [
             at_most("grammar of a table, set up", most, 2.0, seconds),
-            at_most("states first met by the third 32 rows, of the first's", growth, 0.5, percent),
+            at_most(
+                f"states first met by the third {rows} rows, of the first's", growth, 0.5, percent
+            ),
         ],
         note=(
             "Nothing is compiled for a row. A state's tokens are found when the first row comes to "

@@ -8,7 +8,7 @@ like, ``solver`` the rules, and ``solver+weighted`` undoes what masking does to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,31 @@ def _section(parts: Parts, command: str, seed: int) -> Section:
         "too few of the rows it drew could be used."
     )
     title = "Decoding modes side by side"
-    return Section(title, command, seed, _figures(parts), note, grids, {"parts": parts})
+    data = {"plots": _plots(tables, parts), "parts": parts}
+    return Section(title, command, seed, _figures(parts), note, grids, data)
+
+
+def _plots(tables: Sequence[str], parts: Parts) -> list[dict[str, Any]]:
+    """Return maps of modes by tables: rows that are valid, and distances from the real rows."""
+    wanted: tuple[tuple[str, Callable[[dict[str, Any]], float | None]], ...] = (
+        ("Rows valid", lambda made: made["valid"]),
+        ("Pair error, from the training rows", lambda made: made["from_real"][1]),
+    )
+
+    def cell(mode: str, table: str, measure: Callable[[dict[str, Any]], float | None]) -> Any:
+        return mean([measure(f) for f in _found([p for p in parts if p["table"] == table], mode)])
+
+    return [
+        {
+            "kind": "heat",
+            "title": title,
+            "unit": "%",
+            "columns": list(tables),
+            "rows": list(MODES),
+            "values": [[cell(mode, table, measure) for table in tables] for mode in MODES],
+        }
+        for title, measure in wanted
+    ]
 
 
 def _fill(grid: Grid, parts: Parts) -> None:

@@ -34,7 +34,7 @@ def test_times_are_counted_once_by_name():
 def test_masks_and_what_is_made_once_are_measured():
     base = tiny()
     timed = masks([case()], base, 1.0, 0, 3)
-    made = setup([case()], base, 0)
+    made = setup([case()], base, 0, 4)
     assert [row[0] for row in timed.grids[0].rows] == ["wide"]
     assert int(timed.grids[0].rows[0][-1]) > 10
     assert made.figures[0].what == "grammar of a table, set up"

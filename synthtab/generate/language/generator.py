@@ -18,11 +18,12 @@ from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level, check_request
 from synthtab.generate.language.adapters import Adapters
+from synthtab.generate.language.batching import MOST_ROWS
 from synthtab.generate.language.loading import Base, load_base, with_adapters
 from synthtab.generate.language.session import keeps_places
 from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
-from synthtab.generate.language.walk import MOST_ROWS, RowProgress, Tables, Walk
+from synthtab.generate.language.walk import RowProgress, Tables, Walk
 from synthtab.generate.storage import (
     column_of,
     column_record,

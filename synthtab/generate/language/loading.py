@@ -137,7 +137,9 @@ def _in_eight_bits(device: str) -> dict[str, Any]:
 
 def make_base(network: Any, tokenizer: Any, path: Path | None = None) -> Base:
     """Put a network and its tokenizer together. Raises as :func:`load_base`."""
-    size = int(network.get_output_embeddings().weight.shape[0])
+    output = network.get_output_embeddings()
+    config = network.config.get_text_config(decoder=True)
+    size = int(config.vocab_size if output is None else output.weight.shape[0])
     vocabulary = Vocabulary.of(tokenizer, size)
     if vocabulary.end >= size:
         raise SavedModelError(

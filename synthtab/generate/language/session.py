@@ -18,7 +18,6 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from synthtab.batch import Mask
-from synthtab.errors import UsageError
 from synthtab.generate.language.loading import Base
 
 _TOLERANCES = {torch.float32: 1e-3, torch.float64: 1e-3}
@@ -31,6 +30,10 @@ _READ_ANEW = 8
 class Session(Protocol):
     """Rows being read."""
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """How many tokens each row has read (rows,)."""
+
     def fork(self, rows: int) -> Session:
         """Return so many rows that have read what this one row has."""
 
@@ -38,8 +41,7 @@ class Session(Protocol):
         """Let each row read the ``real`` ones of its tokens (rows, n), which stand to the right.
 
         Returns float32 logits (rows, vocabulary) of what comes after the last column; of rows whose
-        last token is padding they mean nothing. Raises UsageError where a row is longer than what
-        the network can read.
+        last token is padding they mean nothing.
         """
 
 
@@ -59,6 +61,11 @@ class Cached:
         if len(prompt):
             self.feed(prompt[None], np.ones((1, len(prompt)), dtype=bool))
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """See :class:`Session`."""
+        return self._position.cpu().numpy()
+
     def fork(self, rows: int) -> Cached:
         """See :class:`Session`."""
         other = copy.copy(self)
@@ -75,7 +82,6 @@ class Cached:
         device = self._base.device
         mask = torch.from_numpy(real.astype(np.int64)).to(device)
         positions = (self._position[:, None] + mask.cumsum(dim=1) - 1).clamp_(min=0)
-        _check_length(self._base, int(positions.max()) + 1)
         self._seen = torch.cat([self._seen, mask], dim=1)
         arguments = {
             "input_ids": torch.from_numpy(tokens).to(device),
@@ -99,6 +105,11 @@ class Anew:
         self._base = base
         self._read = [prompt.tolist()]
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """See :class:`Session`."""
+        return np.array([len(row) for row in self._read])
+
     def fork(self, rows: int) -> Anew:
         """See :class:`Session`."""
         other = copy.copy(self)
@@ -110,7 +121,6 @@ class Anew:
         """See :class:`Session`."""
         for read, new, own in zip(self._read, tokens, real, strict=True):
             read.extend(new[own].tolist())
-        _check_length(self._base, max(map(len, self._read)))
         parts = [
             self._logits(self._read[start : start + _READ_ANEW])
             for start in range(0, len(self._read), _READ_ANEW)
@@ -136,13 +146,12 @@ def _numbers(logits: Tensor) -> Tensor:
     return logits.float().cpu()
 
 
-def _check_length(base: Base, length: int) -> None:
+def fitting(base: Base, session: Session, real: Mask) -> Mask:
+    """Say which rows have room for the ``real`` ones (rows, n) of their next tokens."""
     limit = base.positions
-    if limit is not None and length > limit:
-        raise UsageError(
-            f"the model reads {limit:,} tokens, and the prompt with a row takes {length:,}: give a "
-            "shorter prompt (fewer examples), or a model that reads more"
-        )
+    if limit is None:
+        return np.ones(len(real), dtype=bool)
+    return np.asarray(session.lengths + real.sum(axis=1) <= limit)
 
 
 @torch.inference_mode()

@@ -291,8 +291,8 @@ def _samples(slot: Slot) -> Iterator[str]:
         for character in slot.alphabet[:: max(1, len(slot.alphabet) // _SAMPLES)]:
             yield json_string(character * 2)[cut]
     else:
-        codes = np.unique(np.linspace(slot.lo, slot.hi, _SAMPLES).astype(np.int64))
-        for code in np.clip(codes, slot.lo, slot.hi).tolist():
+        span, parts = slot.hi - slot.lo, _SAMPLES - 1
+        for code in sorted({slot.lo + span * k // parts for k in range(parts + 1)}):
             yield spell(slot.column, code)[cut]
     if slot.column.optional:
         yield NULL

@@ -26,7 +26,7 @@ from synthtab.generate.language.spelling import NULL, json_string, spell
 from synthtab.generate.language.template import Template
 from synthtab.generate.language.values import Strings, Walked, Written, assembled, read_values
 from synthtab.generate.texts import Fingerprints
-from synthtab.schema import Column, TextType
+from synthtab.schema import BooleanType, Column, EnumType, TextType
 from synthtab.solver.feasible import Feasible
 
 _SPARE = 8
@@ -177,7 +177,9 @@ def longest(slot: Slot) -> int:
     """Return how many bytes a value has at most."""
     if isinstance(slot.column.type, TextType):
         return 4 * slot.length + 2
-    codes = {slot.lo, slot.hi, *range(slot.lo, min(slot.hi, slot.lo + 1000) + 1)}
+    listed = isinstance(slot.column.type, EnumType | BooleanType)
+    # The longest numbers are at the ends.
+    codes = list(range(slot.lo, slot.hi + 1)) if listed else [slot.lo, slot.hi]
     return max(4, *(len(spell(slot.column, code).encode()) for code in codes))
 
 

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthtab.batch import Codes, Mask
+from synthtab.errors import UsageError
 from synthtab.generate.guide import Guide, pooled
+from synthtab.generate.language.batching import MOST_ROWS, batch_rows
 from synthtab.generate.language.bytewise import (
     AFTER,
     ByteMachine,
@@ -27,7 +29,7 @@ from synthtab.generate.language.bytewise import (
 from synthtab.generate.language.copies import Copies
 from synthtab.generate.language.loading import Base
 from synthtab.generate.language.narrow import Cursor, allowed, narrower
-from synthtab.generate.language.session import Session, begin, keeps_places
+from synthtab.generate.language.session import Session, begin, fitting, keeps_places
 from synthtab.generate.language.slots import Slot
 from synthtab.generate.language.tables import TokenTable
 from synthtab.generate.language.template import Template
@@ -42,9 +44,6 @@ Ints = NDArray[np.int64]
 
 _LOOSEST = 4
 """A value written freely may have so many times the bytes of the longest that there should be."""
-_BYTES = 512 * 2**20
-"""Keys, values and logits of a batch take about so much memory."""
-MOST_ROWS = 256
 
 
 class Tables:
@@ -110,7 +109,7 @@ class Walk:
         for number, slot in enumerate(self.template.slots):
             tails = self._column(slot, session, logits, state, random)
             if number + 1 < len(self.template.slots):
-                logits = session.feed(*_right_aligned(tails))
+                logits = self._feed(session, state, *_right_aligned(tails))
         return Walked(state.values, state.log_weight, state.dead)
 
     def _column(
@@ -145,9 +144,24 @@ class Walk:
             real = np.zeros(chunk.shape, dtype=bool)
             chunk[active[going], 0], real[active[going], 0] = tokens[going], True
             active = active[going]
-            logits = session.feed(chunk, real)
+            logits = self._feed(session, batch, chunk, real)
         batch.put(slot, column.texts)
         return tails
+
+    def _feed(self, session: Session, batch: _Batch, tokens: Ints, real: Mask) -> Tensor:
+        """Let rows read on; one that outgrows what the network reads is dead, and reads no more.
+
+        Raises UsageError where none is left.
+        """
+        batch.outgrown |= ~fitting(self.base, session, real)
+        if batch.outgrown.all():
+            raise UsageError(
+                f"the model reads {self.base.positions:,} tokens, and no row ends within what the "
+                f"prompt of {len(self.prompt):,} leaves of them: give a shorter prompt (fewer "
+                "examples), or a model that reads more"
+            )
+        batch.dead |= batch.outgrown
+        return session.feed(tokens, real & ~batch.outgrown[:, None])
 
     def heat(self, slot: Slot) -> float:
         """Return the temperature at which a column is written."""
@@ -174,10 +188,12 @@ class _Batch:
     texts: dict[str, Strings]
     log_weight: NDArray[np.float64]
     dead: Mask
+    outgrown: Mask
 
     @classmethod
     def empty(cls, rows: int) -> _Batch:
-        return cls({}, {}, {}, np.zeros(rows), np.zeros(rows, dtype=bool))
+        no = [np.zeros(rows, dtype=bool) for _ in range(2)]
+        return cls({}, {}, {}, np.zeros(rows), *no)
 
     def put(self, slot: Slot, spelled: Sequence[bytes | None]) -> None:
         """Read a column's values of what rows have written; None where that is nothing."""
@@ -291,20 +307,6 @@ class _Free:
         """Return how many bytes of forced text a row that is over has still to read."""
         state = int(self._state[row])
         return len(self._slot.after) if state == 0 else int(self._machine.rest[state])
-
-
-def batch_rows(base: Base, template: Template, prompt: int, most: int = MOST_ROWS) -> int:
-    """Return how many rows are drawn at a time: as many as fit about half a gigabyte."""
-    config = base.network.config.get_text_config(decoder=True)
-    heads = int(getattr(config, "num_attention_heads", 1) or 1)
-    kv = int(getattr(config, "num_key_value_heads", None) or heads)
-    hidden = int(getattr(config, "hidden_size", 1))
-    size = int(getattr(config, "head_dim", None) or hidden // heads)
-    layers = int(getattr(config, "num_hidden_layers", 1))
-    length = prompt + 2 * template.least_tokens + 16
-    # Keys and values twice, as they are copied when they grow; logits a few times over.
-    per_row = 2 * 2 * 4 * layers * kv * size * length + 6 * 4 * base.vocabulary.size
-    return max(1, min(most, _BYTES // per_row))
 
 
 def _picked(logits: Tensor, rows: Ints, tokens: Ints) -> Tensor:

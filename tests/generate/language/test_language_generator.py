@@ -21,6 +21,7 @@ from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
 from synthtab.draw import MODES, draw_rows
 from synthtab.errors import DataError, SavedModelError, UsageError
+from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
 from synthtab.generate.language.session import begin, keeps_places
@@ -216,6 +217,14 @@ def test_names_and_values_of_any_characters_are_written(tokenizer):
         assert base.vocabulary.spelled(ids).decode().lstrip() == text + "\n"
 
 
+def test_batches_are_as_large_as_memory_allows(bases):
+    made = generator(bases["llama"])
+    sizes = [batch_rows(made.base, made.template, prompt) for prompt in (1, 10**6, 10**9)]
+    assert sizes[0] == 256
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[2] == 1
+
+
 class Fixed:
     """A guide that leaves the same set to a column in every row."""
 
@@ -389,10 +398,22 @@ def test_a_prompt_that_is_too_long_is_refused_with_the_numbers():
     made = generator(tiny(positions=128), prompt="word " * 200)
     with pytest.raises(UsageError, match=r"reads 128 tokens; the prompt takes"):
         made.draw(1)
-    column = Column("note", TextType(150))
+    column = Column("note", TextType(150, "[b-z]{150}"))
     long = LanguageGenerator.of(tiny(positions=32), [column], ["note"], {})
-    with pytest.raises(UsageError, match="reads 32 tokens, and the prompt with a row"):
+    with pytest.raises(UsageError, match=r"reads 32 tokens, and no row ends"):
         long.draw(9, level="grammar")
+
+
+def test_rows_that_outgrow_the_model_are_told_and_others_go_on():
+    """Of columns of one letter or many, rows of which the first kind fits."""
+    columns = [Column("a", TextType(40, "[a]|[b-z]{40}")), Column("n", IntegerType())]
+    made = LanguageGenerator.of(tiny(positions=20), columns, ["a", "n"], {"n": (0, 9)})
+    drawn = made.draw(60, level="grammar", seed=0)
+    short = drawn.batch.pool[drawn.batch.codes[:, 0]] == "a"
+    assert short.any()
+    assert drawn.malformed.any()
+    assert not (short & drawn.malformed).any()
+    assert (drawn.malformed == drawn.dead).all()
 
 
 def test_a_directory_that_is_no_model_is_refused(tmp_path):
