@@ -15,6 +15,7 @@ from bench import (
     fuzz,
     headline,
     inference,
+    language,
     listing,
     mending,
     modes,
@@ -193,6 +194,11 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "retrieval": Measurement(
         "an index of passages: time and recall", lambda g: [retrieval.run(g.seed)], (seed,)
+    ),
+    "language": Measurement(
+        "rows of causal language models: rules kept, what masks cost",
+        lambda g: language.run(g.seed, g.only, g.rows, g.vocabulary),
+        (seed, parts(*language.PARTS), language.options),
     ),
     "fuzz": Measurement(
         "random models, until the time is up",

@@ -12,18 +12,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from synthtab.errors import SynthTabError
+    from synthtab.generate.language.settings import Pretrained
     from synthtab.generate.retrieval.corpus import Corpus
     from synthtab.lang.model import Model
     from synthtab.pipeline import Synthesizer
     from synthtab.privacy.settings import Privacy
 
 __version__ = "0.1.0"
-__all__ = ["Corpus", "Model", "Privacy", "SynthTabError", "Synthesizer", "__version__"]
+__all__ = [
+    "Corpus",
+    "Model",
+    "Pretrained",
+    "Privacy",
+    "SynthTabError",
+    "Synthesizer",
+    "__version__",
+]
 
 # Loaded when first asked for: torch comes with the Synthesizer, and rules can do without.
 _HOMES = {
     "Corpus": "synthtab.generate.retrieval.corpus",
     "Model": "synthtab.lang.model",
+    "Pretrained": "synthtab.generate.language.settings",
     "Privacy": "synthtab.privacy.settings",
     "SynthTabError": "synthtab.errors",
     "Synthesizer": "synthtab.pipeline",

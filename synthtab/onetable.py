@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,13 +21,18 @@ from synthtab.errors import (
 )
 from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
-from synthtab.generate.train import ProgressHook, Trained
+from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.learning import Subject
+from synthtab.generate.language.settings import Pretrained
+from synthtab.generate.train import ProgressHook
 from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
 from synthtab.keyed import keyed
 from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
 from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
+from synthtab.learners import FromPretrained, kind_of, learner, read_generator
+from synthtab.outcomes import FitReport, Sample, Violations
 from synthtab.refine.targets import Lessons, of_rows
 from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
@@ -37,44 +41,12 @@ from synthtab.solver.repair import repair
 from synthtab.sources import Rows, read_rows
 from synthtab.store import read_manifest, save_directory
 
-Violations = Literal["error", "drop", "repair"]
-
-
-@dataclass(frozen=True)
-class FitReport:
-    """What fitting met: rows read and used, rows that break each rule, cells repaired, training."""
-
-    rows_read: int
-    rows_used: int
-    violated: Mapping[str, int]
-    violations: str
-    cells_repaired: int
-    seed: int
-    trained: Trained | None = None
-
-    @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> FitReport:
-        """Return the report that ``dataclasses.asdict`` and JSON made ``facts`` of."""
-        trained = facts["trained"]
-        if trained is not None:
-            trained = Trained(**{**trained, "position_loss": tuple(trained["position_loss"])})
-        return cls(**{**facts, "trained": trained})
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Sampled rows and what became of every row drawn for them."""
-
-    frame: pd.DataFrame
-    mode: Mode
-    seed: int
-    counts: Counts
-
 
 class OneTable:
     """Learns one table and writes rows like it that satisfy its rules.
 
-    Without data, :meth:`rules_only` takes the place of :meth:`fit`.
+    ``generator`` names a pretrained model to learn with; without one, ``config`` is that of a small
+    network of the table's own. Without data, :meth:`rules_only` takes the place of :meth:`fit`.
     """
 
     default_mode: Mode = "solver+weighted"
@@ -84,12 +56,14 @@ class OneTable:
         model: Model,
         *,
         config: GeneratorConfig | None = None,
+        generator: Pretrained | None = None,
         solver_budget_s: float = 10.0,
     ) -> None:
         self.model = model
         self.table = model.table()
         self._hard_table = enforced(self.table)
         self._config = config or GeneratorConfig()
+        self._learner = learner(generator, self._config)
         self._budget = solver_budget_s
         self._generator: RowSource | None = None
         self._plan: Plan | None = None
@@ -119,39 +93,65 @@ class OneTable:
         """
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
-        columns = self.table.columns
-        whole = read_rows(self.table.name, columns, data)
-        if len(whole) == 0:
-            raise DataError(f"there are no rows to learn table {self.table.name!r} from")
+        whole = self._read(data)
         batch, broken, cells = self._lawful(whole, violations, seed)
-        sequences = surrogate_keys(self._hard_table, batch)
-        learned = [c for c in columns if c.name not in {s.column for s in sequences}]
-        domains, sizes = seen(self.table, batch)
-        plan = compile_plan(self._hard_table, domains=domains, sizes=sizes, budget_s=self._budget)
-        names = {c.name for c in learned}
-        generator = RowGenerator.fit(
-            learned,
-            [c for c in plan.order if c in names],
-            {c: plan.domains[c] for c in names},
-            batch.select([c.name for c in learned]),
-            config=self._config,
-            seed=seed,
-            progress=progress,
-        )
-        self._generator, self._plan, self._sequences = generator, plan, sequences
+        subject, plan, sequences = self._subject(batch)
+        learned = self._learner.learn(subject, seed=seed, progress=progress)
+        self._generator, self._plan, self._sequences = learned.generator, plan, sequences
         self._draws, self._kept = (), self._hard_table
         self.report = FitReport(
-            len(whole), len(batch), broken, violations, cells, seed, generator.trained
+            *(len(whole), len(batch), broken, violations, cells, seed),
+            trained=learned.trained,
+            prompt=learned.prompt,
         )
         return self
+
+    def subject(self, data: Rows | None, *, violations: Violations = "error") -> Subject:
+        """Return what :meth:`fit` would tell a language model of; without data, of the rules."""
+        if data is None:
+            plan = compile_plan(self._hard_table, budget_s=self._budget)
+            columns = self.table.columns
+            order = tuple(c for c in plan.order if c in self.table.column_names)
+            return Subject(self._hard_table, columns, order, plan.domains, source=self.model.source)
+        return self._subject(self._lawful(self._read(data), violations, 0)[0])[0]
+
+    def _read(self, data: Rows) -> Batch:
+        """Return real rows, at least one."""
+        whole = read_rows(self.table.name, self.table.columns, data)
+        if len(whole) == 0:
+            raise DataError(f"there are no rows to learn table {self.table.name!r} from")
+        return whole
+
+    def _subject(self, batch: Batch) -> tuple[Subject, Plan, tuple[Sequence, ...]]:
+        """Return what is to be learned of lawful rows, their Plan, and keys that are numbers."""
+        sequences = surrogate_keys(self._hard_table, batch)
+        learned = [c for c in self.table.columns if c.name not in {s.column for s in sequences}]
+        domains, sizes = seen(self.table, batch)
+        plan = compile_plan(self._hard_table, domains=domains, sizes=sizes, budget_s=self._budget)
+        names = [c.name for c in learned]
+        subject = Subject(
+            self._hard_table,
+            tuple(learned),
+            tuple(c for c in plan.order if c in names),
+            {c: plan.domains[c] for c in names},
+            batch.select(names),
+            self.model.source,
+        )
+        return subject, plan, sequences
 
     def rules_only(self) -> OneTable:
         """Make rows of the rules and hints alone, without data; return self.
 
         Keys that nothing else speaks of are numbered, or drawn without a repeat. Soft rules about
         single rows are kept by every row where a Plan is exact about all of them. Raises
-        InfeasibleError where the hard rules contradict each other.
+        InfeasibleError where the hard rules contradict each other, UsageError where a pretrained
+        model was to write the rows.
         """
+        if isinstance(self._learner, FromPretrained):
+            raise UsageError(
+                "rows made of rules alone are drawn evenly, not by a pretrained model; call fit() "
+                "with a few rows, with epochs=0 if nothing is to be trained"
+            )
         table, plan = soft_as_hard(self.table, self._hard_table, self._budget)
         sequences, draws = free_keys(table)
         apart = {s.column for s in sequences} | {c.name for d in draws for c in d.columns}
@@ -358,7 +358,7 @@ class OneTable:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
-        if not isinstance(generator, RowGenerator):
+        if not isinstance(generator, RowGenerator | LanguageGenerator):
             raise UsageError(
                 "rows made of rules alone need no saved model: keep the rules file "
                 "(Model.to_text) and call rules_only() again"
@@ -374,6 +374,7 @@ class OneTable:
             "domains": {c: list(v) for c, v in plan.domains.items()},
             "sequences": [asdict(s) for s in self._sequences],
             "report": asdict(self.report),
+            "generator": kind_of(generator),
         }
         save_directory(path, facts, write)
 
@@ -393,7 +394,7 @@ class OneTable:
             loaded.report = FitReport.from_json(facts["report"])
         except (KeyError, TypeError, ValueError) as error:
             raise SavedModelError(f"{folder}: the manifest lacks or garbles {error}") from error
-        loaded._generator = RowGenerator.load(folder)
+        loaded._generator = read_generator(folder, facts)
         return loaded
 
     def _fitted(self) -> tuple[RowSource, Plan]:

@@ -14,8 +14,10 @@ from synthtab.batch import Batch
 from synthtab.draw import Mode, log_likelihood
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.language.settings import Pretrained
 from synthtab.lang.model import Model
-from synthtab.onetable import FitReport, OneTable, Sample, Violations
+from synthtab.onetable import OneTable
+from synthtab.outcomes import FitReport, Sample, Violations
 from synthtab.privacy.settings import Privacy
 from synthtab.refine.rounds import RoundProgress
 from synthtab.refining import Refined, refine
@@ -55,16 +57,31 @@ class Synthesizer:
         model: Model,
         *,
         config: GeneratorConfig | None = None,
+        generator: Pretrained | None = None,
         solver_budget_s: float = 10.0,
         privacy: Privacy | None = None,
     ) -> None:
-        """Prepare to learn the tables of a model, under a privacy budget if one is given."""
+        """Prepare to learn the tables of a model, under a privacy budget if one is given.
+
+        A ``generator`` is a pretrained language model that writes the rows of one table; without
+        one, small networks of the tables' own do, of the shape that ``config`` says.
+        """
         self._engine: Engine
+        if generator is not None and needs_whole(model):
+            raise UsageError(
+                "a pretrained model writes the rows of one table whose rules are about single "
+                "rows; this model has "
+                + ("several tables" if len(model.tables) > 1 else "rules across rows")
+                + ": leave the generator out, for small networks of the tables' own"
+            )
         if privacy is not None:
-            self._engine = _private(model, privacy, config, solver_budget_s)
+            self._engine = _private(model, privacy, config, generator, solver_budget_s)
+        elif needs_whole(model):
+            self._engine = WholeModel(model, config=config, solver_budget_s=solver_budget_s)
         else:
-            kind = WholeModel if needs_whole(model) else OneTable
-            self._engine = kind(model, config=config, solver_budget_s=solver_budget_s)
+            self._engine = OneTable(
+                model, config=config, generator=generator, solver_budget_s=solver_budget_s
+            )
 
     @classmethod
     def _of(cls, engine: Engine) -> Synthesizer:
@@ -316,7 +333,11 @@ class Synthesizer:
 
 
 def _private(
-    model: Model, privacy: Privacy, config: GeneratorConfig | None, budget_s: float
+    model: Model,
+    privacy: Privacy,
+    config: GeneratorConfig | None,
+    generator: Pretrained | None,
+    budget_s: float,
 ) -> Engine:
     """Return what learns a model under a privacy budget. Raises UsageError where it cannot."""
     if needs_whole(model) and len(model.tables) == 1:
@@ -332,8 +353,11 @@ def _private(
         raise UsageError(
             f"a privacy budget needs {error.name}: pip install 'synthtab[privacy]'"
         ) from error
-    kind = PrivateTable if len(model.tables) == 1 else PrivateWhole
-    return kind(model, privacy, config=config, solver_budget_s=budget_s)
+    if len(model.tables) > 1:
+        return PrivateWhole(model, privacy, config=config, solver_budget_s=budget_s)
+    return PrivateTable(
+        model, privacy, config=config, generator=generator, solver_budget_s=budget_s
+    )
 
 
 def needs_whole(model: Model) -> bool:

@@ -16,12 +16,16 @@ from synthtab.batch import Batch
 from synthtab.draw import Counts, Mode, RowProgress, RowSource
 from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
+from synthtab.generate.language.learning import Subject
+from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.train import Progress, ProgressHook
 from synthtab.ir import nodes
 from synthtab.keys import Draws, free_keys
 from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
-from synthtab.onetable import OneTable, Violations
+from synthtab.learners import Kept, kind_of, read_generator
+from synthtab.onetable import OneTable
+from synthtab.outcomes import Violations
 from synthtab.privacy.completed import Completed
 from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
@@ -41,7 +45,7 @@ from synthtab.solver.project import compile_plan
 from synthtab.sources import Rows
 from synthtab.store import read_manifest, save_directory
 
-Saved = RowGenerator | GraphicalGenerator | RestoredGenerator
+Saved = Kept | GraphicalGenerator | RestoredGenerator
 COUNTING = 0.01
 """The share of the budget for the number of rows, and of rows outside what is declared."""
 DOMAINS = 0.1
@@ -55,7 +59,9 @@ LEAST_LEARNED, MOST_LEARNED = 20_000, 100_000
 class PrivateTable(OneTable):
     """Learns one table under a privacy budget, and writes rows that satisfy its rules.
 
-    The rules are public: they are enforced as ever, and cost nothing.
+    The rules are public: they are enforced as ever, and cost nothing. A pretrained model
+    (``generator``) is told of, and tuned on, rows drawn from measured marginals, and sees no real
+    ones; other mechanisms refuse it.
     """
 
     def __init__(
@@ -64,9 +70,12 @@ class PrivateTable(OneTable):
         privacy: Privacy,
         *,
         config: GeneratorConfig | None = None,
+        generator: Pretrained | None = None,
         solver_budget_s: float = 10.0,
     ) -> None:
-        super().__init__(model, config=config, solver_budget_s=solver_budget_s)
+        if generator is not None:
+            _refuse_pretrained(privacy)
+        super().__init__(model, config=config, generator=generator, solver_budget_s=solver_budget_s)
         self.privacy = privacy
         self.private: PrivateReport | None = None
         if privacy.mechanism == "dp-sgd":
@@ -154,15 +163,16 @@ class PrivateTable(OneTable):
             batch = drawn.batch.take(~drawn.dead)
         assert self._plan is not None
         names = set(completed.learned)
-        return RowGenerator.fit(
+        subject = Subject(
+            self._hard_table,
             tuple(completed.original.column(n) for n in completed.learned),
-            [c for c in self._plan.order if c in names],
+            tuple(c for c in self._plan.order if c in names),
             {c: self._plan.domains[c] for c in names},
             completed.restore(batch, rng),
-            config=self._config,
-            seed=secrets.randbits(32),
-            progress=progress,
+            self.model.source,
+            budgeted=True,
         )
+        return self._learner.learn(subject, seed=secrets.randbits(32), progress=progress).generator
 
     def _marginals(
         self,
@@ -246,7 +256,7 @@ class PrivateTable(OneTable):
         generator, plan = self._fitted()
         assert self.private is not None
         assert self._completed is not None
-        assert isinstance(generator, RowGenerator | GraphicalGenerator | RestoredGenerator)
+        assert isinstance(generator, Saved)
         inner = generator.inner if isinstance(generator, RestoredGenerator) else generator
 
         def write(folder: Path) -> None:
@@ -259,6 +269,7 @@ class PrivateTable(OneTable):
             "kind": "private",
             "order": list(plan.order),
             "graphical": isinstance(inner, GraphicalGenerator),
+            "generator": kind_of(inner),
             "estimate": self._estimate is not None,
             "restored": list(generator.plan.order)
             if isinstance(generator, RestoredGenerator)
@@ -283,7 +294,7 @@ class PrivateTable(OneTable):
         loaded._sequences, loaded._draws = free_keys(table)
         loaded._plan = _plan(table, completed, loaded._budget, order)
         if restored is None and not graphical:
-            loaded._generator = RowGenerator.load(folder)
+            loaded._generator = read_generator(folder, facts)
         else:
             names = completed.table.column_names
             plan = compile_plan(completed.table, order=restored or [c for c in order if c in names])
@@ -296,6 +307,21 @@ class PrivateTable(OneTable):
             loaded._estimate = GraphicalGenerator.load(folder, completed.table.columns)
         loaded.private, loaded._kept, loaded._completed = report, table, completed
         return loaded
+
+
+def _refuse_pretrained(privacy: Privacy) -> None:
+    """Raise UsageError where a pretrained model would see real rows, or none drawn under a budget.
+
+    Tuning on rows of an estimate is free, as these are released already. Noisy training of a large
+    model, and rows each made noise by themselves, are not offered.
+    """
+    if privacy.mechanism != "marginals" or privacy.generator != "language-model":
+        what = privacy.mechanism if privacy.mechanism != "marginals" else privacy.generator
+        raise UsageError(
+            f"a pretrained model learns nothing under {what!r}: with a privacy budget it is tuned "
+            "on rows drawn from measured marginals (mechanism 'marginals', generator "
+            "'language-model')"
+        )
 
 
 def _apart(sequences: Sequence[Numbers], draws: Sequence[Draws]) -> set[str]:

@@ -24,7 +24,7 @@ from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress
 from synthtab.lang.model import Model
-from synthtab.onetable import Violations
+from synthtab.outcomes import Violations
 from synthtab.privacy.intake import count_outcomes
 from synthtab.privacy.learned import PrivateWholeReport, TableCounted
 from synthtab.privacy.ledger import Ledger

@@ -20,7 +20,7 @@ from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
-from synthtab.onetable import Violations
+from synthtab.outcomes import Violations
 from synthtab.relational.database import (
     Database,
     FitProgress,

@@ -10,10 +10,12 @@ from typing import Any
 
 from rich.markup import escape
 
-from synthtab.cli import common, guarantees
+from synthtab.cli import choices, common, guarantees
 from synthtab.cli.datasets import all_given
+from synthtab.cli.writing import Asked, pretrained
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.train import Progress, TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import FitReport, Synthesizer, Violations, WholeReport, needs_whole
@@ -33,7 +35,27 @@ class Request:
     seed: int | None
     epochs: int | None
     privacy: Privacy | None
+    pretrained: Pretrained | None
     as_json: bool
+
+
+def request(
+    violations: choices.Violations | None,
+    seed: int | None,
+    epochs: int | None,
+    privacy: Privacy | None,
+    asked: Asked,
+    as_json: bool,
+) -> Request:
+    """Return how to learn; UsageError where options do not go together."""
+    generator = pretrained(asked, epochs)
+    if epochs == 0 and generator is None:
+        raise UsageError(
+            "--epochs 0 learns nothing; only a pretrained model (--generator pretrained) writes "
+            "rows without, by what its prompt says"
+        )
+    how: Violations | None = None if violations is None else violations.value
+    return Request(how, seed, epochs, privacy, generator, as_json)
 
 
 def budget(
@@ -55,10 +77,12 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     """Learn real rows under a rules file, save the model, print what was met."""
     check_target(output)
     epochs, as_json = request.epochs, request.as_json
-    training = TrainConfig() if epochs is None else TrainConfig(max_epochs=epochs)
+    training = TrainConfig() if not epochs else TrainConfig(max_epochs=epochs)
     model = Model.load(rules)
     config = GeneratorConfig(train=training)
-    synthesizer = Synthesizer(model, config=config, privacy=request.privacy)
+    synthesizer = Synthesizer(
+        model, config=config, generator=request.pretrained, privacy=request.privacy
+    )
     started = time.perf_counter()
     with Sources() as sources, common.progress(as_json) as update:
         bars = _Bars(update)
@@ -119,6 +143,12 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
         console.print(f"real rows that broke rules were {_done(report)}:")
         for name, count in report.violated.items():
             console.print(f"  {name}: {count:,}", markup=False)
+    if report.prompt is not None:
+        tokens, cut = report.prompt["tokens"], report.prompt["cut"]
+        left_out = f"; left out for want of room: {', '.join(cut)}" if cut else ""
+        console.print(f"the prompt has {tokens:,} tokens{left_out}", markup=False)
+        if report.trained is None:
+            console.print("nothing was trained: rows are written by what the prompt says")
     if unenforced:
         names = ", ".join(unenforced)
         console.print(f"soft rules are learned, not enforced: {names}", markup=False)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from synthtab.cli import common, comparing, probing, spending
+from synthtab.cli import common, comparing, language, probing, spending
 from synthtab.cli.choices import FileFormat, ModeName, Violations
 from synthtab.cli.options import AsJson, Replace, SameRows, TableName
 
@@ -73,13 +73,23 @@ def fit(
         int | None,
         typer.Option("--seed", min=0, help="For the same model again; not under a privacy budget."),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Go through the rows at most so often.")
-    ] = None,
+    epochs: language.Epochs = None,
+    generator: language.Generator = None,
+    base: language.Base = None,
+    lora: language.LoraOption = False,
+    rank: language.Rank = None,
+    eight_bit: language.EightBit = False,
+    corpus: language.CorpusFolder = None,
+    examples: language.Examples = None,
+    prompt_tokens: language.PromptTokens = None,
+    batch_size: language.BatchSize = None,
+    at_once: language.AtOnce = None,
+    rate: language.Rate = None,
+    gradient_checkpointing: language.Checkpointing = False,
+    checkpoints: language.Checkpoints = None,
     epsilon: spending.Epsilon = None,
     delta: spending.Delta = None,
     mechanism: spending.Mechanism = None,
-    generator: spending.Generator = None,
     neighbours: spending.Neighbours = None,
     most_children: spending.MostChildren = None,
     domains: spending.Domains = None,
@@ -94,30 +104,51 @@ def fit(
 
     Example: [cyan]synthtab fit rules/adult.rules adult.csv.gz -o model/ --epsilon 1[/]
     """
-    from synthtab.cli import fitting  # torch, pandas
+    from synthtab.cli import fitting, writing  # torch, pandas
 
+    of_marginals = (language.GeneratorName.language_model, language.GeneratorName.graphical)
     chosen: dict[str, Any] = {
         "mechanism": mechanism,
-        "generator": generator,
+        "generator": generator if generator in of_marginals else None,
         "neighbours": neighbours,
         "domains": domains,
         "outside": outside,
+        "most_children": most_children,
     }
-    settings = {k: v.value for k, v in chosen.items() if v is not None}
-    if most_children is not None:
-        settings["most_children"] = most_children
-    fitting.fit(
-        rules,
-        data,
-        output,
-        fitting.Request(
-            violations=None if violations is None else violations.value,
-            seed=seed,
-            epochs=epochs,
-            privacy=fitting.budget(epsilon, delta, settings, zeros),
-            as_json=as_json,
-        ),
+    settings = {k: getattr(v, "value", v) for k, v in chosen.items() if v is not None}
+    asked = writing.Asked(
+        *(generator and generator.value, base, lora, rank, eight_bit, corpus, examples),
+        *(prompt_tokens, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
     )
+    privacy = fitting.budget(epsilon, delta, settings, zeros)
+    request = fitting.request(violations, seed, epochs, privacy, asked, as_json)
+    fitting.fit(rules, data, output, request)
+
+
+@app.command()
+def prompt(
+    rules: RulesFile,
+    data: language.RowsShown = None,
+    base: language.Base = None,
+    corpus: language.CorpusFolder = None,
+    examples: language.Examples = None,
+    prompt_tokens: language.PromptTokens = None,
+    violations: language.Broken = Violations.error,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows are shown.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a pretrained model would read before each row: schema, rules, figures, examples.
+
+    With --base it is cut to what the model can read, and its tokens are counted. No weights are
+    read.
+
+    Example: [cyan]synthtab prompt rules/adult.rules adult.csv.gz --base models/qwen --examples 4[/]
+    """
+    from synthtab.cli import writing  # torch, pandas
+
+    shown = data, base, corpus, examples, prompt_tokens
+    request = writing.PromptRequest(*shown, violations.value, seed=seed, as_json=as_json)
+    writing.show_prompt(rules, request)
 
 
 @app.command()

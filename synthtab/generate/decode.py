@@ -21,7 +21,7 @@ from torch import Tensor
 from synthtab.batch import Codes, Mask
 from synthtab.generate.automaton import ColumnAutomaton
 from synthtab.generate.dealing import NODES, Part, deal
-from synthtab.generate.guide import Guide, Known
+from synthtab.generate.guide import Guide, Known, pooled
 from synthtab.generate.machine import States
 from synthtab.generate.places import Choice, Symbols
 from synthtab.generate.sampling import choices
@@ -226,7 +226,7 @@ class Walk:
             states = self.automata[number].begin(nodes)
         name = column.column.name
         if self.guide is not None and self.guide.constrained(name):
-            known, pool = _pooled(front.known, front.texts)
+            known, pool = pooled(front.known, front.texts)
             feasible = self.guide.feasible(name, known, pool)
         return states, feasible
 
@@ -351,18 +351,3 @@ def _decoded(
     if cells.texts is not None:
         texts = texts | {column.column.name: cells.texts}
     return known, texts
-
-
-def _pooled(
-    known: dict[str, tuple[Codes, Mask]], texts: dict[str, Strings]
-) -> tuple[dict[str, tuple[Codes, Mask]], Strings]:
-    """Return the known columns with text codes that index the pool, and the pool."""
-    if not texts:
-        return known, np.empty(0, dtype=object)
-    pool, codes = np.unique(np.concatenate(list(texts.values())), return_inverse=True)
-    numbered = codes.reshape(len(texts), -1).astype(np.int64)
-    named = {
-        name: (np.where(known[name][1], 0, column), known[name][1])
-        for name, column in zip(texts, numbered, strict=True)
-    }
-    return known | named, pool

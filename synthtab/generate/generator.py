@@ -34,7 +34,7 @@ from synthtab.generate.storage import (
 from synthtab.generate.texts import Fingerprints, Texts
 from synthtab.generate.tokenizer import Layout, make_layout
 from synthtab.generate.train import ProgressHook, TrainConfig, Trained, train
-from synthtab.schema import Column
+from synthtab.schema import Column, TextType
 
 _AT_ONCE = 1_000
 """So many rows go through the network at a time when their probability is asked for."""
@@ -216,8 +216,9 @@ class RowGenerator:
     def load(cls, directory: Path) -> RowGenerator:
         """Read a saved generator. Raises SavedModelError where files are missing or damaged."""
         columns, layout = read_layout(directory)
+        texts = [c.name for c in columns if isinstance(c.type, TextType)]
         return cls(
-            columns, layout, read_network(directory, layout), read_fingerprints(directory, layout)
+            columns, layout, read_network(directory, layout), read_fingerprints(directory, texts)
         )
 
     @cached_property

@@ -56,6 +56,24 @@ class Guide(Protocol):
         """
 
 
+def pooled(
+    known: Known, texts: Mapping[str, NDArray[np.object_]]
+) -> tuple[dict[str, tuple[Codes, Mask]], NDArray[np.object_]]:
+    """Return the known columns with text codes that index a pool, and the pool.
+
+    ``texts`` has the strings (rows,) of those that are text.
+    """
+    if not texts:
+        return dict(known), np.empty(0, dtype=object)
+    pool, codes = np.unique(np.concatenate(list(texts.values())), return_inverse=True)
+    numbered = codes.reshape(len(texts), -1).astype(np.int64)
+    named = {
+        name: (np.where(known[name][1], 0, column), known[name][1])
+        for name, column in zip(texts, numbered, strict=True)
+    }
+    return dict(known) | named, pool
+
+
 def check_request(rows: int, level: Level, guide: Guide | None) -> None:
     """Raise UsageError where no rows are asked for, or at a level that is none or lacks a guide."""
     if rows < 1:

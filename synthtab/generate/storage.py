@@ -8,7 +8,7 @@ Nothing is unpickled, and whatever does not fit together is refused by name.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +56,20 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 def write_network(directory: Path, network: LlamaForCausalLM) -> None:
     """Write configuration and weights; the output layer is the embedding, stored once."""
     config = network.config.to_dict() | {"architectures": ["LlamaForCausalLM"]}
-    _write_json(directory / CONFIG, config)
+    write_json(directory / CONFIG, config)
     weights = {k: v.contiguous() for k, v in network.state_dict().items() if k != _TIED}
     save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
 
 
 def read_network(directory: Path, layout: Layout) -> LlamaForCausalLM:
     """Read a network made for ``layout``. Raises SavedModelError where it is not, or is damaged."""
-    config = _read_json(directory / CONFIG)
+    config = read_json(directory / CONFIG)
     try:
         network = blank_network(LlamaConfig.from_dict(config))
     except (TypeError, ValueError, KeyError, AttributeError) as problem:
-        raise _damaged(directory / CONFIG, f"is not a network's configuration: {problem}") from None
+        raise damaged(directory / CONFIG, f"is not a network's configuration: {problem}") from None
     if network.config.vocab_size != layout.vocabulary:
-        raise _damaged(
+        raise damaged(
             directory / CONFIG,
             f"is of a network with {network.config.vocab_size} tokens, "
             f"but the layout has {layout.vocabulary}",
@@ -78,12 +78,12 @@ def read_network(directory: Path, layout: Layout) -> LlamaForCausalLM:
     try:
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError) as problem:
-        raise _damaged(path, f"cannot be read: {problem}") from None
+        raise damaged(path, f"cannot be read: {problem}") from None
     wanted = {k: tuple(v.shape) for k, v in network.state_dict().items() if k != _TIED}
     found = {k: tuple(v.shape) for k, v in weights.items()}
     if wanted != found:
         wrong = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
-        raise _damaged(path, f"does not hold the network's weights: {', '.join(wrong[:3])} differ")
+        raise damaged(path, f"does not hold the network's weights: {', '.join(wrong[:3])} differ")
     network.load_state_dict(weights, strict=False)
     network.tie_weights()
     network.train(False)
@@ -96,30 +96,25 @@ def write_layout(directory: Path, columns: tuple[Column, ...], layout: Layout) -
     records = []
     for column in columns:
         places = written[column.name]
-        record: dict[str, Any] = {
-            "name": column.name,
-            "type": {"kind": _NAMES[type(column.type)], **vars(column.type)},
-            "optional": column.optional,
-            "range": [column.lo, column.hi],
-        }
+        record = column_record(column)
         if isinstance(places, Texts):
             record["alphabet"], record["length"] = "".join(places.alphabet), places.length
         else:
             record["domain"] = [places.lo, places.hi]
         records.append(record)
     order = [c.column.name for c in layout.columns]
-    _write_json(directory / LAYOUT, {"format": FORMAT, "columns": records, "order": order})
+    write_json(directory / LAYOUT, {"format": FORMAT, "columns": records, "order": order})
 
 
 def read_layout(directory: Path) -> tuple[tuple[Column, ...], Layout]:
     """Read what :func:`write_layout` wrote. Raises SavedModelError where that is not what it is."""
     path = directory / LAYOUT
-    data = _read_json(path)
+    data = read_json(path)
     if data.get("format") != FORMAT:
-        raise _damaged(path, f"has format {data.get('format')!r}; this version reads {FORMAT}")
+        raise damaged(path, f"has format {data.get('format')!r}; this version reads {FORMAT}")
     try:
         records = {record["name"]: record for record in data["columns"]}
-        columns = {name: _column(record) for name, record in records.items()}
+        columns = {name: column_of(record) for name, record in records.items()}
         layouts: list[ColumnLayout] = []
         first = 0
         for name in data["order"]:
@@ -137,7 +132,7 @@ def read_layout(directory: Path) -> tuple[tuple[Column, ...], Layout]:
         if len(layouts) != len(columns):
             raise ValueError("the order does not name every column once")
     except (KeyError, TypeError, ValueError) as problem:
-        raise _damaged(path, f"is not a layout: {problem}") from None
+        raise damaged(path, f"is not a layout: {problem}") from None
     return tuple(columns.values()), Layout(tuple(layouts))
 
 
@@ -150,10 +145,10 @@ def write_fingerprints(directory: Path, prints: Mapping[str, Fingerprints]) -> N
     save_arrays(arrays, directory / FINGERPRINTS)
 
 
-def read_fingerprints(directory: Path, layout: Layout) -> dict[str, Fingerprints]:
-    """Read the fingerprints of the layout's text columns. Raises SavedModelError."""
+def read_fingerprints(directory: Path, texts: Iterable[str]) -> dict[str, Fingerprints]:
+    """Read the fingerprints of text columns, given their names. Raises SavedModelError."""
     path = directory / FINGERPRINTS
-    names = sorted(c.column.name for c in layout.columns if isinstance(c.places, Texts))
+    names = sorted(texts)
     try:
         arrays = load_arrays(path)
         return {
@@ -161,10 +156,21 @@ def read_fingerprints(directory: Path, layout: Layout) -> dict[str, Fingerprints
             for k, name in enumerate(names)
         }
     except (SafetensorError, OSError, ValueError, KeyError) as problem:
-        raise _damaged(path, f"cannot be read: {problem}") from None
+        raise damaged(path, f"cannot be read: {problem}") from None
 
 
-def _column(record: Mapping[str, Any]) -> Column:
+def column_record(column: Column) -> dict[str, Any]:
+    """Return a column as plain JSON."""
+    return {
+        "name": column.name,
+        "type": {"kind": _NAMES[type(column.type)], **vars(column.type)},
+        "optional": column.optional,
+        "range": [column.lo, column.hi],
+    }
+
+
+def column_of(record: Mapping[str, Any]) -> Column:
+    """Return the column of a record; KeyError, TypeError or ValueError where it is none."""
     fields = dict(record["type"])
     kind = _TYPES[fields.pop("kind")]
     if "values" in fields:
@@ -173,21 +179,24 @@ def _column(record: Mapping[str, Any]) -> Column:
     return Column(str(record["name"]), kind(**fields), bool(record["optional"]), lo, hi)
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write an object as JSON."""
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises SavedModelError where it is missing or none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise _damaged(path, "is missing") from None
+        raise damaged(path, "is missing") from None
     except (OSError, ValueError) as problem:
-        raise _damaged(path, f"cannot be read: {problem}") from None
+        raise damaged(path, f"cannot be read: {problem}") from None
     if not isinstance(data, dict):
-        raise _damaged(path, "does not hold an object")
+        raise damaged(path, "does not hold an object")
     return data
 
 
-def _damaged(path: Path, what: str) -> SavedModelError:
+def damaged(path: Path, what: str) -> SavedModelError:
+    """Return the error for a file of a saved model."""
     return SavedModelError(f"the saved model's file {path} {what}; fit and save the model again")

@@ -18,8 +18,8 @@ from synthtab.errors import SavedModelError
 from synthtab.generate.retrieval.documents import Vectors
 from synthtab.generate.retrieval.embedder import clean, unit
 from synthtab.generate.retrieval.sentence import Recipe, recipe_of
-from synthtab.generate.retrieval.weights import LOCAL, complete, open_pretrained
 from synthtab.generate.retrieval.windows import MOST_TOKENS, check_tokenizer, through_windows
+from synthtab.generate.weights import LOCAL, complete, open_pretrained
 
 KIND = "text-encoder"
 

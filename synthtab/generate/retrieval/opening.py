@@ -17,6 +17,6 @@ def open_embedder(directory: Path) -> Embedder:
     """
     from synthtab.generate.retrieval.encoder import TextEncoder  # torch is slow to import
     from synthtab.generate.retrieval.towers import TwoTowers  # torch is slow to import
-    from synthtab.generate.retrieval.weights import has_towers  # torch is slow to import
+    from synthtab.generate.weights import has_towers  # torch is slow to import
 
     return TwoTowers.load(directory) if has_towers(directory) else TextEncoder.load(directory)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from synthtab.errors import SavedModelError, UsageError
-from synthtab.generate.retrieval.weights import read_facts
+from synthtab.generate.weights import read_facts
 
 MODULES = "modules.json"
 POOLINGS = ("mean", "cls", "max", "lasttoken")

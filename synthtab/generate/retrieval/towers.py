@@ -18,8 +18,8 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from synthtab.errors import UsageError
 from synthtab.generate.retrieval.documents import Vectors
 from synthtab.generate.retrieval.embedder import clean, unit
-from synthtab.generate.retrieval.weights import LOCAL, complete, open_pretrained, read_facts
 from synthtab.generate.retrieval.windows import check_tokenizer, through_windows
+from synthtab.generate.weights import LOCAL, complete, open_pretrained, read_facts
 
 if TYPE_CHECKING:
     from PIL.Image import Image

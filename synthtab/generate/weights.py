@@ -1,4 +1,4 @@
-"""Encoders that transformers saved, from a directory: safetensors only, nothing fetched or run."""
+"""Models that transformers saved, from a directory: safetensors only, nothing fetched or run."""
 
 from __future__ import annotations
 
@@ -46,14 +46,16 @@ def read_facts(directory: Path, name: str, *, needed: bool = True) -> dict[str, 
     return facts
 
 
-def open_pretrained(directory: Path, loaders: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Return what loaders of transformers make of a directory.
+def open_pretrained(
+    directory: Path, loaders: Sequence[Callable[[], Any]], noun: str = "encoder"
+) -> list[Any]:
+    """Return what loaders of transformers make of a directory; ``noun`` says what is read.
 
     Raises UsageError where it holds no weights that may be read, SavedModelError where they are
     damaged or another model's.
     """
-    refuse_unfit(directory)
-    with _quiet():
+    refuse_unfit(directory, noun)
+    with quiet():
         try:
             return [load() for load in loaders]
         except (
@@ -61,13 +63,16 @@ def open_pretrained(directory: Path, loaders: Sequence[Callable[[], Any]]) -> li
             SafetensorError,
         ) as error:
             reason = str(error).strip().split("\n")[0]
-            raise SavedModelError(f"the encoder in {directory} cannot be read: {reason}") from error
+            raise SavedModelError(f"the {noun} in {directory} cannot be read: {reason}") from error
 
 
-def refuse_unfit(directory: Path) -> None:
+def refuse_unfit(directory: Path, noun: str = "encoder") -> None:
     """Raise UsageError where a directory holds no model, or one that is pickled."""
     if not directory.is_dir():
-        raise UsageError(f"an embedder is the directory of a saved model; there is no {directory}")
+        raise UsageError(
+            f"there is no directory {directory}; the {noun} is read from the directory of a saved "
+            "model, and nothing is fetched"
+        )
     if not (directory / "config.json").is_file():
         raise UsageError(f"there is no model in {directory}: it has no config.json")
     if not list(directory.glob("*.safetensors")):
@@ -84,7 +89,7 @@ def refuse_unfit(directory: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Keep transformers' progress bars and notes off the terminal; what matters is raised."""
     bars: Any = transformers_log
     shown, level = bars.is_progress_bar_enabled(), bars.get_verbosity()
@@ -98,8 +103,14 @@ def _quiet() -> Generator[None]:
             bars.enable_progress_bar()
 
 
-def complete(family: Any, directory: Path, unused: tuple[str, ...] = ()) -> Any:
-    """Return the network that an Auto class reads from a directory, in float32.
+def complete(
+    family: Any,
+    directory: Path,
+    unused: tuple[str, ...] = (),
+    dtype: torch.dtype | str = torch.float32,
+    **more: Any,
+) -> Any:
+    """Return the network that an Auto class reads from a directory, in float32 or ``dtype``.
 
     Parts whose names begin with one of ``unused`` need not be there. Raises ValueError where other
     weights are missing, which transformers would draw at random.
@@ -107,8 +118,9 @@ def complete(family: Any, directory: Path, unused: tuple[str, ...] = ()) -> Any:
     network, told = family.from_pretrained(
         directory,
         use_safetensors=True,
-        dtype=torch.float32,
+        dtype=dtype,
         output_loading_info=True,
+        **more,
         **LOCAL,
     )
     missing = sorted(k for k in told["missing_keys"] if not k.startswith(unused))

@@ -1,0 +1,172 @@
+"""Tables, models of random weights and a clock, for what is measured of language models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from bench.registry import entry, load
+from synthtab.batch import Batch
+from synthtab.generate.language import session, tables, walk
+from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.loading import Base, make_base
+from synthtab.ir import nodes
+from synthtab.lang.model import Model
+from synthtab.learnable import enforced, seen
+from synthtab.solver.plan import Plan
+from synthtab.solver.project import compile_plan
+
+END = "<|end|>"
+_ROOT = Path(__file__).parents[1]
+NOTES = """
+table note {
+  number  integer in 0 .. 9_999
+  title   text(20) optional
+  code    text(8) matching /[A-Z]{2}-[0-9]{3,5}/
+  text    text(60)
+  rule titled: title is null iff number < 5000
+}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table, its Plan, and rows of it where there are any."""
+
+    name: str
+    table: nodes.Table
+    plan: Plan
+    rows: Batch | None
+
+    def generator(self, base: Base) -> LanguageGenerator:
+        """Return a generator that knows nothing."""
+        return LanguageGenerator.of(
+            base, self.table.columns, self.plan.order, self.plan.domains, self.rows
+        )
+
+
+def cases() -> Iterator[Case]:
+    """Yield Adult, the loans of the Czech bank, a table of 60 columns, and one of texts."""
+    for name in ("adult", "berka_loan"):
+        loaded = load(entry(name), 0, most=4_000)
+        table = enforced(loaded.table)
+        domains, sizes = seen(table, loaded.train)
+        plan = compile_plan(table, domains=domains, sizes=sizes)
+        yield Case(name, table, plan, loaded.train)
+    for name, rules in (("60 columns", wide()), ("free text", NOTES)):
+        table = enforced(Model.parse(rules).table())
+        yield Case(name, table, compile_plan(table), None)
+
+
+def wide(groups: int = 20) -> str:
+    """Return the rules of a table of three columns a group, with a rule between any two of them."""
+    lines = []
+    for k in range(groups):
+        lines += [
+            f"  low_{k}   integer in 0 .. 999",
+            f"  high_{k}  integer in 0 .. 99_999",
+            f"  kind_{k}  enum('narrow', 'wide', 'none')",
+            f"  rule order_{k}: high_{k} >= low_{k}",
+            f"  rule kind_{k}: kind_{k} = 'narrow' iff high_{k} - low_{k} between 1 and 99",
+            f"  rule none_{k}: kind_{k} = 'none' iff high_{k} = low_{k}",
+        ]
+    return "table wide {\n" + "\n".join(lines) + "\n}\n"
+
+
+def texts() -> list[str]:
+    """Return the text a tokenizer is trained on: what stands in this repository, and some rows."""
+    found = [
+        path.read_text(encoding="utf-8")
+        for pattern in ("docs/**/*.md", "rules/*.rules", "synthtab/**/*.py", "tests/**/*.py")
+        for path in sorted(_ROOT.glob(pattern))
+    ]
+    rng = np.random.default_rng(0)
+    numbers = [f'{{"n": {n}, "p": {n / 100:.2f}}}' for n in rng.integers(0, 10**6, 20_000)]
+    return [*found, "\n".join(numbers)]
+
+
+def base(vocabulary: int, hidden: int, layers: int) -> Base:
+    """Return a Llama of random weights with a byte-level tokenizer of about so many tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts(), trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = LlamaConfig(
+            vocab_size=vocabulary,
+            hidden_size=hidden,
+            intermediate_size=hidden * 11 // 4,
+            num_hidden_layers=layers,
+            num_attention_heads=hidden // 64,
+            max_position_embeddings=4096,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=0,
+            pad_token_id=0,
+        )
+        network = LlamaForCausalLM(config).eval()
+    return make_base(network, fast)
+
+
+@dataclass
+class Clock:
+    """Time (s of this process) by what it was spent on."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+    _running: set[str] = field(default_factory=set)
+
+    @contextmanager
+    def of(self, owner: Any, **names: str) -> Iterator[None]:
+        """Count the time spent in functions of a class or a module under names."""
+        before = {function: getattr(owner, function) for function in names}
+        for function, name in names.items():
+            setattr(owner, function, self._timed(before[function], name))
+        try:
+            yield
+        finally:
+            for function, kept in before.items():
+                setattr(owner, function, kept)
+
+    def _timed(self, function: Any, name: str) -> Any:
+        def timed(*given: Any, **named: Any) -> Any:
+            if name in self._running:  # within another that is counted already
+                return function(*given, **named)
+            self._running.add(name)
+            started = time.process_time()
+            try:
+                return function(*given, **named)
+            finally:
+                self._running.remove(name)
+                self.spent[name] = self.spent.get(name, 0.0) + time.process_time() - started
+
+        return timed
+
+
+@contextmanager
+def timers(clock: Clock) -> Iterator[None]:
+    """Count the time of masks and of the forward pass while rows are written."""
+    with (
+        clock.of(session.Cached, feed="forward"),
+        clock.of(tables.TokenTable, blocks="masks"),
+        clock.of(tables.Entries, take="masks"),
+        clock.of(walk, allowed="masks", narrower="masks"),
+        clock.of(walk.Walk, _feasible="masks"),
+    ):
+        yield

@@ -1,0 +1,243 @@
+"""A pretrained causal language model as a generator of a table's rows."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthtab.batch import Batch
+from synthtab.errors import SavedModelError, UsageError
+from synthtab.generate.drawn import Drawn
+from synthtab.generate.guide import Guide, Level, check_request
+from synthtab.generate.language.adapters import Adapters
+from synthtab.generate.language.batching import MOST_ROWS
+from synthtab.generate.language.loading import Base, load_base, with_adapters
+from synthtab.generate.language.session import keeps_places
+from synthtab.generate.language.template import Template, bare_slot
+from synthtab.generate.language.values import assembled
+from synthtab.generate.language.walk import RowProgress, Tables, Walk
+from synthtab.generate.storage import (
+    column_of,
+    column_record,
+    damaged,
+    read_fingerprints,
+    read_json,
+    write_fingerprints,
+    write_json,
+)
+from synthtab.generate.texts import Fingerprints
+from synthtab.generate.weights import quiet
+from synthtab.schema import Column, TextType
+
+FORMAT = 1
+FACTS, WEIGHTS, ADAPTERS = "language.json", "base", "adapters"
+
+
+@dataclass(frozen=True)
+class LanguageGenerator:
+    """A model, the row it writes and the text before each row.
+
+    ``columns`` are the table's, in its order; the template has them in the order they are written.
+    ``prompt`` is put before each row as it is, so it should end with a line's end.
+    ``fingerprints`` tell copies of training texts.
+    """
+
+    base: Base
+    columns: tuple[Column, ...]
+    template: Template
+    prompt: str = ""
+    fingerprints: Mapping[str, Fingerprints] | None = None
+    most_rows: int = MOST_ROWS
+
+    load_base = staticmethod(load_base)
+
+    @classmethod
+    def of(
+        cls,
+        base: Base,
+        columns: Sequence[Column],
+        order: Sequence[str],
+        domains: Mapping[str, tuple[int, int]],
+        batch: Batch | None = None,
+        *,
+        prompt: str = "",
+    ) -> LanguageGenerator:
+        """Make a generator that has learned nothing but what the prompt says.
+
+        ``batch`` are training rows, whose texts say how texts are written and are not to be
+        repeated. Raises as :meth:`Template.of`.
+        """
+        template = Template.of(base.vocabulary, columns, order, domains, batch)
+        prints = {} if batch is None else _fingerprints(columns, batch)
+        return cls(base, tuple(columns), template, prompt, prints)
+
+    def with_base(self, base: Base) -> LanguageGenerator:
+        """Return a generator of the same rows whose network has learned more."""
+        return replace(self, base=base)
+
+    @cached_property
+    def prompt_tokens(self) -> tuple[int, ...]:
+        """The tokens before each row: the one that begins a text, and the prompt's."""
+        vocabulary = self.base.vocabulary
+        return (vocabulary.start, *vocabulary.encoded(self.prompt))
+
+    def check_length(self) -> None:
+        """Raise UsageError where the prompt and one row are more than the model can read."""
+        limit = self.base.positions
+        prompt, row = len(self.prompt_tokens), self.template.least_tokens
+        if limit is not None and prompt + row > limit:
+            raise UsageError(
+                f"the model reads {limit:,} tokens; the prompt takes {prompt:,} and a row at least "
+                f"{row:,}: give a shorter prompt (fewer examples), or a model that reads more"
+            )
+
+    def draw(
+        self,
+        rows: int,
+        *,
+        level: Level = "free",
+        guide: Guide | None = None,
+        seed: int | torch.Generator = 0,
+        temperature: float | Mapping[str, float] = 1.0,
+        progress: RowProgress | None = None,
+    ) -> Drawn:
+        """Draw rows: the same seed gives the same rows, on one machine.
+
+        The levels are those of :class:`RowGenerator`. Keys and punctuation are forced at each of
+        them; at ``free`` the model writes what it likes for values, and a row in which that is no
+        JSON value of the column is malformed. Log-weights are of what it writes, given what is
+        forced. Raises UsageError for arguments out of range, or where the prompt is too long.
+        """
+        check_request(rows, level, guide)
+        heats = temperature.values() if isinstance(temperature, Mapping) else [temperature]
+        if wrong := [heat for heat in heats if not heat > 0]:
+            raise UsageError(f"the temperature {wrong[0]} is not above 0")
+        self.check_length()
+        random = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+        walk = Walk(
+            self.base,
+            self.template,
+            np.array(self.prompt_tokens, dtype=np.int64),
+            self.tables,
+            free=level == "free",
+            guide=guide if level == "solver" else None,
+            temperature=temperature,
+            fingerprints=self.fingerprints or {},
+            most_rows=self.most_rows,
+            cached=self._cached,
+        )
+        with torch.inference_mode():
+            return assembled(
+                self.columns, walk.draw(rows, random, progress), self.fingerprints or {}
+            )
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The automata and token tables of the columns, made when the first row is drawn."""
+        return Tables(self.template)
+
+    @cached_property
+    def _cached(self) -> bool:
+        return keeps_places(self.base)
+
+    # Saving.
+
+    def save(self, directory: Path) -> None:
+        """Write the generator's files into an existing directory.
+
+        Weights that are as they were read stay where they are, and their path is written down,
+        with the adapters added to them; others are written as transformers saves them.
+        """
+        own = self.base.path is None
+        facts: dict[str, Any] = {
+            "format": FORMAT,
+            "columns": [column_record(c) for c in self.columns],
+            "slots": [
+                {
+                    "name": s.column.name,
+                    "domain": [s.lo, s.hi],
+                    "alphabet": "".join(s.alphabet),
+                    "length": s.length,
+                }
+                for s in self.template.slots
+            ],
+            "prompt": self.prompt,
+            "fingerprints": sorted(self.fingerprints or {}),
+            "base": WEIGHTS if own else str(Path(str(self.base.path)).resolve()),
+            "own": own,
+            "adapters": self.base.adapters is not None,
+            "eight_bit": bool(getattr(self.base.network, "is_loaded_in_8bit", False)),
+        }
+        write_json(directory / FACTS, facts)
+        write_fingerprints(directory, self.fingerprints or {})
+        if own:
+            with quiet():
+                self.base.network.save_pretrained(directory / WEIGHTS, safe_serialization=True)
+                self.base.tokenizer.save_pretrained(directory / WEIGHTS)
+        if self.base.adapters is not None:
+            self.base.adapters.save(directory / ADAPTERS)
+
+    @classmethod
+    def load(cls, directory: Path, base: Base | None = None) -> LanguageGenerator:
+        """Read a saved generator; with ``base`` its weights are not read.
+
+        Raises SavedModelError where files are missing or damaged, or the base is no longer where it
+        was.
+        """
+        path = directory / FACTS
+        facts = read_json(path)
+        if facts.get("format") != FORMAT:
+            raise damaged(path, f"has format {facts.get('format')!r}; this version reads {FORMAT}")
+        try:
+            columns = {c.name: c for c in map(column_of, facts["columns"])}
+            bare = [
+                bare_slot(
+                    columns[slot["name"]],
+                    int(slot["domain"][0]),
+                    int(slot["domain"][1]),
+                    str(slot["alphabet"]),
+                    int(slot["length"]),
+                )
+                for slot in facts["slots"]
+            ]
+            texts = [str(name) for name in facts["fingerprints"]]
+            prompt, own, where = str(facts["prompt"]), bool(facts["own"]), str(facts["base"])
+            adapted, eight_bit = bool(facts["adapters"]), bool(facts["eight_bit"])
+        except (KeyError, TypeError, ValueError, IndexError) as problem:
+            raise damaged(path, f"is not a generator's: {problem}") from None
+        prints = read_fingerprints(directory, texts)
+        if base is None:
+            base = _base(directory / WEIGHTS if own else Path(where), own, eight_bit)
+            if adapted:
+                base = with_adapters(base, Adapters.load(directory / ADAPTERS))
+        template = Template.made_of(base.vocabulary, bare)
+        return cls(base, tuple(columns.values()), template, prompt, prints)
+
+
+def _base(path: Path, own: bool, eight_bit: bool) -> Base:
+    if not own and not path.is_dir():
+        raise SavedModelError(
+            f"the language model that rows are written with was read from {path}, and is no longer "
+            "there; put it back, or fit the model again"
+        )
+    base = load_base(path, eight_bit=eight_bit)
+    return replace(base, path=None) if own else base
+
+
+def _fingerprints(columns: Sequence[Column], batch: Batch) -> dict[str, Fingerprints]:
+    """Hash the distinct texts of each text column, each with its own salt; '' gives nobody away."""
+    out = {}
+    for column in columns:
+        if isinstance(column.type, TextType):
+            codes, nulls = batch.column(column.name)
+            seen: NDArray[np.object_] = batch.pool[np.unique(codes[~nulls])]
+            out[column.name] = Fingerprints.of((t for t in seen if t), secrets.token_bytes(16))
+    return out

@@ -1,0 +1,354 @@
+"""Drawing rows: column by column, a batch at a time.
+
+All rows of a batch begin a column together. A row draws tokens until one ends its value, then waits
+for the others; the token that ended it and the forced text that follows are read together, as one
+chunk, before the next column begins. docs/architecture.md has the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from synthtab.batch import Codes, Mask
+from synthtab.errors import UsageError
+from synthtab.generate.guide import Guide, pooled
+from synthtab.generate.language.batching import MOST_ROWS, batch_rows
+from synthtab.generate.language.bytewise import (
+    AFTER,
+    ByteMachine,
+    byte_machine,
+    loose_machine,
+)
+from synthtab.generate.language.copies import Copies
+from synthtab.generate.language.loading import Base
+from synthtab.generate.language.narrow import Cursor, allowed, narrower
+from synthtab.generate.language.session import Session, begin, fitting, keeps_places
+from synthtab.generate.language.slots import Slot
+from synthtab.generate.language.tables import TokenTable
+from synthtab.generate.language.template import Template
+from synthtab.generate.language.values import Strings, Walked, Written, read_values
+from synthtab.generate.sampling import choices
+from synthtab.generate.texts import Fingerprints
+from synthtab.schema import TextType
+from synthtab.solver.feasible import Feasible
+
+RowProgress = Callable[[int, int], None]
+Ints = NDArray[np.int64]
+
+_LOOSEST = 4
+"""A value written freely may have so many times the bytes of the longest that there should be."""
+
+
+class Tables:
+    """The automata and token tables of a template's columns; made once, shared by all rows."""
+
+    def __init__(self, template: Template) -> None:
+        self._strict = {
+            slot.column.name: TokenTable(byte_machine(slot), template.vocabulary)
+            for slot in template.slots
+        }
+        self._slots = template.slots
+
+    def strict(self, slot: Slot) -> TokenTable:
+        """Return the table of what a column may hold."""
+        return self._strict[slot.column.name]
+
+    @cached_property
+    def loose(self) -> dict[str, ByteMachine]:
+        """The automata that cut values out of what is written freely."""
+        return {slot.column.name: loose_machine(slot) for slot in self._slots}
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What to draw with: immutable, shared by all rows.
+
+    ``prompt`` are the tokens before each row. ``tables`` is None where nothing is masked (level
+    ``free``), ``guide`` below ``solver``. ``fingerprints`` has those of the text columns whose
+    training texts are not to be written again where tokens are masked. ``temperature`` is one for
+    all columns, or a mapping.
+    """
+
+    base: Base
+    template: Template
+    prompt: Ints
+    tables: Tables
+    free: bool
+    guide: Guide | None = None
+    temperature: float | Mapping[str, float] = 1.0
+    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
+    most_rows: int = MOST_ROWS
+    cached: bool | None = None
+
+    def draw(self, rows: int, random: torch.Generator, progress: RowProgress | None) -> Walked:
+        """Draw rows; ``progress`` is told how many are done, of how many."""
+        cached = keeps_places(self.base) if self.cached is None else self.cached
+        size = batch_rows(self.base, self.template, len(self.prompt), self.most_rows)
+        first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
+        begun = begin(self.base, first[:-1], cached=cached)
+        parts: list[Walked] = []
+        for start in range(0, rows, size):
+            own = min(size, rows - start)
+            parts.append(self._batch(begun.fork(own), int(first[-1]), own, random))
+            if progress is not None:
+                progress(min(start + size, rows), rows)
+        return _together(parts)
+
+    def _batch(self, session: Session, last: int, rows: int, random: torch.Generator) -> Walked:
+        """Write rows that have read all but the last token before their first value."""
+        chunk = np.full((rows, 1), last, dtype=np.int64)
+        logits = session.feed(chunk, np.ones(chunk.shape, dtype=bool))
+        state = _Batch.empty(rows)
+        for number, slot in enumerate(self.template.slots):
+            tails = self._column(slot, session, logits, state, random)
+            if number + 1 < len(self.template.slots):
+                logits = self._feed(session, state, *_right_aligned(tails))
+        return Walked(state.values, state.log_weight, state.dead)
+
+    def _column(
+        self,
+        slot: Slot,
+        session: Session,
+        logits: Tensor,
+        batch: _Batch,
+        random: torch.Generator,
+    ) -> list[list[int]]:
+        """Write one column of every row; return what each row is to read next."""
+        column = (
+            _Free(self, slot, len(logits))
+            if self.free
+            else _Masked(self, slot, len(logits), self._feasible(slot, batch))
+        )
+        active = np.arange(len(logits))
+        tails: list[list[int]] = [[] for _ in active]
+        while True:
+            tokens = column.draw(active, logits[torch.from_numpy(active)], batch, random)
+            over = column.over(active)
+            for row, token, done in zip(
+                active.tolist(), tokens.tolist(), over.tolist(), strict=True
+            ):
+                if done:
+                    ended = [token] if token >= 0 else []
+                    tails[row] = [*ended, *slot.forced[column.rest(row)]]
+            going = ~over
+            if not going.any():
+                break
+            chunk = np.full((len(logits), 1), self.base.vocabulary.end, dtype=np.int64)
+            real = np.zeros(chunk.shape, dtype=bool)
+            chunk[active[going], 0], real[active[going], 0] = tokens[going], True
+            active = active[going]
+            logits = self._feed(session, batch, chunk, real)
+        batch.put(slot, column.texts)
+        return tails
+
+    def _feed(self, session: Session, batch: _Batch, tokens: Ints, real: Mask) -> Tensor:
+        """Let rows read on; one that outgrows what the network reads is dead, and reads no more.
+
+        Raises UsageError where none is left.
+        """
+        batch.outgrown |= ~fitting(self.base, session, real)
+        if batch.outgrown.all():
+            raise UsageError(
+                f"the model reads {self.base.positions:,} tokens, and no row ends within what the "
+                f"prompt of {len(self.prompt):,} leaves of them: give a shorter prompt (fewer "
+                "examples), or a model that reads more"
+            )
+        batch.dead |= batch.outgrown
+        return session.feed(tokens, real & ~batch.outgrown[:, None])
+
+    def heat(self, slot: Slot) -> float:
+        """Return the temperature at which a column is written."""
+        if isinstance(self.temperature, Mapping):
+            return self.temperature.get(slot.column.name, 1.0)
+        return self.temperature
+
+    def _feasible(self, slot: Slot, batch: _Batch) -> Feasible | None:
+        name = slot.column.name
+        if self.guide is None or not self.guide.constrained(name):
+            return None
+        known, pool = pooled(batch.known, batch.texts)
+        found = self.guide.feasible(name, known, pool)
+        rows = len(batch.dead)
+        return found if len(found) == rows else found.take(np.zeros(rows, dtype=np.int64))
+
+
+@dataclass
+class _Batch:
+    """What the rows of a batch have come to."""
+
+    values: dict[str, Written]
+    known: dict[str, tuple[Codes, Mask]]
+    texts: dict[str, Strings]
+    log_weight: NDArray[np.float64]
+    dead: Mask
+    outgrown: Mask
+
+    @classmethod
+    def empty(cls, rows: int) -> _Batch:
+        no = [np.zeros(rows, dtype=bool) for _ in range(2)]
+        return cls({}, {}, {}, np.zeros(rows), *no)
+
+    def put(self, slot: Slot, spelled: Sequence[bytes | None]) -> None:
+        """Read a column's values of what rows have written; None where that is nothing."""
+        written = read_values(slot, spelled)
+        name = slot.column.name
+        self.values[name] = written
+        self.known[name] = (written.codes, written.nulls)
+        if written.texts is not None:
+            self.texts[name] = written.texts
+
+
+class _Masked:
+    """Rows within one column, of which only such tokens are drawn as its values may go on with."""
+
+    def __init__(self, walk: Walk, slot: Slot, rows: int, feasible: Feasible | None) -> None:
+        self._table = walk.tables.strict(slot)
+        self._machine = self._table.machine
+        self._slot, self._heat, self._walk = slot, walk.heat(slot), walk
+        self._feasible = feasible
+        self._narrow = None if feasible is None else narrower(slot, self._machine, feasible)
+        self._cursor = Cursor.at(self._machine.start, rows)
+        self._length = slot.length if isinstance(slot.column.type, TextType) else None
+        prints = walk.fingerprints.get(slot.column.name)
+        words = walk.base.vocabulary
+        self._copies = None if prints is None else Copies(slot, self._machine, words, prints)
+        self.texts: list[bytes | None] = [b""] * rows
+        self._dead = np.zeros(rows, dtype=bool)
+
+    def draw(self, active: Ints, logits: Tensor, batch: _Batch, random: torch.Generator) -> Ints:
+        """Draw a token for each active row (-1 where there is none) and move on."""
+        heated = logits if self._heat == 1.0 else logits / self._heat
+        everything = heated.logsumexp(dim=1).double().numpy()
+        cursor, tokens = self._cursor, np.full(len(active), -1, dtype=np.int64)
+        for block in self._table.blocks(cursor.state[active]):
+            own = active[block.rows]
+            read = self._table.entries.take(block.index)
+            placed = type(block)(own, block.index, block.real)
+            mask = allowed(
+                self._machine, self._narrow, self._feasible, cursor, placed, read, self._length
+            )
+            if self._copies is not None:
+                written = [self.texts[row] for row in own.tolist()]
+                mask = self._copies.without(mask, read, written)
+            picked = _picked(heated, block.rows, read.token)
+            options = choices(picked, mask, 1.0)
+            some = ~options.dead if not mask.all() else np.ones(len(own), dtype=bool)
+            at = options.draw(torch.arange(len(own)), random).numpy()
+            at = np.where(some, np.minimum(at, mask.shape[1] - 1), 0)
+            # Of everything that could be written, not only of what the automaton has entries for.
+            share = picked.logsumexp(dim=1).double().numpy() - everything[block.rows]
+            mass = options.log_mass + share
+            batch.log_weight[own] += np.where(some, np.minimum(mass, 0.0), 0.0)
+            index = np.broadcast_to(block.index, mask.shape)[np.arange(len(own)), at]
+            chosen = self._table.entries.take(index)
+            alive = np.flatnonzero(some)
+            cursor.advance(own[alive], chosen.take(alive))
+            tokens[block.rows[alive]] = chosen.token[alive]
+            batch.dead[own[~some]] = True
+            self._dead[own[~some]] = True
+        spelled = self._walk.base.vocabulary.tokens
+        for row, token in zip(active.tolist(), tokens.tolist(), strict=True):
+            before = self.texts[row]
+            self.texts[row] = None if token < 0 or before is None else before + spelled[token]
+        return tokens
+
+    def over(self, active: Ints) -> Mask:
+        """Say which active rows have ended their value, or can write nothing."""
+        ended = self._machine.zone[self._cursor.state[active]] == AFTER
+        return np.asarray(ended | self._dead[active])
+
+    def rest(self, row: int) -> int:
+        """Return how many bytes of forced text a row that is over has still to read."""
+        if self._dead[row]:
+            return len(self._slot.after)
+        return int(self._machine.rest[self._cursor.state[row]])
+
+
+class _Free:
+    """Rows within one column, of which any token is drawn; what is no value is told afterwards."""
+
+    def __init__(self, walk: Walk, slot: Slot, rows: int) -> None:
+        self._machine = walk.tables.loose[slot.column.name]
+        self._slot, self._heat, self._walk = slot, walk.heat(slot), walk
+        self._state = np.full(rows, self._machine.start)
+        self._most = _LOOSEST * _longest(slot)
+        self.texts: list[bytes | None] = [b""] * rows
+
+    def draw(self, active: Ints, logits: Tensor, batch: _Batch, random: torch.Generator) -> Ints:
+        """Draw a token for each active row and move on."""
+        del batch  # nothing is masked, so that nothing is owed
+        options = choices(logits, None, self._heat)
+        tokens = options.draw(torch.arange(len(active)), random).numpy()
+        spelled = self._walk.base.vocabulary.tokens
+        for row, token in zip(active.tolist(), tokens.tolist(), strict=True):
+            new = spelled.get(token)
+            before = self.texts[row]
+            assert before is not None
+            state = 0 if new is None else self._machine.follow(int(self._state[row]), new)
+            if state == 0 or new is None or len(before) + len(new) > self._most:
+                self._state[row], self.texts[row] = 0, None
+            else:
+                self._state[row], self.texts[row] = state, before + new
+        return np.where(self._state[active] == 0, -1, tokens)
+
+    def over(self, active: Ints) -> Mask:
+        """Say which active rows have ended their value, or written what is none."""
+        state = self._state[active]
+        return np.asarray((self._machine.zone[state] == AFTER) | (state == 0))
+
+    def rest(self, row: int) -> int:
+        """Return how many bytes of forced text a row that is over has still to read."""
+        state = int(self._state[row])
+        return len(self._slot.after) if state == 0 else int(self._machine.rest[state])
+
+
+def _picked(logits: Tensor, rows: Ints, tokens: Ints) -> Tensor:
+    """Return the logits (r, w) of each row's tokens (r or 1, w)."""
+    own = logits[torch.from_numpy(rows)]
+    index = torch.from_numpy(tokens)
+    return own[:, index[0]] if len(tokens) == 1 else own.gather(1, index)
+
+
+def _right_aligned(tails: Sequence[Sequence[int]]) -> tuple[Ints, Mask]:
+    """Return chunks (rows, n) that end together, and what of them is no padding."""
+    width = max(1, *map(len, tails))
+    tokens = np.zeros((len(tails), width), dtype=np.int64)
+    real = np.zeros(tokens.shape, dtype=bool)
+    for row, tail in enumerate(tails):
+        if tail:
+            tokens[row, width - len(tail) :], real[row, width - len(tail) :] = tail, True
+    return tokens, real
+
+
+def _longest(slot: Slot) -> int:
+    """Return how many bytes the longest value of a column has, about."""
+    if isinstance(slot.column.type, TextType):
+        return 6 * slot.length + 8
+    values = getattr(slot.column.type, "values", ())
+    return max([32, *(len(v.encode()) for v in values)])
+
+
+def _together(parts: Sequence[Walked]) -> Walked:
+    """Return the rows of all batches."""
+    values = {}
+    for name in parts[0].values:
+        own = [part.values[name] for part in parts]
+        texts = [w.texts for w in own if w.texts is not None]
+        values[name] = Written(
+            np.concatenate([w.codes for w in own]),
+            np.concatenate([w.nulls for w in own]),
+            np.concatenate([w.malformed for w in own]),
+            np.concatenate(texts) if texts else None,
+        )
+    return Walked(
+        values,
+        np.concatenate([part.log_weight for part in parts]),
+        np.concatenate([part.dead for part in parts]),
+    )
