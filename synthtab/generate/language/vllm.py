@@ -20,6 +20,7 @@ from synthtab.batch import Codes, Mask
 from synthtab.errors import UsageError
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level, check_request, pooled
+from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.regexes import in_slot, row_regex, slot_regex, split_row
 from synthtab.generate.language.slots import Slot
 from synthtab.generate.language.spelling import NULL, json_string, spell
@@ -101,6 +102,17 @@ class ServedGenerator:
     prompt: str = ""
     temperature: float = 1.0
     fingerprints: Mapping[str, Fingerprints] | None = None
+
+    @classmethod
+    def of(cls, generator: LanguageGenerator, engine: Engine) -> ServedGenerator:
+        """Return what writes a generator's rows, after its prompt, by an engine."""
+        return cls(
+            engine,
+            generator.columns,
+            generator.template,
+            generator.prompt,
+            fingerprints=generator.fingerprints,
+        )
 
     def draw(
         self, rows: int, *, level: Level = "free", guide: Guide | None = None, seed: int = 0

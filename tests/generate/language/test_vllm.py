@@ -13,11 +13,11 @@ from test_masks import sets, slots
 from tiny_models import tiny
 
 from synthtab.backends.vector import VectorBackend
+from synthtab.draw import draw_rows
 from synthtab.errors import UsageError
 from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.regexes import row_regex, split_row, value_regex
 from synthtab.generate.language.spelling import NULL, spell
-from synthtab.generate.language.template import Template
 from synthtab.generate.language.vllm import Request, ServedGenerator, VllmEngine
 from synthtab.generate.language.whole import draw_whole
 from synthtab.lang.model import Model
@@ -100,8 +100,8 @@ class Literal:
 
 
 def served(engine) -> ServedGenerator:
-    template = Template.of(tiny().vocabulary, TABLE.columns, PLAN.order, DOMAINS)
-    return ServedGenerator(engine, TABLE.columns, template, "Visits:\n")
+    made = LanguageGenerator.of(tiny(), TABLE.columns, PLAN.order, DOMAINS, prompt="Visits:\n")
+    return ServedGenerator.of(made, engine)
 
 
 def test_an_engine_gets_the_expression_of_what_the_columns_before_leave():
@@ -120,6 +120,12 @@ def test_an_engine_gets_the_expression_of_what_the_columns_before_leave():
         assert len(text[len(begun) :].split(", ")[0].encode()) <= request.max_tokens
     again = served(Literal()).draw(25, level="solver", guide=PLAN, seed=4)
     assert made.template.texts(again.batch) == made.template.texts(drawn.batch)
+
+
+def test_modes_work_with_an_engine():
+    rows, counts = draw_rows(TABLE, served(Literal()), PLAN, 10, mode="solver+weighted", seed=0)
+    assert len(rows) == 10
+    assert counts.thinned == counts.mended == 0
 
 
 def test_whole_rows_take_one_request_each():
