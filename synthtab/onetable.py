@@ -99,6 +99,8 @@ class OneTable:
         learned = self._learner.learn(subject, seed=seed, progress=progress)
         self._generator, self._plan, self._sequences = learned.generator, plan, sequences
         self._draws, self._kept = (), self._hard_table
+        # Rows learned keep the rules: masks undo slips, and weights would make rare what slips hit.
+        self.default_mode = "solver"
         self.report = FitReport(
             *(len(whole), len(batch), broken, violations, cells, seed),
             trained=learned.trained,
@@ -163,7 +165,7 @@ class OneTable:
             tuple(c for c in plan.order if c not in apart),
         )
         self._plan, self._sequences, self._draws, self._kept = plan, sequences, draws, table
-        self.report = None
+        self.report, self.default_mode = None, "solver+weighted"
         return self
 
     def _lawful(
@@ -192,7 +194,7 @@ class OneTable:
         self,
         n: int,
         *,
-        mode: Mode = "solver+weighted",
+        mode: Mode | None = None,
         seed: int | None = None,
         progress: RowProgress | None = None,
     ) -> pd.DataFrame:
@@ -208,15 +210,16 @@ class OneTable:
         self,
         n: int,
         *,
-        mode: Mode = "solver+weighted",
+        mode: Mode | None = None,
         seed: int | None = None,
         progress: RowProgress | None = None,
     ) -> Sample:
         """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
         chosen = secrets.randbits(32) if seed is None else seed
         keys = self._keys(n, chosen) if n > 0 else []
-        batch, counts = self.draw(n, mode=mode, seed=chosen, progress=progress)
-        return Sample(self._beside(batch, keys), mode, chosen, counts)
+        how = mode or self.default_mode
+        batch, counts = self.draw(n, mode=how, seed=chosen, progress=progress)
+        return Sample(self._beside(batch, keys), how, chosen, counts)
 
     def draw(
         self,
@@ -375,6 +378,7 @@ class OneTable:
             "sequences": [asdict(s) for s in self._sequences],
             "report": asdict(self.report),
             "generator": kind_of(generator),
+            "mode": self.default_mode,
         }
         save_directory(path, facts, write)
 
@@ -384,6 +388,7 @@ class OneTable:
         facts = read_manifest(path)
         folder = Path(path)
         loaded = cls(Model.load(folder / "model.rules"))
+        loaded.default_mode = facts.get("mode", "solver")
         try:
             loaded._sequences = tuple(Sequence(**s) for s in facts["sequences"])
             loaded._plan = compile_plan(

@@ -200,8 +200,8 @@ def sample(
         ModeName | None,
         typer.Option(
             "--mode",
-            help="How rows are kept valid, docs/architecture.md: solver+weighted by default, "
-            "solver for several tables or rules across rows.",
+            help="How rows are kept valid, docs/architecture.md: solver after a fit, and "
+            "solver+weighted for rules alone or a privacy budget, unless said otherwise.",
         ),
     ] = None,
     seed: SameRows = None,
