@@ -113,6 +113,7 @@ def section(
             for name, outcomes in found.items()
         },
     }
-    command = " ".join(["python -m bench headline", *way.asked])
+    only = [] if tuple(found) == TABLES else [f"--only {name}" for name in found]
+    command = " ".join(["python -m bench headline", *only, *way.asked])
     name = "" if way.some else "headline"
     return Section("Schema compliance", command, 0, figures, note, [grid], data, name)

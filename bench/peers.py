@@ -370,6 +370,7 @@ def summary(
         fits = [v for of in found.values() for v in values(of[OWN], "fit_s")]
         figures.append(Figure("SynthTab: longest fit", seconds(max(fits, default=0.0))))
     note = "Mean ranks over the tables a contender finished, 1 the best; private ones apart."
-    command = " ".join(["python -m bench peers", *way.asked])
+    only = [] if tuple(found) == TABLES else [f"--only {name}" for name in found]
+    command = " ".join(["python -m bench peers", *only, *way.asked])
     name = "" if way.some else "peers"
     return Section("Peers: ranks over tables", command, 0, figures, note, [grid], None, name)
