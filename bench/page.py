@@ -16,8 +16,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 PLOTS = "plots"
 OTHERS = "Further measurements"
 CHAPTERS: Mapping[str, Sequence[str]] = {
-    "Rows of one table": ("headline", "modes", "peers", "adult", "refine", "retrieval"),
+    "Rows of one table": ("headline", "modes", "peers", "adult", "refine"),
     "Several tables": ("relational",),
+    "Language models": ("language", "feedback", "retrieval"),
     "Privacy": ("privacy", "perturb"),
     "Rules": ("check", "plans", "validate", "validators", "infer"),
     "Errors in data": ("violations", "mending", "repair"),
