@@ -29,7 +29,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with rules, real rows and a model of them."""
     folder = write_shop(tmp_path_factory.mktemp("shop"))
