@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from synthtab.assess.assessment import Assessment, Learner, Score
 
 Level = Literal["good", "look", "bad"]
-About = Literal["rules", "fidelity", "utility", "disclosure", "guarantee", "left"]
+About = Literal["rules", "fidelity", "utility", "disclosure"]
 _ORDER: tuple[Level, ...] = ("bad", "look", "good")
 
 FAR = 0.10
@@ -142,23 +142,30 @@ def _utility(assessment: Assessment) -> Iterator[Finding]:
     utility = assessment.utility
     if utility is None:
         return
-    known = [item for item in utility.learners if item.loss is not None]
+    known = [(item, item.loss) for item in utility.learners if item.loss is not None]
     if not known:
         return
-
-    def loss(item: Learner) -> float:
-        return item.loss or 0.0
-
-    worst = max(known, key=loss)
+    # Not the greatest loss alone: it may be chance where a smaller one, better known, is not.
+    worst, _ = min(known, key=lambda found: (_ORDER.index(_level_of(found[0])), -found[1]))
     text = (
         f"{worst.name} trained on synthetic rows reaches {utility.metric} "
         f"{worst.on_synthetic:.3f} for {utility.target}, on real rows {worst.on_real:.3f}"
     )
-    least = loss(worst) if worst.loss_interval is None else worst.loss_interval[0]
-    chance = least <= (worst.floor or 0.0)
-    good = chance or loss(worst) < LITTLE
-    level: Level = "good" if good else "bad" if loss(worst) > LOSS else "look"
-    yield Finding(level, "utility", f"{text}{', a difference that chance explains' * chance}.")
+    why = ", a difference that chance explains" if _lost_by_chance(worst) else ""
+    yield Finding(_level_of(worst), "utility", f"{text}{why}.")
+
+
+def _level_of(learner: Learner) -> Level:
+    loss = learner.loss or 0.0
+    if _lost_by_chance(learner) or loss < LITTLE:
+        return "good"
+    return "bad" if loss > LOSS else "look"
+
+
+def _lost_by_chance(learner: Learner) -> bool:
+    """Say whether a loss may be no more than models trained on other real rows differ by."""
+    least = learner.loss if learner.loss_interval is None else learner.loss_interval[0]
+    return (least or 0.0) <= (learner.floor or 0.0)
 
 
 def _disclosure(assessment: Assessment) -> Iterator[Finding]:

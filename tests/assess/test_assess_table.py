@@ -300,3 +300,17 @@ def test_the_verdict_has_a_level_for_each_finding(
     assert [(f.level, f.about) for f in verdict.findings] == [(level, about)]
     assert verdict.level == level
     assert verdict.paragraph.startswith(verdict.headline)
+
+
+def test_a_loss_that_is_chance_does_not_hide_a_smaller_one_that_is_not() -> None:
+    unsure = replace(learned(0.2, -0.1).learners[0], name="unsure")
+    sure = replace(learned(0.1, 0.08).learners[0], name="sure")
+    nothing = assess_table(TABLE, rows(1, 2), rows(2, 2), parts=())
+    utility = replace(learned(0, 0), learners=(unsure, sure))
+    (finding,) = replace(nothing, utility=utility).verdict().findings
+    assert finding.level == "bad"
+    assert finding.text.startswith("sure trained on synthetic rows reaches AUC 0.800")
+    assert "chance" not in finding.text
+    (alone,) = replace(nothing, utility=replace(utility, learners=(unsure,))).verdict().findings
+    assert alone.level == "good"
+    assert "chance explains" in alone.text
