@@ -9,6 +9,7 @@ import numpy as np
 
 from synthtab.assess import columns as single
 from synthtab.assess.assessment import Better, ColumnScores, Form, Interval, PairScore, Score
+from synthtab.assess.fidelity import random_halves
 from synthtab.assess.histograms import histogram
 from synthtab.assess.intervals import Floats, Resamples, interval
 from synthtab.assess.trends import Trend, contingencies, correlations
@@ -54,9 +55,7 @@ def halves(real: Batch, rng: np.random.Generator) -> Sides | None:
     """Return two disjoint random halves of real rows; None of a single row."""
     if len(real) < 2:
         return None
-    order = rng.permutation(len(real))
-    middle = len(order) // 2
-    return Sides.of(real.take(order[:middle]), real.take(order[middle:]), rng)
+    return Sides.of(*random_halves(real, rng), rng)
 
 
 def column_scores(
