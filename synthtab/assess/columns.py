@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -41,31 +40,21 @@ DEFINITIONS = {
 """What each figure of a column means."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One column's figures over the draws (1 + draws,), by name; NaN where one is not defined."""
-
-    column: Column
-    draws: dict[str, Floats]
+Draws = Mapping[str, Floats]
+"""One column's figures over the draws (1 + draws,), by name; NaN where one is not defined."""
 
 
-def measure(
-    columns: Sequence[Column], real: Batch, other: Batch, one: Resamples, two: Resamples
-) -> tuple[Measured, ...]:
-    """Return the figures of each column; bins and scales are the real table's."""
-    return tuple(Measured(c, _figures(c, real, other, one, two)) for c in columns)
-
-
-def mean(measured: Sequence[Measured], name: str) -> Floats | None:
+def mean(measured: Sequence[Draws], name: str) -> Floats | None:
     """Return the mean of a figure over the columns that have it; None where none has."""
-    found = [m.draws[name] for m in measured if name in m.draws]
+    found = [draws[name] for draws in measured if name in draws]
     known = [draws for draws in found if np.isfinite(draws[0])]
     return np.mean(np.nan_to_num(known), axis=0) if known else None
 
 
-def _figures(
+def measure(
     column: Column, real: Batch, other: Batch, one: Resamples, two: Resamples
 ) -> dict[str, Floats]:
+    """Return the figures of a column; bins and scales are the real table's."""
     over = partial(over_draws, one=one, two=two)
     left, right, size = levels(column, real, other)
     binned = one.counts(left, size), two.counts(right, size)

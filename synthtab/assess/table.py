@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import version
 
@@ -289,7 +289,7 @@ class _Work:
             self.looked_at.append(("utility", found.train_rows))
         else:
             together = (*self.utility.learners, *found.learners)
-            self.utility = Utility(**{**vars(self.utility), "learners": together})
+            self.utility = replace(self.utility, learners=together)
 
     def _disclose(self, said: Callable[[float], None]) -> None:
         assert self.holdout is not None
