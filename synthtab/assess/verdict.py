@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Level = Literal["good", "look", "bad"]
 About = Literal["rules", "fidelity", "utility", "disclosure"]
-_ORDER: tuple[Level, ...] = ("bad", "look", "good")
+WORST_FIRST: tuple[Level, ...] = ("bad", "look", "good")
 
 FAR = 0.10
 """A mean error per column or pair of more than this (and beyond the floor) is bad."""
@@ -59,7 +59,7 @@ def judged(assessment: Assessment) -> Verdict:
         *_utility(assessment),
         *_disclosure(assessment),
     ]
-    ordered = tuple(sorted(found, key=lambda f: _ORDER.index(f.level)))
+    ordered = tuple(sorted(found, key=lambda f: WORST_FIRST.index(f.level)))
     level = ordered[0].level if ordered else "good"
     opening = {
         "good": "Nothing in these synthetic rows stands out against real ones.",
@@ -146,7 +146,7 @@ def _utility(assessment: Assessment) -> Iterator[Finding]:
     if not known:
         return
     # Not the greatest loss alone: it may be chance where a smaller one, better known, is not.
-    worst, _ = min(known, key=lambda found: (_ORDER.index(_level_of(found[0])), -found[1]))
+    worst, _ = min(known, key=lambda found: (WORST_FIRST.index(_level_of(found[0])), -found[1]))
     text = (
         f"{worst.name} trained on synthetic rows reaches {utility.metric} "
         f"{worst.on_synthetic:.3f} for {utility.target}, on real rows {worst.on_real:.3f}"
