@@ -26,7 +26,8 @@ TWINS = 0.02
 LITTLE, LOSS = 0.01, 0.05
 """Models that lose less than the first of AUC, or R2, are good; more than the second is bad."""
 LEAK = 0.1
-"""An attack that succeeds by more than this beyond what is ideal is bad, and so are copies."""
+"""An attack that succeeds by more than this beyond what is ideal is bad, and so are more copies of
+training rows than a hold-out has; without a hold-out copies deserve a look."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,7 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         yield Finding(level, "fidelity", text)
     score = assessment.score("c2st")
     if score is not None and score.value is not None:
-        twins = score.interval is not None and score.interval[1] < (score.floor or 0.5) - TWINS
-        if twins:
+        if _misled(score):
             level, how = "look", "is misled by synthetic rows that repeat real ones"
         elif by_chance(score):
             level, how = "good", "cannot tell synthetic from real rows better than by chance"
@@ -198,10 +198,13 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
 
 
 def by_chance(score: Score) -> bool:
-    """Say whether chance explains a figure: it is no worse than the floor, or intervals meet."""
+    """Say whether chance explains a figure: it is no worse than the floor, or intervals meet.
+
+    Of a classifier's AUC what is far below the floor is no chance either: rows are repeated.
+    """
     if score.value is None:
         return True
-    if score.floor is None:
+    if score.floor is None or _misled(score):
         return False
     sign = 1 if score.better == "lower" else -1
     if sign * (score.value - score.floor) <= 0:
@@ -211,3 +214,10 @@ def by_chance(score: Score) -> bool:
     if score.floor_interval is not None:
         worst = score.floor_interval[1 if sign > 0 else 0]
     return sign * (best - worst) <= 0
+
+
+def _misled(score: Score) -> bool:
+    """Say whether a classifier is wrong more often than chance is, which takes repeated rows."""
+    if score.name != "c2st" or score.interval is None:
+        return False
+    return score.interval[1] < (score.floor or 0.5) - TWINS
