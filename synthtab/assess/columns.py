@@ -12,7 +12,7 @@ from synthtab.assess.divergence import divergence, largest_gap, transport, varia
 from synthtab.assess.fidelity import BINS, levels, values
 from synthtab.assess.intervals import Floats, Resamples, over_draws
 from synthtab.assess.texts import ROWS, bigrams, vocabulary
-from synthtab.assess.trends import has_order
+from synthtab.assess.trends import scale
 from synthtab.schema import BooleanType, Column, EnumType, TextType
 
 if TYPE_CHECKING:
@@ -66,14 +66,13 @@ def measure(
         return {"shape": found["tv"], **found}
     points, first, second = _at_points(column, real, other, one, two)
     found = {"shape": over(largest_gap, first=first, second=second), **found}
-    if has_order(column) or isinstance(column.type, TextType):
-        spread = _spread(column, real)
+    _, spread = scale(column, real)
 
-        def moved(some: Floats, more: Floats) -> Floats:
-            # NULL, the first level, is no value.
-            return transport(some[:, 1:], more[:, 1:], points) / spread
+    def moved(some: Floats, more: Floats) -> Floats:
+        # NULL, the first level, is no value.
+        return transport(some[:, 1:], more[:, 1:], points) / spread
 
-        found["w1"] = over(moved, first=first, second=second)
+    found["w1"] = over(moved, first=first, second=second)
     if isinstance(column.type, TextType):
         known = vocabulary(column, real)
         sides = [
@@ -95,8 +94,3 @@ def _at_points(
     size = len(points) + 1
     counts = one.counts(levels_left, size), two.counts(levels_right, size)
     return points.astype(np.float64), *counts
-
-
-def _spread(column: Column, real: Batch) -> float:
-    codes, nulls = values(column, real)
-    return float(codes[~nulls].astype(np.float64).std() or 1.0) if (~nulls).any() else 1.0
