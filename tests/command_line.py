@@ -14,3 +14,8 @@ class Ran:
 
 
 Call = Callable[..., Ran]
+
+
+def words(text: str) -> str:
+    """Return what was printed in one line, without the frame around it."""
+    return " ".join(text.replace("│", " ").split())

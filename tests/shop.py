@@ -94,3 +94,8 @@ def write_shop(folder: Path, tables: dict[str, pd.DataFrame] | None = None) -> P
     for name, frame in (shop() if tables is None else tables).items():
         frame.to_csv(folder / "real" / f"{name}.csv", index=False)
     return folder
+
+
+def orphan(tables: dict[str, pd.DataFrame]) -> None:
+    """Let an order refer to a customer that there is none of."""
+    tables["orders"].loc[3, "customer_id"] = 999

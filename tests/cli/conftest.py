@@ -1,12 +1,17 @@
-"""Running a command line in this process: its exit code, its output, its errors."""
+"""Running a command line in this process, and a model of several tables to run it on."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from command_line import Call, Ran
+from shop import QUICK, RULES, write_shop
+
+from synthtab.lang.model import Model
+from synthtab.pipeline import Synthesizer
 
 
 @pytest.fixture
@@ -22,3 +27,12 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return Ran(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with rules, real rows and a model of them."""
+    folder = write_shop(tmp_path_factory.mktemp("shop"))
+    synthesizer = Synthesizer(Model.parse(RULES), config=QUICK)
+    synthesizer.fit(str(folder / "real"), seed=1).save(folder / "model")
+    return folder

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from batches import to_records
-from command_line import Call
-from shop import QUICK, RULES, shop, write_shop
+from command_line import Call, words
+from shop import QUICK, orphan, shop, write_shop
 from stored import in_postgres, in_sqlite
 
 from synthtab import files
@@ -30,23 +27,18 @@ from synthtab.solver.mend import Mended
 TABLES = ("customer", "orders", "line")
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with rules, real rows and a model of them."""
-    folder = write_shop(tmp_path_factory.mktemp("shop"))
-    synthesizer = Synthesizer(Model.parse(RULES), config=QUICK)
-    synthesizer.fit(str(folder / "real"), seed=1).save(folder / "model")
-    return folder
-
-
-def words(text: str) -> str:
-    return " ".join(text.replace("│", " ").split())
-
-
 def test_a_directory_is_learned_and_told_of_table_by_table(
-    call: Call, place: Path, tmp_path: Path
+    call: Call, shop_folder: Path, tmp_path: Path
 ) -> None:
-    args = ("fit", place / "shop.rules", place / "real", "-o", tmp_path / "m", "--epochs", 1)
+    args = (
+        "fit",
+        shop_folder / "shop.rules",
+        shop_folder / "real",
+        "-o",
+        tmp_path / "m",
+        "--epochs",
+        1,
+    )
     ran = call(synthtab.main, *args)
     assert ran.code == 0
     for said in ("learned 3 tables", "rules kept", "mended after", "mostly_paid", "saved:"):
@@ -60,35 +52,40 @@ def test_a_directory_is_learned_and_told_of_table_by_table(
     assert Synthesizer.load(tmp_path / "m").report is not None
 
 
-def test_files_may_be_given_one_by_one(call: Call, place: Path, tmp_path: Path) -> None:
-    given = [f"{name}={place / 'real' / name}.csv" for name in TABLES]
-    args = ("fit", place / "shop.rules", *given, "-o", tmp_path / "m", "--epochs", 1, "--json")
+def test_files_may_be_given_one_by_one(call: Call, shop_folder: Path, tmp_path: Path) -> None:
+    given = [f"{name}={shop_folder / 'real' / name}.csv" for name in TABLES]
+    args = (
+        "fit",
+        shop_folder / "shop.rules",
+        *given,
+        "-o",
+        tmp_path / "m",
+        "--epochs",
+        1,
+        "--json",
+    )
     assert set(json.loads(call(synthtab.main, *args).out)["tables"]) == set(TABLES)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_database_is_learned(
-    call: Call, place: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+    call: Call, shop_folder: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    model, url = Model.load(place / "shop.rules"), ""
+    model, url = Model.load(shop_folder / "shop.rules"), ""
     for table in model.tables:
         records = to_records(
-            table.columns, read_batch(place / "real" / f"{table.name}.csv", table.columns)
+            table.columns, read_batch(shop_folder / "real" / f"{table.name}.csv", table.columns)
         )
         if kind == "sqlite":
             url = in_sqlite(tmp_path / "s.db", table.name, table.columns, records)
         else:
             server = request.getfixturevalue("postgres_url")
             url = in_postgres(server, table.name, table.columns, records)
-    args = ("fit", place / "shop.rules", url, "-o", tmp_path / "m", "--epochs", 1, "--json")
+    args = ("fit", shop_folder / "shop.rules", url, "-o", tmp_path / "m", "--epochs", 1, "--json")
     report = json.loads(call(synthtab.main, *args).out)
     assert report["tables"]["line"]["rows_used"] == len(shop()["line"])
     fitted = Synthesizer(model, config=QUICK).fit(url, seed=1)
     assert fitted.report is not None
-
-
-def orphan(tables: dict[str, pd.DataFrame]) -> None:
-    tables["orders"].loc[3, "customer_id"] = 999
 
 
 def duplicate(tables: dict[str, pd.DataFrame]) -> None:
@@ -119,17 +116,17 @@ def test_real_rows_that_break_rules_are_treated_as_asked(
 
 
 def test_sampled_tables_are_a_directory_that_keeps_every_rule(
-    call: Call, place: Path, tmp_path: Path
+    call: Call, shop_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    args = ("sample", place / "model", "--scale", 1.5, "--seed", 3, "-o")
+    args = ("sample", shop_folder / "model", "--scale", 1.5, "--seed", 3, "-o")
     ran = call(synthtab.main, *args, out)
     assert ran.code == 0
     for said in ("cells mended", "hard rules kept", "3 of 3", "orders.mostly_paid", "60.000%"):
         assert said in ran.out
     assert sorted(p.name for p in out.iterdir()) == ["customer.csv", "line.csv", "orders.csv"]
     assert len(pd.read_csv(out / "customer.csv")) == 60
-    assert call(rulecheck.main, "validate", place / "shop.rules", out).code == 0
+    assert call(rulecheck.main, "validate", shop_folder / "shop.rules", out).code == 0
     report = json.loads(call(synthtab.main, *args, tmp_path / "again", "--json").out)
     assert (tmp_path / "again" / "line.csv").read_text() == (out / "line.csv").read_text()
     assert report["tables"]["orders"]["broken"] == {}
@@ -146,9 +143,9 @@ def test_sampled_tables_are_a_directory_that_keeps_every_rule(
     assert sorted(p.name for p in out.iterdir()) == names
 
 
-def test_numbers_of_rows_are_by_table(call: Call, place: Path, tmp_path: Path) -> None:
+def test_numbers_of_rows_are_by_table(call: Call, shop_folder: Path, tmp_path: Path) -> None:
     args = ("--rows", "customer=25", "-n", "orders=30", "-o", tmp_path / "out", "--json")
-    report = json.loads(call(synthtab.main, "sample", place / "model", *args).out)
+    report = json.loads(call(synthtab.main, "sample", shop_folder / "model", *args).out)
     assert report["tables"]["customer"]["returned"] == 25
     assert report["tables"]["orders"]["returned"] == 30
 
@@ -173,8 +170,10 @@ def test_one_table_with_rules_across_rows_is_a_file(call: Call, tmp_path: Path) 
     assert call(synthtab.main, "assess", *pair, tmp_path / "out.csv").code == 0
 
 
-def test_a_parent_without_rows_has_no_children(call: Call, place: Path, tmp_path: Path) -> None:
-    args = ("sample", place / "model", "--rows", "customer=0", "-o", tmp_path / "out")
+def test_a_parent_without_rows_has_no_children(
+    call: Call, shop_folder: Path, tmp_path: Path
+) -> None:
+    args = ("sample", shop_folder / "model", "--rows", "customer=0", "-o", tmp_path / "out")
     ran = call(synthtab.main, *args, "--json")
     assert ran.code == 0
     assert [t["returned"] for t in json.loads(ran.out)["tables"].values()] == [0, 0, 0]
@@ -184,9 +183,9 @@ def test_a_parent_without_rows_has_no_children(call: Call, place: Path, tmp_path
 
 
 def test_free_rows_that_break_rules_are_told_and_exit_with_1(
-    call: Call, place: Path, tmp_path: Path
+    call: Call, shop_folder: Path, tmp_path: Path
 ) -> None:
-    args = ("sample", place / "model", "--mode", "free", "--seed", 1, "-o", tmp_path / "out")
+    args = ("sample", shop_folder / "model", "--mode", "free", "--seed", 1, "-o", tmp_path / "out")
     ran = call(synthtab.main, *args)
     assert ran.code == 1
     assert "broken by" in ran.out
@@ -194,11 +193,11 @@ def test_free_rows_that_break_rules_are_told_and_exit_with_1(
 
 
 def test_assess_compares_each_table_and_rules_over_all(
-    call: Call, place: Path, tmp_path: Path
+    call: Call, shop_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert call(synthtab.main, "sample", place / "model", "--seed", 1, "-o", out).code == 0
-    args = ("assess", place / "shop.rules", place / "real", out)
+    assert call(synthtab.main, "sample", shop_folder / "model", "--seed", 1, "-o", out).code == 0
+    args = ("assess", shop_folder / "shop.rules", shop_folder / "real", out)
     ran = call(synthtab.main, *args)
     assert ran.code == 0
     for said in ("orders: ", "few_orders", "numbered", "shape error", "noise floor"):
@@ -263,12 +262,12 @@ def test_assess_compares_each_table_and_rules_over_all(
     ],
 )
 def test_wrong_use_exits_with_2_and_leaves_nothing(
-    call: Call, place: Path, tmp_path: Path, args: tuple[str, ...], said: str
+    call: Call, shop_folder: Path, tmp_path: Path, args: tuple[str, ...], said: str
 ) -> None:
     names = {
-        "model": place / "model",
-        "rules": place / "shop.rules",
-        "real": place / "real",
+        "model": shop_folder / "model",
+        "rules": shop_folder / "shop.rules",
+        "real": shop_folder / "real",
         "tmp": tmp_path,
     }
     ran = call(synthtab.main, *(a.format(**names) for a in args))
@@ -342,14 +341,14 @@ def test_sums_that_no_lines_can_come_to_are_an_error_that_names_the_rule(
 
 
 def test_tables_that_cannot_be_mended_are_an_error_that_names_rule_and_rows(
-    call: Call, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, shop_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def idle(given: Mapping[str, Batch], *_: object, **__: object) -> Mended:
         return Mended(given, (), {})
 
     monkeypatch.setattr(settling, "mend", lambda _, given, **__: idle(given))
     monkeypatch.setattr(settling, "decoded_again", lambda _, given, *__, **___: Again(given))
-    args = ("sample", place / "model", "--mode", "grammar+repair", "--seed", 1)
+    args = ("sample", shop_folder / "model", "--mode", "grammar+repair", "--seed", 1)
     ran = call(synthtab.main, *args, "-o", tmp_path / "out")
     assert ran.code == 2
     assert re.search(r"orders\.total: \d+ of \d+ rows \(id \d+; id \d+", words(ran.err))
@@ -372,7 +371,7 @@ def test_rows_in_a_circle_that_nothing_can_start_are_an_error(call: Call, tmp_pa
 
 
 def test_an_interrupt_leaves_no_half_directory(
-    call: Call, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: Call, shop_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def half(path: Path, *_: object) -> None:
         path.write_text("half a ta")
@@ -380,76 +379,5 @@ def test_an_interrupt_leaves_no_half_directory(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(files, "write_frame", half)
-    assert call(synthtab.main, "sample", place / "model", "-o", tmp_path / "out").code == 130
+    assert call(synthtab.main, "sample", shop_folder / "model", "-o", tmp_path / "out").code == 130
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_database_refuses_is_said_with_how_to_find_it(
-    call: Call, place: Path, tmp_path: Path
-) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(place / "real", data)
-    lines = (data / "orders.csv").read_text().splitlines()
-    (data / "orders.csv").write_text("\n".join([*lines, lines[-1]]) + "\n")
-    url, rules = f"sqlite:///{tmp_path}/x.db", place / "shop.rules"
-    ran = call(synthtab.main, "load", data, url, "--rules", rules)
-    assert ran.code == 1
-    assert "UNIQUE constraint failed: orders.id" in words(ran.err)
-    hint = "nothing was loaded; every row that breaks a rule is listed by"
-    assert f"{hint}: rulecheck validate {rules} {data}" in words(ran.err)
-    assert not (tmp_path / "x.db").exists()
-
-
-def test_a_database_takes_the_sampled_tables_under_its_own_constraints(
-    call: Call, place: Path, tmp_path: Path
-) -> None:
-    url = f"sqlite:///{tmp_path}/shop.db"
-    args = ("sample", place / "model", "--seed", 1, "-o", url)
-    ran = call(synthtab.main, *args)
-    assert ran.code == 0
-    assert "rules enforced" in ran.out
-    assert "no constraint looks at other rows" in ran.out
-    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
-        assert database.execute("select count(*) from customer").fetchone() == (40,)
-        assert database.execute("pragma foreign_key_check").fetchall() == []
-    ran = call(synthtab.main, *args)
-    assert ran.code == 2
-    assert "--replace" in ran.err
-    assert call(synthtab.main, *args, "--replace").code == 0
-    assert call(rulecheck.main, "validate", place / "shop.rules", url).code == 0
-
-
-def test_load_puts_files_into_a_database(call: Call, place: Path, tmp_path: Path) -> None:
-    url = f"duckdb:///{tmp_path}/shop.duckdb"
-    args = ("load", place / "real", url, "--rules", place / "shop.rules")
-    report = json.loads(call(synthtab.main, *args, "--json").out)
-    assert report["rows"] == {name: len(frame) for name, frame in shop().items()}
-    left = {f"{u['table']}.{u['rule']}": u["broken"] for u in report["unenforced"]}
-    assert left["orders.total"] == 0
-    assert left["orders.mostly_paid"] > 0
-    # Without rules, the tables are as the files look.
-    ran = call(synthtab.main, "load", place / "real", f"sqlite:///{tmp_path}/plain.db")
-    assert ran.code == 0
-    assert "loaded:" in ran.out
-
-
-def test_load_tells_of_rules_that_only_queries_see(call: Call, place: Path, tmp_path: Path) -> None:
-    tables = shop()
-    tables["orders"].loc[0, "total"] += 1
-    folder = write_shop(tmp_path, tables)
-    args = (folder / "real", f"sqlite:///{tmp_path}/x.db", "--rules", folder / "shop.rules")
-    ran = call(synthtab.main, "load", *args)
-    assert ran.code == 1
-    assert "NO" in ran.out
-    assert (tmp_path / "x.db").exists()
-
-
-def test_load_of_rows_that_break_a_constraint_leaves_nothing(call: Call, tmp_path: Path) -> None:
-    tables = shop()
-    orphan(tables)
-    folder = write_shop(tmp_path, tables)
-    args = (folder / "real", f"sqlite:///{tmp_path}/x.db", "--rules", folder / "shop.rules")
-    ran = call(synthtab.main, "load", *args)
-    assert ran.code == 1
-    assert "FOREIGN KEY" in ran.err
-    assert not (tmp_path / "x.db").exists()
