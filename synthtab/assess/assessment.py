@@ -252,7 +252,7 @@ class Rows:
     """How many rows each side has; ``holdout`` is None where none was given.
 
     ``looked_at`` holds (part, rows): the most rows of a side that a part looked at, for parts that
-    did not look at all of them.
+    look at a sample where there are many.
     """
 
     real: int

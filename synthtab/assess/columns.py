@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from synthtab.assess.divergence import divergence, largest_gap, transport, varia
 from synthtab.assess.fidelity import BINS, levels, values
 from synthtab.assess.intervals import Floats, Resamples, over_draws
 from synthtab.assess.texts import ROWS, bigrams, vocabulary
-from synthtab.assess.trends import has_order
+from synthtab.assess.trends import scale
 from synthtab.schema import BooleanType, Column, EnumType, TextType
 
 if TYPE_CHECKING:
@@ -41,31 +40,21 @@ DEFINITIONS = {
 """What each figure of a column means."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One column's figures over the draws (1 + draws,), by name; NaN where one is not defined."""
-
-    column: Column
-    draws: dict[str, Floats]
+Draws = Mapping[str, Floats]
+"""One column's figures over the draws (1 + draws,), by name; NaN where one is not defined."""
 
 
-def measure(
-    columns: Sequence[Column], real: Batch, other: Batch, one: Resamples, two: Resamples
-) -> tuple[Measured, ...]:
-    """Return the figures of each column; bins and scales are the real table's."""
-    return tuple(Measured(c, _figures(c, real, other, one, two)) for c in columns)
-
-
-def mean(measured: Sequence[Measured], name: str) -> Floats | None:
+def mean(measured: Sequence[Draws], name: str) -> Floats | None:
     """Return the mean of a figure over the columns that have it; None where none has."""
-    found = [m.draws[name] for m in measured if name in m.draws]
+    found = [draws[name] for draws in measured if name in draws]
     known = [draws for draws in found if np.isfinite(draws[0])]
     return np.mean(np.nan_to_num(known), axis=0) if known else None
 
 
-def _figures(
+def measure(
     column: Column, real: Batch, other: Batch, one: Resamples, two: Resamples
 ) -> dict[str, Floats]:
+    """Return the figures of a column; bins and scales are the real table's."""
     over = partial(over_draws, one=one, two=two)
     left, right, size = levels(column, real, other)
     binned = one.counts(left, size), two.counts(right, size)
@@ -77,14 +66,13 @@ def _figures(
         return {"shape": found["tv"], **found}
     points, first, second = _at_points(column, real, other, one, two)
     found = {"shape": over(largest_gap, first=first, second=second), **found}
-    if has_order(column) or isinstance(column.type, TextType):
-        spread = _spread(column, real)
+    _, spread = scale(column, real)
 
-        def moved(some: Floats, more: Floats) -> Floats:
-            # NULL, the first level, is no value.
-            return transport(some[:, 1:], more[:, 1:], points) / spread
+    def moved(some: Floats, more: Floats) -> Floats:
+        # NULL, the first level, is no value.
+        return transport(some[:, 1:], more[:, 1:], points) / spread
 
-        found["w1"] = over(moved, first=first, second=second)
+    found["w1"] = over(moved, first=first, second=second)
     if isinstance(column.type, TextType):
         known = vocabulary(column, real)
         sides = [
@@ -106,8 +94,3 @@ def _at_points(
     size = len(points) + 1
     counts = one.counts(levels_left, size), two.counts(levels_right, size)
     return points.astype(np.float64), *counts
-
-
-def _spread(column: Column, real: Batch) -> float:
-    codes, nulls = values(column, real)
-    return float(codes[~nulls].astype(np.float64).std() or 1.0) if (~nulls).any() else 1.0

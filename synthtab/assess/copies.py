@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from synthtab.assess.intervals import Interval
 from synthtab.batch import Batch, Mask
+from synthtab.privacy.audit.membership import share_interval
 from synthtab.schema import Column, TextType
 
 Ids = NDArray[np.int64]
@@ -30,6 +32,14 @@ def copied(columns: Sequence[Column], rows: Batch, others: Batch) -> Mask:
     """Say of each row (rows,) whether it is one of the others to the cell."""
     mine, theirs = row_numbers(columns, (rows, others))
     return np.isin(mine, theirs)
+
+
+def copied_share(
+    columns: Sequence[Column], rows: Batch, others: Batch, confidence: float
+) -> tuple[float, Interval]:
+    """Return the share of rows that are one of the others, with Clopper and Pearson's interval."""
+    hits = int(copied(columns, rows, others).sum())
+    return hits / len(rows), share_interval(hits, len(rows), confidence)
 
 
 def same_rows(columns: Sequence[Column], one: Batch, other: Batch) -> bool:

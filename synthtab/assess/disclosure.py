@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from synthtab.assess.assessment import Attack, Disclosure
-from synthtab.assess.copies import copied
+from synthtab.assess.copies import copied_share
+from synthtab.assess.fidelity import random_halves
 from synthtab.batch import Batch
 from synthtab.errors import UsageError
-from synthtab.privacy.audit.membership import share_interval
 from synthtab.privacy.audit.report import AuditReport
 from synthtab.privacy.audit.tables import audit_tables
 from synthtab.schema import Column, TextType
@@ -61,10 +61,8 @@ def disclosure(
 
     floor = None
     if len(holdout) >= _LEAST:
-        order = np.random.default_rng(seed).permutation(len(holdout))
-        middle = len(order) // 2
-        halves = [holdout.take(part) for part in (order[:middle], order[middle:])]
-        floor = audit_tables(columns, train, halves[1], halves[0], (), rows, seed, confidence)
+        made, rest = random_halves(holdout, np.random.default_rng(seed))
+        floor = audit_tables(columns, train, rest, made, (), rows, seed, confidence)
     said(0.1)
     report = audit_tables(columns, train, holdout, synthetic, secrets, rows, seed, confidence, told)
     copies = _copies(columns, train, holdout, synthetic, confidence)
@@ -149,19 +147,16 @@ def _copies(
     columns: Sequence[Column], train: Batch, holdout: Batch, synthetic: Batch, confidence: float
 ) -> Attack:
     """Return the share of synthetic rows that are training rows, beside the hold-out's."""
-    shares, ends = [], []
-    for rows in (synthetic, holdout):
-        hits = int(copied(columns, rows, train).sum())
-        shares.append(hits / len(rows))
-        ends.append(share_interval(hits, len(rows), confidence))
+    value, around = copied_share(columns, synthetic, train, confidence)
+    usual, about = copied_share(columns, holdout, train, confidence)
     return Attack(
         "exact copies",
         "share of synthetic rows",
-        shares[0],
-        ends[0],
-        shares[1],
+        value,
+        around,
+        usual,
         None,
-        ends[0][0] > ends[1][1],
+        around[0] > about[1],
         "The share of synthetic rows that are training rows to the cell, beside the share of the "
         "hold-out that is.",
         "percent",

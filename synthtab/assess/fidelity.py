@@ -103,9 +103,14 @@ def noise_floor(columns: Sequence[Column], real: Batch, seed: int = 0) -> Distan
     """
     if len(real) < 2:
         raise UsageError("a noise floor needs two halves: at least two real rows")
-    order = np.random.default_rng(seed).permutation(len(real))
-    middle = len(real) // 2
-    return compare(columns, real.take(order[:middle]), real.take(order[middle:]))
+    return compare(columns, *random_halves(real, np.random.default_rng(seed)))
+
+
+def random_halves(rows: Batch, rng: np.random.Generator) -> tuple[Batch, Batch]:
+    """Return two disjoint random halves; of an odd number of rows the second has one more."""
+    order = rng.permutation(len(rows))
+    middle = len(order) // 2
+    return rows.take(order[:middle]), rows.take(order[middle:])
 
 
 def levels(column: Column, real: Batch, other: Batch) -> Levels:

@@ -45,10 +45,10 @@ def histogram(column: Column, real: Batch, synthetic: Batch) -> Histogram:
     known = [_natural(column, codes[~nulls]) for codes, nulls in sides]
     absent = [float(nulls.mean()) if len(nulls) else 0.0 for _, nulls in sides]
     everything = np.concatenate(known)
-    kind = "dates" if isinstance(column.type, DateType | DatetimeType) else "numbers"
+    kind = _kind(column)
     if not len(everything):
-        return Histogram(_kind(column), (), (), (), (), absent[0], absent[1])
-    whole = not isinstance(column.type, DecimalType) and kind == "numbers"
+        return Histogram(kind, (), (), (), (), absent[0], absent[1])
+    whole = not isinstance(column.type, DecimalType) and kind != "dates"
     edges = _date_edges(everything) if kind == "dates" else _edges(everything, whole)
     shares = [
         np.histogram(some, edges)[0] / max(len(nulls), 1)
@@ -56,7 +56,7 @@ def histogram(column: Column, real: Batch, synthetic: Batch) -> Histogram:
     ]
     labels = _date_labels(edges) if kind == "dates" else _labels(edges, whole)
     return Histogram(
-        _kind(column),
+        kind,
         tuple(labels),
         tuple(float(e) for e in edges),
         tuple(float(s) for s in shares[0]),

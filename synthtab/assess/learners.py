@@ -51,7 +51,7 @@ def trees(task: Task, train: Examples, test: Batch, seed: int) -> Floats:
     """Boosted trees (XGBoost). Raises UsageError where it is not installed."""
     (x, x_test), types = for_trees(task.columns, train.rows, (train.rows, test))
     if task.classes is None:
-        centre, scale = _standard(train.truth)
+        centre, scale = standard(train.truth)
         model = boosted.regressor(types, seed).fit(x, (train.truth - centre) / scale)
         return np.asarray(model.predict(x_test), dtype=np.float64)[:, None] * scale + centre
     known, truth = np.unique(train.truth, return_inverse=True)
@@ -67,7 +67,7 @@ def linear(task: Task, train: Examples, test: Batch, seed: int) -> Floats:
     scaler = StandardScaler().fit(encoder.points(train.rows))
     x, x_test = (scaler.transform(encoder.points(rows)) for rows in (train.rows, test))
     if task.classes is None:
-        centre, scale = _standard(train.truth)
+        centre, scale = standard(train.truth)
         fitted = Ridge(alpha=1.0).fit(x, (train.truth - centre) / scale)
         return np.asarray(fitted.predict(x_test))[:, None] * scale + centre
     known, truth = np.unique(train.truth, return_inverse=True)
@@ -77,7 +77,8 @@ def linear(task: Task, train: Examples, test: Batch, seed: int) -> Floats:
     return _spread(model.predict_proba(x_test), known, task.classes)
 
 
-def _standard(truth: Floats) -> tuple[float, float]:
+def standard(truth: Floats) -> tuple[float, float]:
+    """Return the mean and the standard deviation of what is to be told; 1 where that is 0."""
     return float(truth.mean()), float(truth.std() or 1.0)
 
 

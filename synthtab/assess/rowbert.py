@@ -18,7 +18,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from synthtab.assess.features import COMMON
 from synthtab.assess.fidelity import BINS
-from synthtab.assess.learners import Examples, Floats, Task
+from synthtab.assess.learners import Examples, Floats, Task, standard
 from synthtab.batch import Batch
 from synthtab.schema import BooleanType, Column, EnumType
 
@@ -88,7 +88,7 @@ def small_bert(task: Task, train: Examples, test: Batch, seed: int) -> Floats:
     """
     words = Words.of(task.columns, train.rows)
     outputs = task.classes or 1
-    centre, scale = float(train.truth.mean()), float(train.truth.std() or 1.0)
+    centre, scale = standard(train.truth)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertForSequenceClassification(_config(words, outputs if task.classes else None))

@@ -9,6 +9,7 @@ import numpy as np
 
 from synthtab.assess import columns as single
 from synthtab.assess.assessment import Better, ColumnScores, Form, Interval, PairScore, Score
+from synthtab.assess.fidelity import random_halves
 from synthtab.assess.histograms import histogram
 from synthtab.assess.intervals import Floats, Resamples, interval
 from synthtab.assess.trends import Trend, contingencies, correlations
@@ -54,9 +55,7 @@ def halves(real: Batch, rng: np.random.Generator) -> Sides | None:
     """Return two disjoint random halves of real rows; None of a single row."""
     if len(real) < 2:
         return None
-    order = rng.permutation(len(real))
-    middle = len(order) // 2
-    return Sides.of(real.take(order[:middle]), real.take(order[middle:]), rng)
+    return Sides.of(*random_halves(real, rng), rng)
 
 
 def column_scores(
@@ -67,21 +66,21 @@ def column_scores(
     progress: Progress,
 ) -> tuple[tuple[Score, ...], tuple[ColumnScores, ...]]:
     """Return the means over columns, and the figures of each."""
-    measured: list[single.Measured] = []
-    usual: list[single.Measured] = []
-    for at, column in enumerate(columns):
-        measured += _measured(column, sides)
-        usual += [] if chance is None else _measured(column, chance)
-        progress((at + 1) / len(columns))
+    measured: list[single.Draws] = []
+    usual: list[single.Draws] = []
     found = []
-    for at, got in enumerate(measured):
-        floor = usual[at].draws if usual else {}
+    for at, column in enumerate(columns):
+        got = _measured(column, sides)
+        floor = {} if chance is None else _measured(column, chance)
+        measured.append(got)
+        usual.append(floor)
         scores = tuple(
             score(name, draws, floor.get(name), confidence, single.DEFINITIONS[name], _form(name))
-            for name, draws in got.draws.items()
+            for name, draws in got.items()
         )
-        shown = histogram(got.column, sides.one, sides.other)
-        found.append(ColumnScores(got.column.name, _type(got.column), scores, shown))
+        shown = histogram(column, sides.one, sides.other)
+        found.append(ColumnScores(column.name, _type(column), scores, shown))
+        progress((at + 1) / len(columns))
     overall = [
         score(name, draws, single.mean(usual, name), confidence, text, _form(name))
         for name, text in _MEANS.items()
@@ -139,8 +138,8 @@ def _seen(draws: Floats, confidence: float, form: Form) -> tuple[float | None, I
     return float(draws[0]), interval(draws, confidence, 0.0, high)
 
 
-def _measured(column: Column, sides: Sides) -> tuple[single.Measured, ...]:
-    return single.measure([column], sides.one, sides.other, sides.first, sides.second)
+def _measured(column: Column, sides: Sides) -> single.Draws:
+    return single.measure(column, sides.one, sides.other, sides.first, sides.second)
 
 
 def _type(column: Column) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import version
 
@@ -35,15 +35,6 @@ from synthtab.errors import UsageError
 from synthtab.ir import nodes
 from synthtab.schema import TextType
 
-PARTS = (
-    *("rules", "columns", "pairs", "twosample", "precision", "copies"),
-    *("utility", "bert", "disclosure"),
-)
-"""All parts, in the order they are assessed in."""
-USUAL = tuple(p for p in PARTS if p != "bert")
-"""Those that are assessed unless others are asked for."""
-BOOSTED = ("twosample", "utility")
-"""Parts that need XGBoost."""
 _SECONDS = {
     "rules": 0.3,
     "columns": 1.5,
@@ -56,6 +47,12 @@ _SECONDS = {
     "disclosure": 10.0,
 }
 """How long parts take, about, for the forecast."""
+PARTS = tuple(_SECONDS)
+"""All parts, in the order they are assessed in."""
+USUAL = tuple(p for p in PARTS if p != "bert")
+"""Those that are assessed unless others are asked for."""
+BOOSTED = ("twosample", "utility")
+"""Parts that need XGBoost."""
 _NO_HOLDOUT = "it takes real rows that nobody learned from; give a hold-out"
 _NO_TARGET = "no target column was named"
 _SAME = "the hold-out is the training rows; give real rows that nobody learned from"
@@ -106,8 +103,9 @@ def assess_table(
     Columns that only tell rows apart, or refer to other rows, are left out of everything but rules.
     Rows are capped in parts that would take long, which the result says.
 
-    Raises UsageError for a side without rows, a part that is not known, a target that is none, and
-    where a part that was asked for needs a package that is missing.
+    Raises UsageError for a side without rows, a hold-out of none among them, a confidence that is
+    not between 0 and 1, a part that is not known, a target that is none, and where a part that was
+    asked for needs a package that is missing.
     """
     if not len(train) or not len(synthetic):
         raise UsageError(
@@ -116,11 +114,11 @@ def assess_table(
         )
     check_confidence(confidence)
     asked = check_parts(USUAL if parts is None else parts)
-    work = _Work(table, train, synthetic, holdout, target, seed, confidence)
     if target is not None:
         utility.check_target(table.columns, target)
     if holdout is not None:
         disclosure.check_holdout(holdout)
+    work = _Work(table, train, synthetic, holdout, target, seed, confidence)
     asked = work.possible(asked, strict=parts is not None)
     total, done = sum(_SECONDS[p] for p in asked) or 1.0, 0.0
     for part in asked:
@@ -175,7 +173,7 @@ class _Work:
             )
         if not self.table.rules:
             self.notes.append("the table has no rules: only its columns' declarations are checked")
-        if self.holdout is not None and len(self.holdout):
+        if self.holdout is not None:
             self._look_at_holdout(self.holdout)
 
     def _look_at_holdout(self, holdout: Batch) -> None:
@@ -289,7 +287,7 @@ class _Work:
             self.looked_at.append(("utility", found.train_rows))
         else:
             together = (*self.utility.learners, *found.learners)
-            self.utility = Utility(**{**vars(self.utility), "learners": together})
+            self.utility = replace(self.utility, learners=together)
 
     def _disclose(self, said: Callable[[float], None]) -> None:
         assert self.holdout is not None

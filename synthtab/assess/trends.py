@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthtab.assess.divergence import variation
-from synthtab.assess.fidelity import levels
+from synthtab.assess.fidelity import levels, values
 from synthtab.assess.intervals import Floats, Ids, Resamples, over_draws
 from synthtab.batch import Batch
 from synthtab.schema import BooleanType, Column, EnumType, TextType
@@ -77,7 +77,7 @@ def correlations(
     ordered = [c for c in columns if has_order(c)]
     if len(ordered) < 2:
         return ()
-    scales = [_scale(column, real) for column in ordered]
+    scales = [scale(column, real) for column in ordered]
     found = [
         _correlations(ordered, scales, rows, side) for rows, side in ((real, one), (other, two))
     ]
@@ -88,8 +88,8 @@ def correlations(
             if np.isnan(truth[0]):
                 continue
             draws = np.abs(np.nan_to_num(truth) - np.nan_to_num(got))
-            values = float(truth[0]), float(np.nan_to_num(got[0]))
-            trends.append(Trend(column.name, ordered[b].name, draws, *values))
+            seen = float(truth[0]), float(np.nan_to_num(got[0]))
+            trends.append(Trend(column.name, ordered[b].name, draws, *seen))
     return tuple(trends)
 
 
@@ -98,8 +98,12 @@ def has_order(column: Column) -> bool:
     return not isinstance(column.type, EnumType | BooleanType | TextType)
 
 
-def _scale(column: Column, rows: Batch) -> tuple[float, float]:
-    codes, nulls = rows.column(column.name)
+def scale(column: Column, rows: Batch) -> tuple[float, float]:
+    """Return the mean and the standard deviation of a column's codes (a text's: its length).
+
+    NULLs are left out; the deviation of a constant is taken for 1.
+    """
+    codes, nulls = values(column, rows)
     known = codes[~nulls].astype(np.float64)
     return (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
 
@@ -108,25 +112,24 @@ def _correlations(
     columns: Sequence[Column], scales: Sequence[tuple[float, float]], rows: Batch, side: Resamples
 ) -> Floats:
     """Return Pearson's correlations for each draw (1 + draws, columns, columns), NaN for none."""
-    values, there = np.empty((2, len(rows), len(columns)))
-    for at, (column, (centre, scale)) in enumerate(zip(columns, scales, strict=True)):
+    standardised, there = np.empty((2, len(rows), len(columns)))
+    for at, (column, (centre, spread)) in enumerate(zip(columns, scales, strict=True)):
         codes, nulls = rows.column(column.name)
-        values[:, at] = np.where(nulls, 0.0, (codes - centre) / scale)
+        standardised[:, at] = np.where(nulls, 0.0, (codes - centre) / spread)
         there[:, at] = ~nulls
     groups = side.weights.shape[1]
     moments = np.zeros((4, groups, len(columns), len(columns)))
     for group in range(groups):
         mine = side.groups == group
-        x, m = values[mine], there[mine]
+        x, m = standardised[mine], there[mine]
         moments[:, group] = m.T @ m, x.T @ m, (x * x).T @ m, x.T @ x
     count, first, square, product = np.tensordot(moments, side.weights, ([1], [1])).transpose(
         0, 3, 1, 2
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = first / count
-        spread = square / count - mean**2
-        turned = mean.transpose(0, 2, 1)
-        both = product / count - mean * turned
-        scale = np.sqrt(spread * spread.transpose(0, 2, 1))
-        defined = (count >= FEW) & (spread > _TINY) & (spread.transpose(0, 2, 1) > _TINY)
-        return np.where(defined, np.clip(both / scale, -1.0, 1.0), np.nan)
+        variance = square / count - mean**2
+        other = variance.transpose(0, 2, 1)
+        both = product / count - mean * mean.transpose(0, 2, 1)
+        defined = (count >= FEW) & (variance > _TINY) & (other > _TINY)
+        return np.where(defined, np.clip(both / np.sqrt(variance * other), -1.0, 1.0), np.nan)

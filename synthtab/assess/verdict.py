@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from synthtab.assess.assessment import Assessment, Learner, Score
 
 Level = Literal["good", "look", "bad"]
-About = Literal["rules", "fidelity", "utility", "disclosure", "guarantee", "left"]
-_ORDER: tuple[Level, ...] = ("bad", "look", "good")
+About = Literal["rules", "fidelity", "utility", "disclosure"]
+WORST_FIRST: tuple[Level, ...] = ("bad", "look", "good")
 
 FAR = 0.10
 """A mean error per column or pair of more than this (and beyond the floor) is bad."""
@@ -26,7 +26,8 @@ TWINS = 0.02
 LITTLE, LOSS = 0.01, 0.05
 """Models that lose less than the first of AUC, or R2, are good; more than the second is bad."""
 LEAK = 0.1
-"""An attack that succeeds by more than this beyond what is ideal is bad, and so are copies."""
+"""An attack that succeeds by more than this beyond what is ideal is bad, and so are more copies of
+training rows than a hold-out has; without a hold-out copies deserve a look."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def judged(assessment: Assessment) -> Verdict:
         *_utility(assessment),
         *_disclosure(assessment),
     ]
-    ordered = tuple(sorted(found, key=lambda f: _ORDER.index(f.level)))
+    ordered = tuple(sorted(found, key=lambda f: WORST_FIRST.index(f.level)))
     level = ordered[0].level if ordered else "good"
     opening = {
         "good": "Nothing in these synthetic rows stands out against real ones.",
@@ -117,8 +118,7 @@ def _fidelity(assessment: Assessment) -> Iterator[Finding]:
         yield Finding(level, "fidelity", text)
     score = assessment.score("c2st")
     if score is not None and score.value is not None:
-        twins = score.interval is not None and score.interval[1] < (score.floor or 0.5) - TWINS
-        if twins:
+        if _misled(score):
             level, how = "look", "is misled by synthetic rows that repeat real ones"
         elif by_chance(score):
             level, how = "good", "cannot tell synthetic from real rows better than by chance"
@@ -142,23 +142,30 @@ def _utility(assessment: Assessment) -> Iterator[Finding]:
     utility = assessment.utility
     if utility is None:
         return
-    known = [item for item in utility.learners if item.loss is not None]
+    known = [(item, item.loss) for item in utility.learners if item.loss is not None]
     if not known:
         return
-
-    def loss(item: Learner) -> float:
-        return item.loss or 0.0
-
-    worst = max(known, key=loss)
+    # Not the greatest loss alone: it may be chance where a smaller one, better known, is not.
+    worst, _ = min(known, key=lambda found: (WORST_FIRST.index(_level_of(found[0])), -found[1]))
     text = (
         f"{worst.name} trained on synthetic rows reaches {utility.metric} "
         f"{worst.on_synthetic:.3f} for {utility.target}, on real rows {worst.on_real:.3f}"
     )
-    least = loss(worst) if worst.loss_interval is None else worst.loss_interval[0]
-    chance = least <= (worst.floor or 0.0)
-    good = chance or loss(worst) < LITTLE
-    level: Level = "good" if good else "bad" if loss(worst) > LOSS else "look"
-    yield Finding(level, "utility", f"{text}{', a difference that chance explains' * chance}.")
+    why = ", a difference that chance explains" if _lost_by_chance(worst) else ""
+    yield Finding(_level_of(worst), "utility", f"{text}{why}.")
+
+
+def _level_of(learner: Learner) -> Level:
+    loss = learner.loss or 0.0
+    if _lost_by_chance(learner) or loss < LITTLE:
+        return "good"
+    return "bad" if loss > LOSS else "look"
+
+
+def _lost_by_chance(learner: Learner) -> bool:
+    """Say whether a loss may be no more than models trained on other real rows differ by."""
+    least = learner.loss if learner.loss_interval is None else learner.loss_interval[0]
+    return (least or 0.0) <= (learner.floor or 0.0)
 
 
 def _disclosure(assessment: Assessment) -> Iterator[Finding]:
@@ -191,10 +198,13 @@ def _disclosure(assessment: Assessment) -> Iterator[Finding]:
 
 
 def by_chance(score: Score) -> bool:
-    """Say whether chance explains a figure: it is no worse than the floor, or intervals meet."""
+    """Say whether chance explains a figure: it is no worse than the floor, or intervals meet.
+
+    Of a classifier's AUC what is far below the floor is no chance either: rows are repeated.
+    """
     if score.value is None:
         return True
-    if score.floor is None:
+    if score.floor is None or _misled(score):
         return False
     sign = 1 if score.better == "lower" else -1
     if sign * (score.value - score.floor) <= 0:
@@ -204,3 +214,10 @@ def by_chance(score: Score) -> bool:
     if score.floor_interval is not None:
         worst = score.floor_interval[1 if sign > 0 else 0]
     return sign * (best - worst) <= 0
+
+
+def _misled(score: Score) -> bool:
+    """Say whether a classifier is wrong more often than chance is, which takes repeated rows."""
+    if score.name != "c2st" or score.interval is None:
+        return False
+    return score.interval[1] < (score.floor or 0.5) - TWINS

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthtab.assess.assessment import Score
-from synthtab.assess.copies import copied
+from synthtab.assess.copies import copied_share
+from synthtab.assess.fidelity import random_halves
 from synthtab.assess.precision import Precision, precision_recall
 from synthtab.assess.twosample import ROWS, TwoSample, two_sample
 from synthtab.batch import Batch
-from synthtab.privacy.audit.membership import share_interval
 from synthtab.schema import Column
 
 C2ST = (
@@ -77,16 +77,9 @@ def copies_score(
     others: Batch | None = holdout
     known = real
     if others is None and len(real) > 1:
-        order = np.random.default_rng(seed).permutation(len(real))
-        middle = len(order) // 2
-        others, known = real.take(order[:middle]), real.take(order[middle:])
-    value, around = _share(columns, synthetic, real, confidence)
-    usual, about = (None, None) if others is None else _share(columns, others, known, confidence)
+        others, known = random_halves(real, np.random.default_rng(seed))
+    value, around = copied_share(columns, synthetic, real, confidence)
+    usual, about = (
+        (None, None) if others is None else copied_share(columns, others, known, confidence)
+    )
     return Score("copies", value, around, usual, about, "lower", COPIES, "percent")
-
-
-def _share(
-    columns: Sequence[Column], rows: Batch, known: Batch, confidence: float
-) -> tuple[float, tuple[float, float]]:
-    hits = int(copied(columns, rows, known).sum())
-    return hits / len(rows), share_interval(hits, len(rows), confidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -56,13 +56,11 @@ class Assessed:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain data: one table's assessment, or all tables' with relations."""
-        plain = [
-            {**table.to_dict(), "files": self.files[table.table]}
-            for table in self.assessments.tables
-        ]
-        if len(plain) == 1 and not self.assessments.relations:
-            return plain[0]
-        return {"tables": plain, "relations": [asdict(r) for r in self.assessments.relations]}
+        plain = self.assessments.to_dict()
+        for table in plain["tables"]:
+            table["files"] = self.files[table["table"]]
+        alone = len(plain["tables"]) == 1 and not plain["relations"]
+        return dict(plain["tables"][0] if alone else plain)
 
 
 def listed(parts: str | None) -> tuple[str, ...] | None:

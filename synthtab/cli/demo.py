@@ -39,9 +39,10 @@ TRAINING = TrainConfig(symbols_seen=1_600_000)
 
 @dataclass(frozen=True)
 class Outcome:
-    """One mode's rows, what they keep, and how far they are from the real ones."""
+    """One mode's rows, as codes too, what they keep, and how far they are from the real ones."""
 
     sample: Sample
+    rows: Batch
     kept: Compliance
     distances: Distances
 
@@ -86,12 +87,12 @@ def run_demo(output: Path, rows: int, seed: int) -> int:
             got = synthesizer.sample_report(rows, mode=mode, seed=seed, progress=drawn)
             batch = encode_frame(table.columns, got.frame)
             kept = compliance(table, batch)
-            outcomes[mode] = Outcome(got, kept, compare(table.columns, codes, batch))
+            outcomes[mode] = Outcome(got, batch, kept, compare(table.columns, codes, batch))
             files.write_frame(output / f"{mode}.csv", got.frame, table.columns)
     floor = noise_floor(table.columns, codes, seed)
     print_report(console, outcomes, floor)
     _write_report(output / "report.json", outcomes, floor, fitted, seed)
-    _write_page(output, model, codes, encode_frame(table.columns, outcomes["solver"].sample.frame))
+    _write_page(output, model, codes, outcomes["solver"])
     console.print(f"\nFiles in {output}/: {_listing(output)}", soft_wrap=True, markup=False)
     console.print(
         f"The rows made with rules, assessed, to be read in a browser: {output / 'report.html'}",
@@ -173,10 +174,11 @@ def _write_report(
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def _write_page(output: Path, model: Model, real: Batch, made: Batch) -> None:
+def _write_page(output: Path, model: Model, real: Batch, made: Outcome) -> None:
     """Assess the rows that keep the rules, as ``synthtab assess --report`` does."""
     table = model.table()
-    found = assess_table(table, real, made, date=date.today().isoformat())
+    kept = compliance(table, real), made.kept
+    found = assess_table(table, real, made.rows, date=date.today().isoformat(), kept=kept)
     names = Compared("real.csv", "solver.csv", rules=RULES)
     with atomic(output / "report.html") as temporary:
         text = page(Assessments((found,)), {table.name: names})

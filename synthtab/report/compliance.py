@@ -12,6 +12,7 @@ from synthtab.report.section import (
     Place,
     Section,
     absent,
+    bracketed,
     code,
     mark,
     not_assessed,
@@ -100,7 +101,7 @@ def _row(rule: RuleScore) -> list[Cell | Content]:
         ),
         Cell(mark("good", "kept") if rule.kept else mark("bad", "broken"), float(rule.kept)),
         Cell(text.percent(rule.real), rule.real),
-        Cell((text.percent(rule.synthetic), tag("small", _bracket(rule))), rule.synthetic),
+        Cell(bracketed(rule.synthetic, rule.interval, "percent"), rule.synthetic),
         Cell(f"{rule.violated:,}", rule.violated),
     ]
 
@@ -133,10 +134,7 @@ def _foot(rules: Rules) -> list[Cell | Content]:
         "All hard rules and declarations",
         "",
         text.percent(rules.real),
-        (
-            text.percent(rules.synthetic),
-            tag("small", f"({text.interval(rules.interval, 'percent')})"),
-        ),
+        bracketed(rules.synthetic, rules.interval, "percent"),
         f"{rules.violated:,}",
     ]
 
@@ -151,7 +149,3 @@ def _asks(rule: RuleScore) -> str:
     if rule.required is None:
         return kind
     return f"{kind}; asked of {text.percent(rule.required)} of rows"
-
-
-def _bracket(rule: RuleScore) -> str:
-    return f"({text.interval(rule.interval, 'percent')})"

@@ -36,7 +36,8 @@ def commonest(found: Histogram) -> list[tuple[str, float, float]]:
         order = sorted(range(len(rows)), key=lambda at: -max(rows[at][1], rows[at][2]))
         kept, rest = sorted(order[: SHOWN - 1]), order[SHOWN - 1 :]
         real, synthetic = sum(rows[at][1] for at in rest), sum(rows[at][2] for at in rest)
-        rows = [*(rows[at] for at in kept), (f"{len(rest)} others", real, synthetic)]
+        # No number: a bar may itself be of several values.
+        rows = [*(rows[at] for at in kept), ("rarer ones", real, synthetic)]
     if found.real_null or found.synthetic_null:
         rows.append(("missing", found.real_null, found.synthetic_null))
     return rows

@@ -9,7 +9,7 @@ from synthtab.assess.verdict import by_chance
 from synthtab.report import text
 from synthtab.report.dots import dots, span
 from synthtab.report.markup import Content, Markup, tag
-from synthtab.report.section import Place, Section, mark, not_assessed, paragraph
+from synthtab.report.section import Place, Section, bracketed, mark, not_assessed, paragraph
 from synthtab.report.svg import key
 from synthtab.report.tables import Cell, Head, Row, table
 
@@ -90,15 +90,8 @@ def _row(score: Score) -> Row:
             tag("span", f" ({text.title(score)})", class_="quiet"),
             tag("small", text.plain(score)),
         ),
-        Cell(_figure(score.value, score.interval, score), score.value),
-        Cell(_figure(score.floor, score.floor_interval, score), score.floor),
+        Cell(bracketed(score.value, score.interval, score.form), score.value),
+        Cell(bracketed(score.floor, score.floor_interval, score.form), score.floor),
         dots(score.value, score.interval, score.floor, score.floor_interval, span(own)),
         beyond(score),
     )
-
-
-def _figure(value: float | None, interval: tuple[float, float] | None, score: Score) -> Content:
-    shown = text.figure(value, score.form)
-    if interval is None:
-        return shown
-    return (shown, tag("small", f"({text.interval(interval, score.form)})"))

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from synthtab.assess.assessment import Assessment
-from synthtab.assess.verdict import Finding
+from synthtab.assess.verdict import About, Finding
 from synthtab.report import text
 from synthtab.report.markup import Content, Markup, tag
 from synthtab.report.section import Place, Section, code, mark, note
 from synthtab.report.tables import facts
 
-WHERE = {
+WHERE: dict[About, tuple[str, str]] = {
     "rules": ("rules", "the rules, one by one"),
     "fidelity": ("likeness", "likeness to the real rows"),
     "utility": ("usefulness", "usefulness"),
     "disclosure": ("privacy", "privacy"),
-    "guarantee": ("privacy", "privacy"),
 }
 """For what a finding is about, the section that has its figures, and what a link to it says."""
 
@@ -93,10 +92,8 @@ def _notes(found: Assessment) -> Content:
 
 
 def _finding(found: Finding, place: Place) -> Markup:
-    link = None
-    if found.about in WHERE:
-        section, words = WHERE[found.about]
-        link = tag("a", f"See {words}", href=f"#{place.ident(section)}")
+    section, words = WHERE[found.about]
+    link = tag("a", f"See {words}", href=f"#{place.ident(section)}")
     return _item(found.level, found.text, link)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from synthtab.assess.assessment import Assessment, Assessments
-from synthtab.assess.verdict import Verdict
+from synthtab.assess.verdict import WORST_FIRST, Verdict
 from synthtab.report import theme
 from synthtab.report.columns import columns
 from synthtab.report.compliance import rules
@@ -24,7 +24,6 @@ from synthtab.report.usefulness import usefulness
 
 UNFOLDED = 4
 """With more tables than this, the contents of each unfold."""
-_WORST_FIRST = ("bad", "look", "good")
 
 
 def page(found: Assessments, files: Mapping[str, Compared]) -> str:
@@ -50,9 +49,9 @@ def _overall(found: Assessments) -> list[Section]:
     judged = [(table, table.verdict()) for table in found.tables]
 
     def worst(item: tuple[int, tuple[Assessment, Verdict]]) -> int:
-        return _WORST_FIRST.index(item[1][1].level)
+        return WORST_FIRST.index(item[1][1].level)
 
-    level = min((v.level for _, v in judged), key=_WORST_FIRST.index)
+    level = min((v.level for _, v in judged), key=WORST_FIRST.index)
     items = [
         tag(
             *("li", mark(v.level), tag("p", tag("span", t.table, class_="name"), ": ", v.headline)),

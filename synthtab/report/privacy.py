@@ -8,7 +8,16 @@ from synthtab.assess.assessment import Assessment, Attack, Disclosure
 from synthtab.report import text
 from synthtab.report.dots import dots, span
 from synthtab.report.markup import Content, tag
-from synthtab.report.section import Place, Section, absent, code, mark, paragraph, quiet
+from synthtab.report.section import (
+    Place,
+    Section,
+    absent,
+    bracketed,
+    code,
+    mark,
+    paragraph,
+    quiet,
+)
 from synthtab.report.tables import Cell, Head, Row, facts, table
 
 HEADS = (
@@ -136,15 +145,11 @@ def _definitions(attacks: Sequence[Attack]) -> list[tuple[str, Content]]:
 def _row(found: Attack) -> Row:
     own = (found.value, found.floor, found.ideal, *(found.interval or ()))
     axis = span(own)
-    shown: Content = text.figure(found.value, found.form)
-    if found.interval is not None:
-        between = tag("small", f"({text.interval(found.interval, found.form)})")
-        shown = (shown, between)
     anyway = found.floor if found.floor is not None else found.ideal
     return (
         found.name,
         found.measure,
-        Cell(shown, found.value),
+        Cell(bracketed(found.value, found.interval, found.form), found.value),
         Cell(text.figure(found.floor, found.form), found.floor),
         Cell(text.figure(found.ideal, found.form), found.ideal),
         dots(found.value, found.interval, anyway, None, axis),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthtab.assess.assessment import Left
+from synthtab.assess.assessment import Form, Interval, Left
 from synthtab.report.markup import Content, Markup, tag
 from synthtab.report.svg import sign
-from synthtab.report.text import LEVELS, reason
+from synthtab.report.text import LEVELS, figure, interval, reason
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,12 @@ def not_assessed(what: str, left: Sequence[Left], *parts: str) -> Markup:
     """Say that some parts are missing: with the reason, or that nobody asked for them."""
     asked_for = ("This report was made of other parts (", code("--parts"), ").")
     return absent(what, reason(left, *parts) or asked_for)
+
+
+def bracketed(value: float | None, bounds: Interval | None, form: Form = "number") -> Content:
+    """Return a figure, and beneath it its interval in brackets where there is one."""
+    shown = figure(value, form)
+    return shown if bounds is None else (shown, tag("small", f"({interval(bounds, form)})"))
 
 
 def code(words: str) -> Markup:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
-from synthtab.assess.assessment import TITLES, Attack, Form, Interval, Left, Score
+from synthtab.assess.assessment import TITLES, Form, Interval, Left, Score
+from synthtab.schema import EPOCH
 
 EM_DASH = "—"
 
@@ -168,14 +169,9 @@ def short(label: str, most: int) -> str:
     return label if len(label) <= most else label[: max(1, most - 1)].rstrip() + "…"
 
 
-def reads(attack: Attack) -> str:
-    """Return what chance would give of an attack, in words."""
-    return EM_DASH if attack.ideal is None else figure(attack.ideal, attack.form)
-
-
 def _day(value: float, span: float) -> str:
     try:
-        day = date(1970, 1, 1) + timedelta(days=math.floor(value))
+        day = EPOCH + timedelta(days=math.floor(value))
     except OverflowError:
         return f"day {value:,.0f}"
     if span > 5 * 365:

@@ -6,8 +6,8 @@ from synthtab.assess.assessment import Assessment, Learner, Utility
 from synthtab.report import text
 from synthtab.report.dots import Range, dots, span
 from synthtab.report.likeness import legend
-from synthtab.report.markup import Content, tag
-from synthtab.report.section import Place, Section, absent, code, paragraph
+from synthtab.report.markup import tag
+from synthtab.report.section import Place, Section, absent, bracketed, code, paragraph
 from synthtab.report.tables import Cell, Head, Row, table
 
 HEADS = (
@@ -67,8 +67,8 @@ def usefulness(found: Assessment, place: Place) -> Section:
 def _row(found: Learner, axis: Range) -> Row:
     return (
         (found.name, tag("small", found.note) if found.note else None),
-        Cell(_bracketed(found.on_real, found.on_real_interval), found.on_real),
-        Cell(_bracketed(found.on_synthetic, found.on_synthetic_interval), found.on_synthetic),
+        Cell(bracketed(found.on_real, found.on_real_interval), found.on_real),
+        Cell(bracketed(found.on_synthetic, found.on_synthetic_interval), found.on_synthetic),
         dots(
             found.on_synthetic,
             found.on_synthetic_interval,
@@ -76,16 +76,9 @@ def _row(found: Learner, axis: Range) -> Row:
             found.on_real_interval,
             axis,
         ),
-        Cell(_bracketed(found.loss, found.loss_interval), found.loss),
+        Cell(bracketed(found.loss, found.loss_interval), found.loss),
         Cell(text.figure(found.floor), found.floor),
     )
-
-
-def _bracketed(value: float | None, interval: tuple[float, float] | None) -> Content:
-    shown = text.figure(value)
-    if interval is None:
-        return shown
-    return (shown, tag("small", f"({text.interval(interval)})"))
 
 
 def _axis(used: Utility) -> Range:

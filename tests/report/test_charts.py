@@ -3,14 +3,18 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_assessments import numbers, words
 
 from synthtab.assess.assessment import Histogram, PairScore
+from synthtab.assess.histograms import histogram
+from synthtab.frames import encode_frame
 from synthtab.report import distributions, dots, heat, svg
 from synthtab.report.text import edge
+from synthtab.schema import Column, EnumType
 
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
@@ -45,6 +49,17 @@ def test_rare_values_are_drawn_as_one_and_nothing_is_lost(levels: int) -> None:
     assert sum(r[2] for r in rows) == pytest.approx(sum(found.synthetic))
     dearest = max(found.real)
     assert any(r[1] == dearest for r in rows) or levels > distributions.SHOWN
+
+
+def test_rare_values_are_not_counted_where_a_bar_is_of_several() -> None:
+    names = tuple(f"v{k:03}" for k in range(100))
+    column = Column("v", EnumType(names))
+    rows = encode_frame((column,), pd.DataFrame({"v": [n for n in names for _ in range(2)]}))
+    found = histogram(column, rows, rows)
+    assert found.labels[-1] == "77 others"
+    shown = [label for label, _, _ in distributions.commonest(found)]
+    assert "77 others" in shown
+    assert shown[-1] == "rarer ones"
 
 
 def test_missing_values_are_shown_beside_the_others() -> None:
