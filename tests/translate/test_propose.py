@@ -138,7 +138,7 @@ def test_a_table_has_to_be_named(saved: Path) -> None:
 def test_unfit_directories_are_refused_by_name(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="there is no directory .*nowhere; the language model is"):
+    with pytest.raises(UsageError, match=r"there is no directory .*nowhere; the language model is"):
         PretrainedWriter.load(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"no config\.json"):
         PretrainedWriter.load(tmp_path)
