@@ -8,7 +8,7 @@ decoding modes; what is still broken in the end is told, never passed as valid.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,12 +22,12 @@ from synthtab.generate.guide import Level
 from synthtab.generate.rowjson import UnreadableRowError, read_row, write_row
 from synthtab.ir import nodes
 from synthtab.schema import TextType
-from synthtab.solver.explanation import Explainer, Explanation, cells_of
-from synthtab.solver.inquiry import Cell
+from synthtab.solver.explanation import Explainer, Explanation
+from synthtab.solver.inquiry import Cell, Row
+from synthtab.solver.rowcells import batch_of, cells_of
 
 Ask = Callable[[Sequence[str]], Sequence[str]]
 """Takes prompts and returns the text that goes on from each."""
-Row = Mapping[str, Cell]
 RowProgress = Callable[[int, int], None]
 
 ROUNDS = 3
@@ -285,22 +285,6 @@ def prompt(table: nodes.Table, row: Row, reason: Explanation, refused: str = "")
         f"{again}{reason.as_feedback()}\n"
         "Write the whole row again, corrected, as one JSON object with the same keys:\n"
     )
-
-
-def batch_of(table: nodes.Table, rows: Sequence[Row]) -> Batch:
-    """Return rows of cells (codes, strings, None) as a batch of the table's columns."""
-    shape = (len(rows), len(table.columns))
-    codes, nulls = np.zeros(shape, np.int64), np.zeros(shape, bool)
-    pool: dict[str, int] = {}
-    for i, row in enumerate(rows):
-        for j, name in enumerate(table.column_names):
-            cell = row[name]
-            nulls[i, j] = cell is None
-            if isinstance(cell, str):
-                codes[i, j] = pool.setdefault(cell, len(pool))
-            elif cell is not None:
-                codes[i, j] = cell
-    return Batch(table.column_names, codes, nulls, np.array([*pool, None], dtype=object)[:-1])
 
 
 def _distinct(table: nodes.Table, kept: Sequence[Batch], batch: Batch) -> Batch:

@@ -16,7 +16,7 @@ from synthtab.errors import UsageError
 from synthtab.ir import nodes
 from synthtab.ir.evaluate import evaluate
 from synthtab.ir.walk import columns_of
-from synthtab.schema import Column, TextType, Value, decode_value, encode_value
+from synthtab.schema import Column, TextType, Value, encode_value
 from synthtab.solver.explaining import prose
 from synthtab.solver.explaining.across import Tables, rule_text
 from synthtab.solver.explaining.allowed import Formulas, declaration, misfit, outside
@@ -24,6 +24,8 @@ from synthtab.solver.explaining.deduce import deduce
 from synthtab.solver.explaining.evaluation import Step, evaluated
 from synthtab.solver.explaining.parts import Across, Broken, Change, Contradiction, Repair
 from synthtab.solver.inquiry import Cell
+from synthtab.solver.rowcells import cells_of
+from synthtab.solver.wording import decoded
 
 Values = Mapping[str, Value | None]
 BUDGET_S = 5.0
@@ -157,12 +159,7 @@ class Explainer:
         more: tuple[Broken, ...],
         across: tuple[Across, ...],
     ) -> Explanation:
-        values = {
-            c.name: v
-            if (v := cells[c.name]) is None or isinstance(v, str)
-            else decode_value(c.type, v)
-            for c in table.columns
-        }
+        values = decoded(cells, table)
         declared = tuple(_of_column(table, c, values[c], cells[c]) for c in outside(table, cells))
         rules = _broken_rules(table, values)
         if not (declared or rules or more):
@@ -249,17 +246,6 @@ def explain_row(
         except ValueError as error:
             raise UsageError(f"column {column.name!r}: {error}") from None
     return Explainer([table], budget_s=budget_s).alone(table.name, cells, row)
-
-
-def cells_of(table: nodes.Table, batch: Batch, row: int) -> dict[str, Cell]:
-    """Return one row of a batch as the solver's cells: codes, strings, None for NULL."""
-    out: dict[str, Cell] = {}
-    for column in table.columns:
-        codes, nulls = batch.column(column.name)
-        text = isinstance(column.type, TextType)
-        code = int(codes[row])
-        out[column.name] = None if nulls[row] else str(batch.pool[code]) if text else code
-    return out
 
 
 def _broken_rules(table: nodes.Table, values: Values) -> list[nodes.RowRule]:
