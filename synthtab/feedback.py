@@ -134,9 +134,11 @@ def _rounds(
 ) -> Corrected:
     if rounds < 1:
         raise UsageError(f"{rounds} rounds of feedback were asked for; at least 1 can be held")
-    cells: list[Row] = [cells_of(table, rows, at) for at in range(len(rows))]
+    first = [cells_of(table, rows, at) for at in range(len(rows))]
+    cells: list[Row] = [*first]
     refused: dict[int, str] = {}
-    good = _valid(table, rows)
+    backend = VectorBackend(table)
+    good = _valid(backend, rows)
     before = int(good.sum())
     held: list[Round] = []
     current, asked_in_all = rows, 0
@@ -152,12 +154,13 @@ def _rounds(
         texts = _answers(writer.rewrite, prompts)
         refused = {}
         for at, text in zip(broken, texts, strict=True):
-            try:
-                cells[at] = read_row(table.columns, text)
-            except UnreadableRowError as error:
-                refused[at] = str(error)
+            read = _read(table, text)
+            if isinstance(read, UnreadableRowError):
+                refused[at] = str(read)
+            else:
+                cells[at] = read
         current = batch_of(table, cells)
-        good = _valid(table, current)
+        good = _valid(backend, current)
         held.append(
             Round(
                 len(broken),
@@ -170,7 +173,6 @@ def _rounds(
         asked_in_all += len(broken)
         if progress is not None:
             progress(asked_in_all, asked_in_all + int((~good).sum()))
-    first = [cells_of(table, rows, at) for at in range(len(rows))]
     differ = [
         [new[c] != old[c] for c in table.column_names]
         for new, old in zip(cells, first, strict=True)
@@ -218,8 +220,8 @@ def draw_corrected(
 ) -> tuple[Batch, FeedbackCounts]:
     """Draw ``n`` rows that break no row rule and no unique rule, those that do corrected by talk.
 
-    The mode ``feedback``: rows are drawn without the Plan, and what is still broken after
-    ``rounds`` is thrown away and drawn anew. Raises InfeasibleError where MOST_BARREN draws in a
+    Rows are drawn without the Plan, at ``level``; what is still broken after ``rounds`` is thrown
+    away and drawn anew. ``explain_s`` is as in :func:`feedback_rounds`. Raises InfeasibleError where MOST_BARREN draws in a
     row bring nothing, UsageError for n < 1.
     """
     if n < 1:
@@ -265,16 +267,11 @@ def correct(
 ) -> list[Row | UnreadableRowError]:
     """Ask once for each row, with its explanation, and return the rows answered.
 
-    Where an answer is no row, the error that says why stands in its place.
+    Where an answer is no row, the error that says why stands in its place. Explanations may be of
+    rules that look at other rows too. Raises UsageError where there is not one answer for each row.
     """
     prompts = [prompt(table, row, reason) for row, reason in zip(rows, explanations, strict=True)]
-    out: list[Row | UnreadableRowError] = []
-    for text in _answers(ask, prompts):
-        try:
-            out.append(read_row(table.columns, text))
-        except UnreadableRowError as error:
-            out.append(error)
-    return out
+    return [_read(table, text) for text in _answers(ask, prompts)]
 
 
 def prompt(table: nodes.Table, row: Row, reason: Explanation, refused: str = "") -> str:
@@ -300,6 +297,13 @@ def _stacked(table: nodes.Table, batches: Sequence[Batch]) -> Batch:
     return concat(batches, [c.name for c in table.columns if isinstance(c.type, TextType)])
 
 
+def _read(table: nodes.Table, text: str) -> Row | UnreadableRowError:
+    try:
+        return read_row(table.columns, text)
+    except UnreadableRowError as error:
+        return error
+
+
 def _answers(ask: Ask, prompts: Sequence[str]) -> Sequence[str]:
     texts = ask(prompts)
     if len(texts) != len(prompts):
@@ -307,7 +311,6 @@ def _answers(ask: Ask, prompts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def _valid(table: nodes.Table, batch: Batch) -> Mask:
-    backend = VectorBackend(table)
+def _valid(backend: VectorBackend, batch: Batch) -> Mask:
     bad = backend.violated(batch).any(axis=1) | backend.out_of_domain(batch).any(axis=1)
     return np.asarray(~bad)
