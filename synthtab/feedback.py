@@ -221,8 +221,8 @@ def draw_corrected(
     """Draw ``n`` rows that break no row rule and no unique rule, those that do corrected by talk.
 
     Rows are drawn without the Plan, at ``level``; what is still broken after ``rounds`` is thrown
-    away and drawn anew. ``explain_s`` is as in :func:`feedback_rounds`. Raises InfeasibleError where MOST_BARREN draws in a
-    row bring nothing, UsageError for n < 1.
+    away and drawn anew. ``explain_s`` is as in :func:`feedback_rounds`. Raises InfeasibleError
+    where MOST_BARREN draws in a row bring nothing, UsageError for n < 1.
     """
     if n < 1:
         raise UsageError(f"cannot sample {n} rows; ask for at least 1")
