@@ -137,7 +137,7 @@ def test_a_file_that_cannot_be_read_is_named_and_may_be_skipped(tmp_path, name) 
 def test_all_unreadable_files_are_named_at_once(tmp_path) -> None:
     for at in range(8):
         (tmp_path / f"{at}.pdf").write_bytes(b"no")
-    with pytest.raises(DataError, match=r"(?s)0\.pdf: .*4\.pdf: .*and 3 files more"):
+    with pytest.raises(DataError, match=r"(?s)0\.pdf: .*4\.pdf: .*and 3 more"):
         read(tmp_path)
 
 
