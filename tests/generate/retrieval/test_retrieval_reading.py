@@ -12,6 +12,7 @@ import pandas as pd
 import pypdf
 import pytest
 from PIL import Image
+from pypdf.generic import NameObject
 from tiny_pdf import write_pdf
 
 from synthtab.errors import DataError, UsageError
@@ -139,6 +140,20 @@ def test_all_unreadable_files_are_named_at_once(tmp_path) -> None:
         (tmp_path / f"{at}.pdf").write_bytes(b"no")
     with pytest.raises(DataError, match=r"(?s)0\.pdf: .*4\.pdf: .*and 3 more"):
         read(tmp_path)
+
+
+def test_a_scan_in_a_format_that_takes_another_program_costs_no_more_than_itself(tmp_path) -> None:
+    write_pdf(tmp_path / "a.pdf", ["Whole."])
+    Image.new("RGB", (99, 99)).save(tmp_path / "scan.pdf")
+    writer = pypdf.PdfWriter(clone_from=tmp_path / "scan.pdf")
+    (picture,) = writer.pages[0]["/Resources"]["/XObject"].values()
+    picture.get_object()[NameObject("/Filter")] = NameObject("/JBIG2Decode")
+    writer.append(tmp_path / "a.pdf")
+    writer.write(tmp_path / "a.pdf")
+    (tmp_path / "scan.pdf").unlink()
+    found = read(tmp_path, looking=look)
+    assert [d.text for d in found.documents] == ["Whole."]
+    assert told(found) == {"a.pdf, page 1": "pictures that cannot be decoded: 1"}
 
 
 def test_files_locked_without_a_password_are_read(tmp_path) -> None:
