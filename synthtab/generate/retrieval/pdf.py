@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthtab.errors import DataError
 from synthtab.generate.retrieval.embedder import clean
-from synthtab.generate.retrieval.pictures import LEAST_SIDE, missing
+from synthtab.generate.retrieval.pictures import LEAST_SIDE, damage, missing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,14 +39,16 @@ def pages(path: Path, *, pictures: bool) -> Iterator[Page]:
     """Yield the pages of a file; their pictures only if asked for, and no ornaments.
 
     Raises DataError, which says why and leaves the file's name to the caller, where it is no PDF,
-    is damaged, or needs a password; UsageError where pypdf is not installed.
+    is damaged, or needs a password; UsageError where pypdf, or Pillow for pictures, is not
+    installed.
     """
     try:
         import pypdf  # an extra
         from pypdf.errors import DependencyError, PyPdfError  # an extra
     except ModuleNotFoundError as error:
         raise missing("PDF files need pypdf") from error
-    damage = (PyPdfError, DependencyError, *_DAMAGE)
+    bad: tuple[type[Exception], ...] = (PyPdfError, DependencyError, *_DAMAGE)
+    bad += damage() if pictures else ()
     try:
         with _quiet(), path.open("rb") as stream:
             reader = pypdf.PdfReader(stream)
@@ -55,7 +57,7 @@ def pages(path: Path, *, pictures: bool) -> Iterator[Page]:
                 raise DataError("it is encrypted and needs a password: save it without one")
             for number, page in enumerate(reader.pages, 1):
                 text = clean(page.extract_text())
-                seen, failed = _pictures(page, damage) if pictures else ((), 0)
+                seen, failed = _pictures(page, bad) if pictures else ((), 0)
                 yield Page(number, text, seen, failed)
     except DependencyError as error:
         # Of its streams: AES takes cryptography, Brotli takes brotli.
@@ -64,24 +66,22 @@ def pages(path: Path, *, pictures: bool) -> Iterator[Page]:
         raise DataError(f"not a readable PDF: {error or type(error).__name__}") from error
 
 
-def _pictures(page: Any, damage: tuple[type[Exception], ...]) -> tuple[tuple[Image, ...], int]:
+def _pictures(page: Any, bad: tuple[type[Exception], ...]) -> tuple[tuple[Image, ...], int]:
     """Return the pictures on a page that can be decoded and are large enough; how many cannot.
 
-    ``damage`` is what pypdf raises, among it that a format takes another program (JBIG2).
+    ``bad`` is what pypdf and Pillow raise, among it that a format takes another program (JBIG2).
     """
     found, failed = [], 0
     try:
         names = list(page.images.keys())
-    except damage:
+    except bad:
         return (), 1
     for name in names:
         try:
             image = page.images[name].image
             if image is not None and min(image.size) >= LEAST_SIDE:
                 found.append(image.convert("RGB"))
-        except damage:
-            failed += 1
-        except (ImportError, SyntaxError):  # Pillow's
+        except bad:
             failed += 1
     return tuple(found), failed
 

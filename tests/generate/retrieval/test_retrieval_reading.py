@@ -142,12 +142,25 @@ def test_all_unreadable_files_are_named_at_once(tmp_path) -> None:
         read(tmp_path)
 
 
-def test_a_scan_in_a_format_that_takes_another_program_costs_no_more_than_itself(tmp_path) -> None:
+def _another_format(picture) -> None:
+    picture[NameObject("/Filter")] = NameObject("/JBIG2Decode")
+
+
+def _huge(picture) -> None:
+    """Give a JPEG's header 60,000 rows and columns."""
+    at = picture._data.index(b"\xff\xc0") + 5
+    picture._data = (
+        picture._data[:at] + struct.pack(">HH", 60_000, 60_000) + picture._data[at + 4 :]
+    )
+
+
+@pytest.mark.parametrize("spoil", [_another_format, _huge])
+def test_a_scan_that_cannot_be_decoded_costs_no_more_than_itself(tmp_path, spoil) -> None:
     write_pdf(tmp_path / "a.pdf", ["Whole."])
     Image.new("RGB", (99, 99)).save(tmp_path / "scan.pdf")
     writer = pypdf.PdfWriter(clone_from=tmp_path / "scan.pdf")
     (picture,) = writer.pages[0]["/Resources"]["/XObject"].values()
-    picture.get_object()[NameObject("/Filter")] = NameObject("/JBIG2Decode")
+    spoil(picture.get_object())
     writer.append(tmp_path / "a.pdf")
     writer.write(tmp_path / "a.pdf")
     (tmp_path / "scan.pdf").unlink()
