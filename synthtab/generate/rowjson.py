@@ -28,11 +28,11 @@ from synthtab.schema import (
     TextType,
     Value,
     domain,
-    encode_value,
     type_domain,
     type_name,
 )
 from synthtab.solver.inquiry import Cell
+from synthtab.solver.rowcells import cell_of
 
 MOST_DIGITS = 40
 """A number of more digits is none of any column, and is not looked at further."""
@@ -126,18 +126,14 @@ def _text(column: Column, cell: Cell) -> str:
 
 def _cell(column: Column, value: Any) -> Cell:
     made = _value(column, value)
-    if made is None:
-        return None
-    if isinstance(column.type, TextType) and isinstance(made, str):
-        return made
     try:
-        code = encode_value(column.type, made)
-    except (ValueError, OverflowError) as error:
+        cell = cell_of(column, made)
+    except ValueError as error:
         raise UnreadableRowError(f"{column.name}: {error}") from None
     lo, hi = type_domain(column.type)
-    if not lo <= code <= hi:
+    if isinstance(cell, int) and not lo <= cell <= hi:
         raise UnreadableRowError(f"{column.name}: {made} is no {type_name(column.type)}")
-    return code
+    return cell
 
 
 def _value(column: Column, value: Any) -> Value | None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 
 from synthtab.batch import Batch
 from synthtab.ir import nodes
-from synthtab.schema import TextType
+from synthtab.schema import (
+    Column,
+    IntegerType,
+    TextType,
+    Value,
+    encode_value,
+    type_domain,
+    type_name,
+)
 from synthtab.solver.inquiry import Cell, Row
 
 
@@ -40,3 +49,19 @@ def batch_of(table: nodes.Table, rows: Sequence[Row]) -> Batch:
             elif cell is not None:
                 codes[i, j] = cell
     return Batch(table.column_names, codes, nulls, np.array([*pool, None], dtype=object)[:-1])
+
+
+def cell_of(column: Column, value: Value | None) -> Cell:
+    """Return a value as a cell; it may have more digits than the column's type allows.
+
+    Raises ValueError, saying what is accepted, where it is of another type, or beyond all codes.
+    """
+    if value is None or (isinstance(column.type, TextType) and isinstance(value, str)):
+        return value
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError(f"{value} is no {type_name(column.type)}")
+    code = encode_value(column.type, value)
+    lo, hi = type_domain(IntegerType())
+    if not lo <= code <= hi:
+        raise ValueError(f"{value} is no {type_name(column.type)}")
+    return code

@@ -150,11 +150,20 @@ def test_a_budget_that_is_spent_is_said() -> None:
         ({"quantity": "three"}, "column 'quantity': 'three' is not a value of integer"),
         ({"price": 1.5}, "column 'price': 1.5 is not a value of"),
         ({"code": 7}, "column 'code': 7 is not a value of"),
+        ({"quantity": 2**70}, "column 'quantity': 1180591620717411303424 is no integer"),
+        ({"price": Decimal(10) ** 30}, "column 'price': 1\\.0*E\\+30 is no decimal"),
+        ({"price": Decimal("Infinity")}, "column 'price': Infinity is no decimal"),
+        ({"price": Decimal("NaN")}, "column 'price': NaN is no decimal"),
     ],
 )
 def test_values_of_another_type_are_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("(", r"\(")):
         employee(**changed)
+
+
+def test_a_value_of_more_digits_than_its_type_has_is_explained() -> None:
+    found = employee(price=Decimal(10) ** 7)
+    assert found.broken[0].rule == "price: declaration"
 
 
 def test_a_column_without_a_value_is_refused() -> None:
@@ -173,6 +182,8 @@ def test_a_row_that_is_not_there() -> None:
         explainer.row("other", 0)
     with pytest.raises(UsageError, match="no rows were given"):
         Explainer([table]).row("employee", 0)
+    with pytest.raises(UsageError, match=r"there is no table 'other'.*given are 'employee'"):
+        Explainer([table]).alone("other", {})
 
 
 def golden(name: str, text: str) -> None:
