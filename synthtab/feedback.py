@@ -8,7 +8,7 @@ decoding modes; what is still broken in the end is told, never passed as valid.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,12 +22,12 @@ from synthtab.generate.guide import Level
 from synthtab.generate.rowjson import UnreadableRowError, read_row, write_row
 from synthtab.ir import nodes
 from synthtab.schema import TextType
-from synthtab.solver.explanation import Explainer, Explanation, cells_of
-from synthtab.solver.inquiry import Cell
+from synthtab.solver.explanation import Explainer, Explanation
+from synthtab.solver.inquiry import Cell, Row
+from synthtab.solver.rowcells import batch_of, cells_of
 
 Ask = Callable[[Sequence[str]], Sequence[str]]
 """Takes prompts and returns the text that goes on from each."""
-Row = Mapping[str, Cell]
 RowProgress = Callable[[int, int], None]
 
 ROUNDS = 3
@@ -134,9 +134,11 @@ def _rounds(
 ) -> Corrected:
     if rounds < 1:
         raise UsageError(f"{rounds} rounds of feedback were asked for; at least 1 can be held")
-    cells: list[Row] = [cells_of(table, rows, at) for at in range(len(rows))]
+    first = [cells_of(table, rows, at) for at in range(len(rows))]
+    cells: list[Row] = [*first]
     refused: dict[int, str] = {}
-    good = _valid(table, rows)
+    backend = VectorBackend(table)
+    good = _valid(backend, rows)
     before = int(good.sum())
     held: list[Round] = []
     current, asked_in_all = rows, 0
@@ -152,12 +154,13 @@ def _rounds(
         texts = _answers(writer.rewrite, prompts)
         refused = {}
         for at, text in zip(broken, texts, strict=True):
-            try:
-                cells[at] = read_row(table.columns, text)
-            except UnreadableRowError as error:
-                refused[at] = str(error)
+            read = _read(table, text)
+            if isinstance(read, UnreadableRowError):
+                refused[at] = str(read)
+            else:
+                cells[at] = read
         current = batch_of(table, cells)
-        good = _valid(table, current)
+        good = _valid(backend, current)
         held.append(
             Round(
                 len(broken),
@@ -170,7 +173,6 @@ def _rounds(
         asked_in_all += len(broken)
         if progress is not None:
             progress(asked_in_all, asked_in_all + int((~good).sum()))
-    first = [cells_of(table, rows, at) for at in range(len(rows))]
     differ = [
         [new[c] != old[c] for c in table.column_names]
         for new, old in zip(cells, first, strict=True)
@@ -218,9 +220,9 @@ def draw_corrected(
 ) -> tuple[Batch, FeedbackCounts]:
     """Draw ``n`` rows that break no row rule and no unique rule, those that do corrected by talk.
 
-    The mode ``feedback``: rows are drawn without the Plan, and what is still broken after
-    ``rounds`` is thrown away and drawn anew. Raises InfeasibleError where MOST_BARREN draws in a
-    row bring nothing, UsageError for n < 1.
+    Rows are drawn without the Plan, at ``level``; what is still broken after ``rounds`` is thrown
+    away and drawn anew. ``explain_s`` is as in :func:`feedback_rounds`. Raises InfeasibleError
+    where MOST_BARREN draws in a row bring nothing, UsageError for n < 1.
     """
     if n < 1:
         raise UsageError(f"cannot sample {n} rows; ask for at least 1")
@@ -265,16 +267,11 @@ def correct(
 ) -> list[Row | UnreadableRowError]:
     """Ask once for each row, with its explanation, and return the rows answered.
 
-    Where an answer is no row, the error that says why stands in its place.
+    Where an answer is no row, the error that says why stands in its place. Explanations may be of
+    rules that look at other rows too. Raises UsageError where there is not one answer for each row.
     """
     prompts = [prompt(table, row, reason) for row, reason in zip(rows, explanations, strict=True)]
-    out: list[Row | UnreadableRowError] = []
-    for text in _answers(ask, prompts):
-        try:
-            out.append(read_row(table.columns, text))
-        except UnreadableRowError as error:
-            out.append(error)
-    return out
+    return [_read(table, text) for text in _answers(ask, prompts)]
 
 
 def prompt(table: nodes.Table, row: Row, reason: Explanation, refused: str = "") -> str:
@@ -285,22 +282,6 @@ def prompt(table: nodes.Table, row: Row, reason: Explanation, refused: str = "")
         f"{again}{reason.as_feedback()}\n"
         "Write the whole row again, corrected, as one JSON object with the same keys:\n"
     )
-
-
-def batch_of(table: nodes.Table, rows: Sequence[Row]) -> Batch:
-    """Return rows of cells (codes, strings, None) as a batch of the table's columns."""
-    shape = (len(rows), len(table.columns))
-    codes, nulls = np.zeros(shape, np.int64), np.zeros(shape, bool)
-    pool: dict[str, int] = {}
-    for i, row in enumerate(rows):
-        for j, name in enumerate(table.column_names):
-            cell = row[name]
-            nulls[i, j] = cell is None
-            if isinstance(cell, str):
-                codes[i, j] = pool.setdefault(cell, len(pool))
-            elif cell is not None:
-                codes[i, j] = cell
-    return Batch(table.column_names, codes, nulls, np.array([*pool, None], dtype=object)[:-1])
 
 
 def _distinct(table: nodes.Table, kept: Sequence[Batch], batch: Batch) -> Batch:
@@ -316,6 +297,13 @@ def _stacked(table: nodes.Table, batches: Sequence[Batch]) -> Batch:
     return concat(batches, [c.name for c in table.columns if isinstance(c.type, TextType)])
 
 
+def _read(table: nodes.Table, text: str) -> Row | UnreadableRowError:
+    try:
+        return read_row(table.columns, text)
+    except UnreadableRowError as error:
+        return error
+
+
 def _answers(ask: Ask, prompts: Sequence[str]) -> Sequence[str]:
     texts = ask(prompts)
     if len(texts) != len(prompts):
@@ -323,7 +311,6 @@ def _answers(ask: Ask, prompts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def _valid(table: nodes.Table, batch: Batch) -> Mask:
-    backend = VectorBackend(table)
+def _valid(backend: VectorBackend, batch: Batch) -> Mask:
     bad = backend.violated(batch).any(axis=1) | backend.out_of_domain(batch).any(axis=1)
     return np.asarray(~bad)

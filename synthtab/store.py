@@ -81,7 +81,13 @@ def read_manifest(path: str | Path, kind: Kind = MODEL) -> dict[str, Any]:
             f"{folder} was saved in format version {facts.get('version')!r}; this SynthTab reads "
             f"version {kind.version}: {kind.again}, or use the SynthTab that saved it"
         )
-    for name, digest in facts.get("files", {}).items():
+    files = facts.get("files")
+    if not isinstance(files, dict):
+        raise SavedModelError(
+            f"{folder} is damaged: {MANIFEST} does not list its files with their hashes; "
+            f"{kind.again}"
+        )
+    for name, digest in files.items():
         file = folder / name
         if not file.is_file():
             raise SavedModelError(f"{folder} is incomplete: {name} is missing")

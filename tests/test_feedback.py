@@ -17,7 +17,7 @@ from tiny_llama import save_tiny_llama
 from bench.adviser import Adviser
 from synthtab.batch import Batch
 from synthtab.errors import InfeasibleError, UsageError
-from synthtab.feedback import batch_of, correct, draw_corrected, feedback_rounds, prompt
+from synthtab.feedback import correct, draw_corrected, feedback_rounds, prompt
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level
 from synthtab.generate.rewriting import LanguageRewriter
@@ -25,7 +25,8 @@ from synthtab.generate.rowjson import UnreadableRowError
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
 from synthtab.schema import Column
-from synthtab.solver.explanation import Explainer, cells_of
+from synthtab.solver.explanation import Explainer
+from synthtab.solver.rowcells import batch_of, cells_of
 
 LOANS = """
 table loan {

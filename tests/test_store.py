@@ -64,6 +64,20 @@ def test_damage_is_named(tmp_path):
         read_manifest(tmp_path / "m")
 
 
+@pytest.mark.parametrize("files", [None, ["weights"], "weights", 3])
+def test_a_manifest_without_a_list_of_files_is_damage(tmp_path, files):
+    save_directory(tmp_path / "m", {}, write)
+    manifest = tmp_path / "m" / MANIFEST
+    facts = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**facts, "files": files}))
+    with pytest.raises(SavedModelError, match=r"does not list its files.*fit the model again"):
+        read_manifest(tmp_path / "m")
+    del facts["files"]
+    manifest.write_text(json.dumps(facts))
+    with pytest.raises(SavedModelError, match="does not list its files"):
+        read_manifest(tmp_path / "m")
+
+
 def test_another_version_and_no_model_are_told_apart(tmp_path):
     save_directory(tmp_path / "m", {}, write)
     manifest = tmp_path / "m" / MANIFEST

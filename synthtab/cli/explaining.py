@@ -14,7 +14,8 @@ from synthtab.assess.compliance import EXAMPLES_KEPT, Compliance, Values
 from synthtab.cli import common
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
-from synthtab.solver.explanation import Explainer, Explanation, cells_of
+from synthtab.solver.explanation import Explainer, Explanation
+from synthtab.solver.rowcells import cells_of
 from synthtab.sources import Source
 
 Numbers = Mapping[str, Sequence[int]]

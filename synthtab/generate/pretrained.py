@@ -14,13 +14,10 @@ from typing import Any
 import torch
 from outlines import from_transformers
 from outlines.backends import get_cfg_logits_processor
-from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
-from transformers.utils import logging as transformers_log
 
 from synthtab.errors import SavedModelError, UsageError
-
-_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+from synthtab.generate.weights import LOCAL, complete, open_pretrained
 
 
 @dataclass(frozen=True)
@@ -38,24 +35,18 @@ class PretrainedWriter:
         Raises UsageError where there is none that may be read, SavedModelError where it is damaged.
         """
         if find_spec("llguidance") is None:
-            raise UsageError("--model needs llguidance: pip install 'synthtab[translate]'")
-        _refuse_unfit(directory)
-        bars: Any = transformers_log
-        shown = bars.is_progress_bar_enabled()
-        bars.disable_progress_bar()
-        try:
-            network: Any = AutoModelForCausalLM.from_pretrained(
-                directory, local_files_only=True, use_safetensors=True, trust_remote_code=False
+            raise UsageError(
+                "to write within a grammar takes llguidance: pip install 'synthtab[translate]'"
             )
-            tokenizer: Any = AutoTokenizer.from_pretrained(
-                directory, local_files_only=True, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise SavedModelError(f"the model in {directory} cannot be read: {reason}") from error
-        finally:
-            if shown:
-                bars.enable_progress_bar()
+        # In the precision that it was saved in: in float32 a large one takes twice the memory.
+        network, tokenizer = open_pretrained(
+            directory,
+            [
+                lambda: complete(AutoModelForCausalLM, directory, dtype="auto"),
+                lambda: AutoTokenizer.from_pretrained(directory, **LOCAL),
+            ],
+            "language model",
+        )
         if tokenizer.eos_token_id is None:
             raise SavedModelError(f"the tokenizer in {directory} has no token that ends a text")
         network.eval()
@@ -106,20 +97,3 @@ class PretrainedWriter:
         return str(
             self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
         )
-
-
-def _refuse_unfit(directory: Path) -> None:
-    if not directory.is_dir():
-        raise UsageError(f"--model needs the directory of a saved model; there is no {directory}")
-    if not (directory / "config.json").is_file():
-        raise UsageError(f"there is no model in {directory}: it has no config.json")
-    if not list(directory.glob("*.safetensors")):
-        pickled = [p.name for pattern in _PICKLED for p in directory.glob(pattern)]
-        if pickled:
-            raise UsageError(
-                f"the weights in {directory} are pickled ({pickled[0]}), which can run code when "
-                "they are read: save them as safetensors"
-            )
-        raise UsageError(f"there are no weights in {directory}: it has no .safetensors file")
-    if not any((directory / n).is_file() for n in ("tokenizer.json", "tokenizer.model")):
-        raise UsageError(f"there is no tokenizer in {directory}: it has no tokenizer.json")

@@ -2,7 +2,8 @@
 
 Whole numbers and decimals are numbers, dates and times are strings of ISO 8601, booleans ``true``
 and ``false``, enums and texts strings, NULL is ``null``. Decimals are read digit by digit: no float
-comes between.
+comes between. What is written is in the one spelling of language/spelling.py; what is read may be
+in any that JSON has for a value, as nothing need mask what is said in a conversation.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 from synthtab.backends.grammar import column_regex, datetime_regex
 from synthtab.errors import UsageError
+from synthtab.generate.language.spelling import NULL, json_string, spell
 from synthtab.schema import (
     BooleanType,
     Column,
@@ -25,13 +27,12 @@ from synthtab.schema import (
     IntegerType,
     TextType,
     Value,
-    decode_value,
     domain,
-    encode_value,
     type_domain,
     type_name,
 )
 from synthtab.solver.inquiry import Cell
+from synthtab.solver.rowcells import cell_of
 
 MOST_DIGITS = 40
 """A number of more digits is none of any column, and is not looked at further."""
@@ -43,9 +44,7 @@ class UnreadableRowError(UsageError):
 
 def write_row(columns: Sequence[Column], cells: Mapping[str, Cell]) -> str:
     """Return a row's cells (codes, strings, None) as one JSON object on one line."""
-    parts = [
-        f"{json.dumps(c.name, ensure_ascii=False)}: {_text(c, cells[c.name])}" for c in columns
-    ]
+    parts = [f"{json_string(c.name)}: {_text(c, cells[c.name])}" for c in columns]
     return "{" + ", ".join(parts) + "}"
 
 
@@ -87,21 +86,21 @@ def row_grammar(columns: Sequence[Column]) -> str:
     body: list[str] = []
     rules = []
     for at, column in enumerate(columns):
-        key = json.dumps(column.name, ensure_ascii=False)
-        body.append(_quoted(f"{'{' if at == 0 else ', '}{key}: "))
+        # The grammar's strings have the same escapes as those of JSON.
+        body.append(json_string(f"{'{' if at == 0 else ', '}{json_string(column.name)}: "))
         body.append(f"v{at}")
-        options = _options(column)
-        rules.append(f"v{at}: " + " | ".join([*options, '"null"'] if column.optional else options))
-    return "\n".join([f"start: {' '.join(body)} {_quoted('}')}", *rules]) + "\n"
+        options = _options(column) + ([json_string(NULL)] if column.optional else [])
+        rules.append(f"v{at}: {' | '.join(options)}")
+    return "\n".join([f"start: {' '.join(body)} {json_string('}')}", *rules]) + "\n"
 
 
 def _options(column: Column) -> list[str]:
     lo, hi = domain(column)
     match column.type:
         case EnumType(values):
-            return [_quoted(json.dumps(v, ensure_ascii=False)) for v in values[lo : hi + 1]]
+            return [json_string(json_string(v)) for v in values[lo : hi + 1]]
         case BooleanType():
-            return [_quoted(word) for word in ["false", "true"][lo : hi + 1]]
+            return [json_string(word) for word in ["false", "true"][lo : hi + 1]]
         case TextType(length, _):
             return [rf'/"([^"\\\x00-\x1f]){{0,{length}}}"/']
         case IntegerType() | DecimalType():
@@ -116,46 +115,25 @@ def _slashed(regex: str) -> str:
     return regex.replace("/", r"\/")
 
 
-def _quoted(text: str) -> str:
-    """Return a string of JSON; the grammar's strings have the same escapes."""
-    return json.dumps(text, ensure_ascii=False)
-
-
 def _text(column: Column, cell: Cell) -> str:
     if cell is None:
-        return "null"
+        return NULL
     if isinstance(cell, str):
-        return json.dumps(cell, ensure_ascii=False)
+        return json_string(cell)
     lo, hi = type_domain(column.type)
-    if not lo <= cell <= hi:
-        return str(cell)
-    match value := decode_value(column.type, cell):
-        case bool():
-            return str(value).lower()
-        case Decimal():
-            return f"{value:f}"
-        case int():
-            return str(value)
-        case datetime():
-            return f'"{value.isoformat(timespec="seconds")}"'
-        case _:
-            return json.dumps(str(value), ensure_ascii=False)
+    return spell(column, cell) if lo <= cell <= hi else str(cell)
 
 
 def _cell(column: Column, value: Any) -> Cell:
     made = _value(column, value)
-    if made is None:
-        return None
-    if isinstance(column.type, TextType) and isinstance(made, str):
-        return made
     try:
-        code = encode_value(column.type, made)
-    except (ValueError, OverflowError) as error:
+        cell = cell_of(column, made)
+    except ValueError as error:
         raise UnreadableRowError(f"{column.name}: {error}") from None
     lo, hi = type_domain(column.type)
-    if not lo <= code <= hi:
+    if isinstance(cell, int) and not lo <= cell <= hi:
         raise UnreadableRowError(f"{column.name}: {made} is no {type_name(column.type)}")
-    return code
+    return cell
 
 
 def _value(column: Column, value: Any) -> Value | None:

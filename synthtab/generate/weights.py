@@ -20,6 +20,12 @@ _VOCABULARIES = (
     *("tokenizer.json", "vocab.txt", "vocab.json"),
     *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
 )
+# What transformers lets through, besides errors of its own, where a configuration, a tokenizer or
+# weights do not fit each other or what it knows. Of ours nothing but `complete` runs there.
+_UNFIT = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError),
+    SafetensorError,
+)
 LOCAL: Mapping[str, bool] = MappingProxyType({"local_files_only": True, "trust_remote_code": False})
 
 
@@ -58,10 +64,7 @@ def open_pretrained(
     with quiet():
         try:
             return [load() for load in loaders]
-        except (
-            *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError),
-            SafetensorError,
-        ) as error:
+        except _UNFIT as error:
             reason = str(error).strip().split("\n")[0]
             raise SavedModelError(f"the {noun} in {directory} cannot be read: {reason}") from error
 

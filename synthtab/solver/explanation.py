@@ -16,7 +16,7 @@ from synthtab.errors import UsageError
 from synthtab.ir import nodes
 from synthtab.ir.evaluate import evaluate
 from synthtab.ir.walk import columns_of
-from synthtab.schema import Column, TextType, Value, decode_value, encode_value
+from synthtab.schema import Value
 from synthtab.solver.explaining import prose
 from synthtab.solver.explaining.across import Tables, rule_text
 from synthtab.solver.explaining.allowed import Formulas, declaration, misfit, outside
@@ -24,6 +24,8 @@ from synthtab.solver.explaining.deduce import deduce
 from synthtab.solver.explaining.evaluation import Step, evaluated
 from synthtab.solver.explaining.parts import Across, Broken, Change, Contradiction, Repair
 from synthtab.solver.inquiry import Cell
+from synthtab.solver.rowcells import cell_of, cells_of
+from synthtab.solver.wording import decoded
 
 Values = Mapping[str, Value | None]
 BUDGET_S = 5.0
@@ -145,8 +147,12 @@ class Explainer:
     def alone(self, table: str, cells: Mapping[str, Cell], row: int | None = None) -> Explanation:
         """Explain a row by its cells (codes, strings, None), by the rules about one row only.
 
-        ``row`` is the number it is to be called by. Raises UsageError where it breaks nothing.
+        ``row`` is the number it is to be called by. Raises UsageError where it breaks nothing, or
+        there is no such table.
         """
+        if table not in self._by_name:
+            named = ", ".join(map(repr, self._by_name))
+            raise UsageError(f"there is no table {table!r} to explain a row of; given are {named}")
         return self._explained(self._by_name[table], cells, row, (), ())
 
     def _explained(
@@ -157,12 +163,7 @@ class Explainer:
         more: tuple[Broken, ...],
         across: tuple[Across, ...],
     ) -> Explanation:
-        values = {
-            c.name: v
-            if (v := cells[c.name]) is None or isinstance(v, str)
-            else decode_value(c.type, v)
-            for c in table.columns
-        }
+        values = decoded(cells, table)
         declared = tuple(_of_column(table, c, values[c], cells[c]) for c in outside(table, cells))
         rules = _broken_rules(table, values)
         if not (declared or rules or more):
@@ -213,7 +214,7 @@ def _agreeing(table: nodes.Table, repair: Repair, across: Sequence[Across], row:
         if change.column not in asked:
             return change
         value = asked[change.column]
-        fits = change.allowed.has(_cell(table.column(change.column), value))
+        fits = change.allowed.has(cell_of(table.column(change.column), value))
         return replace(change, example=value) if fits else change
 
     options = tuple((agreed(o[0]),) if len(o) == 1 else o for o in repair.options)
@@ -222,14 +223,7 @@ def _agreeing(table: nodes.Table, repair: Repair, across: Sequence[Across], row:
 
 def _instance(table: nodes.Table, option: Sequence[Change]) -> dict[str, Cell]:
     """Return the cells of a repair's examples."""
-    return {c.column: _cell(table.column(c.column), c.example) for c in option}
-
-
-def _cell(column: Column, value: Value | None) -> Cell:
-    """Return a value as the solver's cell. Raises ValueError where it is none of the column's."""
-    if value is None or (isinstance(column.type, TextType) and isinstance(value, str)):
-        return value if value is None else str(value)
-    return encode_value(column.type, value)
+    return {c.column: cell_of(table.column(c.column), c.example) for c in option}
 
 
 def explain_row(
@@ -245,21 +239,10 @@ def explain_row(
             raise UsageError(f"the row has no value for column {column.name!r}")
         value = values[column.name]
         try:
-            cells[column.name] = _cell(column, value)
+            cells[column.name] = cell_of(column, value)
         except ValueError as error:
             raise UsageError(f"column {column.name!r}: {error}") from None
     return Explainer([table], budget_s=budget_s).alone(table.name, cells, row)
-
-
-def cells_of(table: nodes.Table, batch: Batch, row: int) -> dict[str, Cell]:
-    """Return one row of a batch as the solver's cells: codes, strings, None for NULL."""
-    out: dict[str, Cell] = {}
-    for column in table.columns:
-        codes, nulls = batch.column(column.name)
-        text = isinstance(column.type, TextType)
-        code = int(codes[row])
-        out[column.name] = None if nulls[row] else str(batch.pool[code]) if text else code
-    return out
 
 
 def _broken_rules(table: nodes.Table, values: Values) -> list[nodes.RowRule]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthtab.batch import Batch
 from synthtab.errors import InfeasibleError
 from synthtab.ir import core, nodes
 from synthtab.ir.evaluate import evaluate
@@ -19,9 +18,10 @@ from synthtab.lang.quoting import write_name
 from synthtab.schema import TextType, Value
 from synthtab.solver.diff import twins
 from synthtab.solver.eliminate import Deadline
-from synthtab.solver.inquiry import ANY_ROW, Answer, Cell, Inquiry, Row, broken, rule_claims
+from synthtab.solver.inquiry import ANY_ROW, Answer, Inquiry, Row, broken, rule_claims
 from synthtab.solver.lemmas import fact_value, text_facts
 from synthtab.solver.report import listed
+from synthtab.solver.rowcells import cells_of
 from synthtab.solver.strings import Strings
 from synthtab.solver.vary import Sampler, stir
 from synthtab.solver.wording import decoded
@@ -57,7 +57,8 @@ def examples(table: nodes.Table, n: int, *, seed: int = 0, budget_s: float = 10.
         names = listed([c.title for c in whole.inquiry.because()])
         raise InfeasibleError(f"no row of table {table.name!r} can keep its rules: {names}")
     sampler = Sampler(table, rng, literals=whole.literals, budget_s=deadline.left_ms() / 1000)
-    rows: list[Values] = [decoded(_cells(table, p), table) for p in _rows(sampler.draw(n))]
+    drawn = sampler.draw(n)
+    rows: list[Values] = [decoded(cells_of(table, drawn, k), table) for k in range(len(drawn))]
     rows = [r for r in rows if not broken_rules(table, r)]
     if len(rows) < n:
         rows = whole.more(rows, n)
@@ -145,7 +146,8 @@ class _Whole:
         if self.inquiry.can().verdict == "yes":
             left = self.deadline.left_ms() / 2000
             sampler = Sampler(self.table, self._rng, literals=self.literals, budget_s=left)
-            self.donors = [_cells(self.table, p) for p in _rows(sampler.draw(DONORS))]
+            drawn = sampler.draw(DONORS)
+            self.donors = [cells_of(self.table, drawn, k) for k in range(len(drawn))]
 
     def more(self, rows: list[Values], n: int) -> list[Values]:
         """Add rows that the solver finds, stirred, until there are ``n`` or the time is spent."""
@@ -237,17 +239,3 @@ def _why_not(answer: Answer, rule: nodes.UniqueRule) -> str:
         return f"not decided: {answer.reason}"
     names = ", ".join(write_name(c) for c in rule.columns)
     return f"cannot be broken: no lawful row has a value in every one of {names}"
-
-
-def _rows(batch: Batch) -> list[tuple[Batch, int]]:
-    return [(batch, k) for k in range(len(batch))]
-
-
-def _cells(table: nodes.Table, place: tuple[Batch, int]) -> Row:
-    batch, k = place
-    out: dict[str, Cell] = {}
-    for at, column in enumerate(table.columns):
-        code = int(batch.codes[k, at])
-        text = isinstance(column.type, TextType)
-        out[column.name] = None if batch.nulls[k, at] else str(batch.pool[code]) if text else code
-    return out

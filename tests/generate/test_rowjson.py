@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 from strategies import make_case
 
-from synthtab.feedback import batch_of
 from synthtab.generate.rowjson import UnreadableRowError, read_row, row_grammar, write_row
 from synthtab.lang.model import Model
 from synthtab.schema import Column
-from synthtab.solver.explanation import cells_of
+from synthtab.solver.rowcells import batch_of, cells_of
 
 COLUMNS = (
     Model.parse(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
+from safetensors.torch import load_file, save_file
 from tiny_llama import save_tiny_llama
 
 from synthtab.errors import ModelError, SavedModelError, UsageError
@@ -137,7 +138,7 @@ def test_a_table_has_to_be_named(saved: Path) -> None:
 def test_unfit_directories_are_refused_by_name(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="there is no"):
+    with pytest.raises(UsageError, match=r"there is no directory .*nowhere; the language model is"):
         PretrainedWriter.load(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"no config\.json"):
         PretrainedWriter.load(tmp_path)
@@ -153,6 +154,11 @@ def test_unfit_directories_are_refused_by_name(
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((saved / name).read_bytes())
     with pytest.raises(SavedModelError, match="cannot be read"):
+        PretrainedWriter.load(tmp_path)
+    weights = load_file(saved / "model.safetensors")
+    weights.pop("model.norm.weight")
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SavedModelError, match=r"weights are missing: model\.norm\.weight"):
         PretrainedWriter.load(tmp_path)
     monkeypatch.setattr(pretrained, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"synthtab\[translate\]"):

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from synthtab.batch import Batch
 from synthtab.errors import DataError, UsageError
-from synthtab.generate.retrieval.documents import Document, Passage, Skipped, Vectors
+from synthtab.generate.retrieval.documents import Document, Passage, Skipped, Vectors, first_of
 from synthtab.generate.retrieval.embedder import (
+    TEXT_ENCODER,
+    TWO_TOWERS,
     Embedder,
     ImageEmbedder,
     QueryEmbedder,
@@ -23,7 +25,7 @@ from synthtab.generate.retrieval.embedder import (
 from synthtab.generate.retrieval.neighbours import Neighbours
 from synthtab.generate.retrieval.ngrams import KIND as NGRAMS
 from synthtab.generate.retrieval.ngrams import NgramEmbedder
-from synthtab.generate.retrieval.opening import SAVED, open_embedder
+from synthtab.generate.retrieval.opening import open_embedder
 from synthtab.generate.retrieval.reading import Cutting, Look, read_folder
 from synthtab.generate.retrieval.relevance import marginal
 from synthtab.generate.retrieval.rowtexts import row_texts
@@ -39,7 +41,6 @@ PROBE = "A table with rules, and rows that keep them."
 _SAME = 0.999
 _POOL = 50
 _PER_RESULT = 5
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -301,7 +302,7 @@ def _embedder_of(stored: Stored, folder: Path) -> Embedder:
     if facts["kind"] == NGRAMS and stored.idf is not None:
         return NgramEmbedder(stored.idf, stored.dimensions)
     place = facts.get("path")
-    if facts["kind"] not in SAVED or not isinstance(place, str):
+    if facts["kind"] not in (TEXT_ENCODER, TWO_TOWERS) or not isinstance(place, str):
         raise UsageError(
             f"the corpus in {folder} was made by an embedder of the kind {facts['kind']!r}, which "
             "cannot be opened by itself: give it (embedder=...)"
@@ -332,8 +333,6 @@ def _check(queries: Sequence[str], k: int, diversity: float) -> None:
 
 
 def _nothing(folder: Path, skipped: Sequence[Skipped]) -> str:
-    lines = [str(one) for one in skipped[:_SHOWN]]
-    if len(skipped) > _SHOWN:
-        lines.append(f"and {len(skipped) - _SHOWN:,} more")
+    lines = first_of(skipped)
     what = "; left out were:" if lines else ": it has no files"
     return "\n".join([f"the corpus is empty: nothing to index in {folder}{what}", *lines])

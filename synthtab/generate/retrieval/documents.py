@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 Kind = Literal["text", "row", "page", "image"]
 Vectors = NDArray[np.float32]
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,10 @@ class Skipped:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+def first_of(skipped: Sequence[Skipped]) -> list[str]:
+    """Return the first few as lines, and how many more there are."""
+    lines = [str(one) for one in skipped[:_SHOWN]]
+    more = len(skipped) - len(lines)
+    return [*lines, f"and {more:,} more"] if more else lines

@@ -14,6 +14,9 @@ from synthtab.generate.retrieval.documents import Vectors
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+TEXT_ENCODER, TWO_TOWERS = "text-encoder", "two-towers"
+"""The kinds of embedders that are opened by the path of their directory."""
+
 
 @runtime_checkable
 class Embedder(Protocol):

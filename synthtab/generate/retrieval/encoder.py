@@ -16,12 +16,10 @@ from transformers import AutoModel, AutoTokenizer
 
 from synthtab.errors import SavedModelError
 from synthtab.generate.retrieval.documents import Vectors
-from synthtab.generate.retrieval.embedder import clean, unit
+from synthtab.generate.retrieval.embedder import TEXT_ENCODER, clean, unit
 from synthtab.generate.retrieval.sentence import Recipe, recipe_of
 from synthtab.generate.retrieval.windows import MOST_TOKENS, check_tokenizer, through_windows
 from synthtab.generate.weights import LOCAL, complete, open_pretrained
-
-KIND = "text-encoder"
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class TextEncoder:
 
     def to_dict(self) -> dict[str, Any]:
         """Return where it is; its weights are not copied."""
-        return {"kind": KIND, "path": str(self.directory)}
+        return {"kind": TEXT_ENCODER, "path": str(self.directory)}
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         if not texts:

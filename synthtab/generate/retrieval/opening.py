@@ -6,9 +6,6 @@ from pathlib import Path
 
 from synthtab.generate.retrieval.embedder import Embedder
 
-SAVED = ("text-encoder", "two-towers")
-"""The kinds that are opened by the path of their directory."""
-
 
 def open_embedder(directory: Path) -> Embedder:
     """Open the model in a directory: with two towers where it has them, else a text encoder.

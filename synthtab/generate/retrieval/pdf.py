@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from synthtab.errors import DataError
 from synthtab.generate.retrieval.embedder import clean
-from synthtab.generate.retrieval.pictures import LEAST_SIDE, missing
+from synthtab.generate.retrieval.pictures import LEAST_SIDE, damage, missing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# What pypdf lets through on files that break the format's rules, besides errors of its own.
+# What pypdf lets through on files that break the format's rules, besides errors of its own: it
+# trusts what they say of types, keys, sizes and references. Errors are named, so that those of no
+# file (MemoryError, NameError, our own) pass.
 _DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, NotImplementedError),
     *(OSError, RecursionError, TypeError, ValueError),
@@ -37,13 +39,16 @@ def pages(path: Path, *, pictures: bool) -> Iterator[Page]:
     """Yield the pages of a file; their pictures only if asked for, and no ornaments.
 
     Raises DataError, which says why and leaves the file's name to the caller, where it is no PDF,
-    is damaged, or needs a password; UsageError where pypdf is not installed.
+    is damaged, or needs a password; UsageError where pypdf, or Pillow for pictures, is not
+    installed.
     """
     try:
         import pypdf  # an extra
         from pypdf.errors import DependencyError, PyPdfError  # an extra
     except ModuleNotFoundError as error:
         raise missing("PDF files need pypdf") from error
+    bad: tuple[type[Exception], ...] = (PyPdfError, DependencyError, *_DAMAGE)
+    bad += damage() if pictures else ()
     try:
         with _quiet(), path.open("rb") as stream:
             reader = pypdf.PdfReader(stream)
@@ -52,27 +57,31 @@ def pages(path: Path, *, pictures: bool) -> Iterator[Page]:
                 raise DataError("it is encrypted and needs a password: save it without one")
             for number, page in enumerate(reader.pages, 1):
                 text = clean(page.extract_text())
-                seen, failed = _pictures(page, PyPdfError) if pictures else ((), 0)
+                seen, failed = _pictures(page, bad) if pictures else ((), 0)
                 yield Page(number, text, seen, failed)
     except DependencyError as error:
-        raise DataError(f"it is encrypted, and reading it needs a package more: {error}") from error
+        # Of its streams: AES takes cryptography, Brotli takes brotli.
+        raise DataError(f"reading it takes more than pypdf: {error}") from error
     except (PyPdfError, *_DAMAGE) as error:
         raise DataError(f"not a readable PDF: {error or type(error).__name__}") from error
 
 
-def _pictures(page: Any, error: type[Exception]) -> tuple[tuple[Image, ...], int]:
-    """Return the pictures on a page that can be decoded and are large enough; how many cannot."""
+def _pictures(page: Any, bad: tuple[type[Exception], ...]) -> tuple[tuple[Image, ...], int]:
+    """Return the pictures on a page that can be decoded and are large enough; how many cannot.
+
+    ``bad`` is what pypdf and Pillow raise, among it that a format takes another program (JBIG2).
+    """
     found, failed = [], 0
     try:
         names = list(page.images.keys())
-    except (error, *_DAMAGE):
+    except bad:
         return (), 1
     for name in names:
         try:
             image = page.images[name].image
             if image is not None and min(image.size) >= LEAST_SIDE:
                 found.append(image.convert("RGB"))
-        except (error, ImportError, SyntaxError, *_DAMAGE):
+        except bad:
             failed += 1
     return tuple(found), failed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from synthtab.errors import DataError, UsageError
@@ -21,13 +22,11 @@ def open_picture(path: Path) -> Image:
     Raises DataError, which says why and leaves the file's name to the caller, where it is none, is
     damaged, or unpacks to an unreasonable size; UsageError where Pillow is not installed.
     """
-    try:
-        from PIL import Image as pillow  # noqa: N813  # an extra
-    except ModuleNotFoundError as error:
-        raise missing("pictures need Pillow") from error
+    pillow = _pillow()
     try:
         with pillow.open(path, formats=("PNG", "JPEG")) as image:
-            return image.convert("RGB")
+            picture: Image = image.convert("RGB")
+            return picture
     except pillow.DecompressionBombError as error:
         raise DataError(f"the picture is too large: {error}") from error
     except OSError as error:
@@ -35,6 +34,22 @@ def open_picture(path: Path) -> Image:
     except (SyntaxError, ValueError) as error:
         # Pillow's word for a PNG that breaks off or has a wrong checksum.
         raise DataError(f"a damaged picture: {error}") from error
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """Return what Pillow raises where a picture within a file is damaged, or too large to unpack.
+
+    Raises UsageError where Pillow is not installed.
+    """
+    return (_pillow().DecompressionBombError, OSError, SyntaxError, ValueError)
+
+
+def _pillow() -> ModuleType:
+    try:
+        from PIL import Image as pillow  # noqa: N813  # an extra
+    except ModuleNotFoundError as error:
+        raise missing("pictures need Pillow") from error
+    return pillow
 
 
 def missing(what: str) -> UsageError:

@@ -16,7 +16,7 @@ import numpy as np
 from synthtab import files
 from synthtab.errors import DataError, UsageError
 from synthtab.generate.retrieval.chunking import check_sizes, pieces, sections
-from synthtab.generate.retrieval.documents import Document, Kind, Skipped, Vectors
+from synthtab.generate.retrieval.documents import Document, Kind, Skipped, Vectors, first_of
 from synthtab.generate.retrieval.embedder import clean
 from synthtab.generate.retrieval.pdf import pages
 from synthtab.generate.retrieval.pictures import SUFFIXES as PICTURES
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 TEXTS = (".txt", ".text")
 MARKDOWN = (".md", ".markdown")
-_SHOWN = 5
 
 Look = Callable[["Image"], Vectors]
 """Gives the vector of a picture."""
@@ -97,14 +96,11 @@ def read_folder(
         if before == (len(found.documents), len(found.skipped)):
             found.skip(name, "there is no text in it")
     if found.unreadable and not skip_unreadable:
-        shown = [str(one) for one in found.unreadable[:_SHOWN]]
-        if len(found.unreadable) > _SHOWN:
-            shown.append(f"and {len(found.unreadable) - _SHOWN:,} files more")
         raise DataError(
             "\n".join(
                 [
                     f"{folder} has files that cannot be read:",
-                    *shown,
+                    *first_of(found.unreadable),
                     "mend or remove them, or leave them out (skip_unreadable=True)",
                 ]
             )

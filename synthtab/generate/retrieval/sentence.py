@@ -150,6 +150,8 @@ def _dense(place: Path) -> Dense:
         weight, bias = arrays["linear.weight"].float(), arrays.get("linear.bias")
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise SavedModelError(f"{path} cannot be read: {error}") from error
+    if weight.ndim != 2:
+        raise SavedModelError(f"linear.weight in {path} is of shape {tuple(weight.shape)}")
     return Dense(weight, None if bias is None else bias.float(), _ACTIVATIONS[name])
 
 
@@ -161,4 +163,4 @@ def _prompts(directory: Path) -> dict[str, str]:
         return {}
     named = {str(k): str(v) for k, v in prompts.items()}
     usual = facts.get("default_prompt_name")
-    return named | ({"": named[usual]} if usual in named else {})
+    return named | ({"": named[usual]} if isinstance(usual, str) and usual in named else {})

@@ -17,14 +17,13 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
 from synthtab.errors import UsageError
 from synthtab.generate.retrieval.documents import Vectors
-from synthtab.generate.retrieval.embedder import clean, unit
+from synthtab.generate.retrieval.embedder import TWO_TOWERS, clean, unit
 from synthtab.generate.retrieval.windows import check_tokenizer, through_windows
 from synthtab.generate.weights import LOCAL, complete, open_pretrained, read_facts
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-KIND = "two-towers"
 KNOWN = ("clip", "siglip")
 _AT_ONCE = 16
 
@@ -108,7 +107,7 @@ class TwoTowers:
 
     def to_dict(self) -> dict[str, Any]:
         """Return where it is; its weights are not copied."""
-        return {"kind": KIND, "path": str(self.directory)}
+        return {"kind": TWO_TOWERS, "path": str(self.directory)}
 
     def _forward(self, tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         out = self.network.get_text_features(input_ids=tokens, attention_mask=mask)

@@ -71,7 +71,7 @@ class Tables:
             return False  # a matter of the row alone
         try:
             return set(reads(rule, table, self.sheets.by_name)) <= set(self.sheets.by_name)
-        except (LookupError, KeyError):
+        except LookupError:  # a reference leads to a table that is not there
             return False
 
     def broken(self, table: str, row: int) -> list[nodes.Rule]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from synthtab.backends.vector import VectorBackend
-from synthtab.batch import Batch, Codes, Mask
+from synthtab.batch import Codes, Mask
 from synthtab.ir import nodes
 from synthtab.ir.walk import columns_of
 from synthtab.lang.format import format_type
@@ -27,6 +27,7 @@ from synthtab.schema import (
 from synthtab.solver.cells import ComponentRules, component_rules
 from synthtab.solver.inquiry import Row
 from synthtab.solver.report import value_of
+from synthtab.solver.rowcells import batch_of
 
 LISTED = 8
 """A choice of more values than this is told by ranges, or by what is left out."""
@@ -229,7 +230,7 @@ def allowed(
         formulas[mine] = component_rules(narrow)
     for part in formulas[mine]:
         if column in part.columns and column in part.movable:
-            batch = one_row(narrow, row)
+            batch = batch_of(narrow, [row])
             known = {c: batch.column(c) for c in part.columns}
             found = part.alone(column, known, batch.pool)
             pieces = [
@@ -251,21 +252,10 @@ def narrowed(table: nodes.Table, rules: Sequence[nodes.RowRule], *more: str) -> 
     return nodes.Table(table.name, tuple(c for c in table.columns if c.name in read), hard)
 
 
-def one_row(table: nodes.Table, row: Row) -> Batch:
-    """Return a row as a batch of one."""
-    names = table.column_names
-    texts = [v for c in names if isinstance(v := row[c], str)]
-    place = {text: at for at, text in enumerate(dict.fromkeys(texts))}
-    pool = np.array([*place, None], dtype=object)[:-1]
-    codes = [[place[v] if isinstance(v, str) else v or 0 for v in (row[c] for c in names)]]
-    nulls = [[row[c] is None for c in names]]
-    return Batch(names, np.array(codes, np.int64), np.array(nulls, bool), pool)
-
-
 def _tried(table: nodes.Table, row: Row, column: str, whole: Allowed) -> Allowed:
     """Try every value of the column."""
     codes, nulls = _candidates(whole)
-    batch = one_row(table, {**row, column: None}).take(np.zeros(len(codes), np.int64))
+    batch = batch_of(table, [{**row, column: None}]).take(np.zeros(len(codes), np.int64))
     at = batch.index(column)
     batch.codes[:, at], batch.nulls[:, at] = codes, nulls
     good = ~VectorBackend(table).violated(batch).any(axis=1)
@@ -302,5 +292,5 @@ def _either(parts: Sequence[str], word: str = "or") -> str:
 
 def outside(table: nodes.Table, row: Mapping[str, int | str | None]) -> list[str]:
     """Return the columns whose cell in a row is none that their declaration allows."""
-    found = VectorBackend(replace(table, rules=())).out_of_domain(one_row(table, row))
+    found = VectorBackend(replace(table, rules=())).out_of_domain(batch_of(table, [row]))
     return [c for at, c in enumerate(table.column_names) if found[0, at]]

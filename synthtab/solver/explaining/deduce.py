@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synthtab.backends.vector import VectorBackend
-from synthtab.batch import Batch
 from synthtab.ir import core, nodes
 from synthtab.ir.normalise import lower
 from synthtab.ir.walk import columns_of
@@ -27,7 +26,6 @@ from synthtab.solver.explaining.allowed import (
     allowed,
     declared,
     narrowed,
-    one_row,
     outside,
 )
 from synthtab.solver.explaining.hitting import hitting_sets
@@ -35,6 +33,7 @@ from synthtab.solver.explaining.parts import Change, Contradiction, Inference, R
 from synthtab.solver.inquiry import Cell, Claim, Inquiry, Row
 from synthtab.solver.language import TooLargeError, shortest
 from synthtab.solver.repair import repair
+from synthtab.solver.rowcells import batch_of, cells_of
 
 MOST_OPTIONS = 8
 """Repairs of the smallest size that are looked for."""
@@ -152,7 +151,7 @@ class _Search:
     def _note_broken(self) -> None:
         """Note of each broken rule that its cells cannot all be kept, as no core was found."""
         narrow = narrowed(self._table, self._rules)
-        violated = VectorBackend(narrow).violated(one_row(narrow, self._row))[0]
+        violated = VectorBackend(narrow).violated(batch_of(narrow, [self._row]))[0]
         for rule, bad in zip(self._rules, violated, strict=True):
             if bad and not any(rule.name in one.rules for one in self._found):
                 read = set(columns_of(rule.condition))
@@ -162,12 +161,12 @@ class _Search:
     def _greedy(self, why: str) -> Repair:
         """Return a repair that keeps cells greedily, where there is one, with nothing proved."""
         table = replace(self._table, rules=tuple(replace(r, share=None) for r in self._rules))
-        batch = one_row(table, self._row)
+        batch = batch_of(table, [self._row])
         made = repair(table, batch, rng=np.random.default_rng(0))
         if made.failed[0]:
             return Repair((), False, False, why)
         changed = [c for at, c in enumerate(table.column_names) if made.changed[0, at]]
-        mended = {c: _cell_of(table, made.batch, c) for c in table.column_names}
+        mended = cells_of(table, made.batch, 0)
         return Repair((self._changes(frozenset(changed), mended),), False, False, why)
 
     def _rank(self, option: tuple[Change, ...]) -> tuple[int, int]:
@@ -269,13 +268,6 @@ def _kept(table: nodes.Table, column: str, cell: Cell) -> core.Cond:
     if isinstance(cell, str):
         return core.IsTrue(core.TextIs(var, cell))
     return core.IsTrue(core.Cmp("=", var, core.Const(cell)))
-
-
-def _cell_of(table: nodes.Table, batch: Batch, column: str) -> Cell:
-    """Return a cell of the one row of a batch."""
-    codes, nulls = batch.column(column)
-    text = isinstance(table.column(column).type, TextType)
-    return None if nulls[0] else str(batch.pool[codes[0]]) if text else int(codes[0])
 
 
 def _some_text(kind: TextType) -> str | None:

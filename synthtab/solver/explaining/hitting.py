@@ -23,7 +23,7 @@ def hitting_sets(
         if not missed:
             yield chosen
         elif len(chosen) < most:
-            fewest = sorted(missed, key=len)[0]
+            fewest = min(missed, key=len)
             for name in sorted(fewest, key=place.__getitem__):
                 yield from extend(chosen | {name})
 

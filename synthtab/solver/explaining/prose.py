@@ -148,9 +148,8 @@ def _smaller(repair: Repair, found: Sequence[Contradiction]) -> Iterator[str]:
     else:
         yield f"Nothing smaller works: {_proof(size, found)}"
     if repair.complete:
-        which = "No other cell does" if size == 1 else f"No other {size} cells do"
-        have = "it has" if size == 1 else "they have"
-        yield f"{which}: a contradiction would stay that {have} no part in."
+        which = "No other cell will" if size == 1 else f"No other {size} cells will"
+        yield f"{which} do: at least one contradiction would stay."
     else:
         yield f"Whether other cells would do as well is not decided: {repair.reason}."
 

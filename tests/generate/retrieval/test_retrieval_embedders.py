@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save_file
 from tiny_encoders import (
     save_sentence_model,
     save_tiny_bert,
@@ -24,6 +25,7 @@ from synthtab.generate.retrieval.embedder import ImageEmbedder, QueryEmbedder
 from synthtab.generate.retrieval.encoder import TextEncoder, pooled_states
 from synthtab.generate.retrieval.ngrams import NgramEmbedder
 from synthtab.generate.retrieval.opening import open_embedder
+from synthtab.generate.retrieval.sentence import recipe_of
 from synthtab.generate.retrieval.towers import TwoTowers
 
 CORPUS = ["The dose of the statin is 20 mg.", "Rows keep the rules.", "Kinder unter zwölf Jahren"]
@@ -143,6 +145,15 @@ def test_what_sentence_transformers_says_is_done(tmp_path) -> None:
     assert np.allclose(open_embedder(same).embed(["a"])[0], prompted, atol=1e-5)
 
 
+@pytest.mark.parametrize(("usual", "document"), [("q", "ask: "), (None, ""), (["q"], "")])
+def test_the_prompt_that_is_usual_is_taken_where_there_is_one(tmp_path, usual, document) -> None:
+    model = save_sentence_model(tmp_path / "m", pooling={"pooling_mode": "mean"})
+    said = {"prompts": {"q": "ask: "}, "default_prompt_name": usual}
+    (model / "config_sentence_transformers.json").write_text(json.dumps(said))
+    recipe = recipe_of(model)
+    assert (recipe.document, recipe.query) == (document, document)
+
+
 def test_modules_that_are_not_known_are_refused_by_name(tmp_path) -> None:
     model = save_sentence_model(tmp_path / "m", pooling={"pooling_mode_weightedmean_tokens": True})
     with pytest.raises(UsageError, match="pooling_mode_weightedmean_tokens; known is one of mean"):
@@ -173,6 +184,9 @@ def test_dense_layers_that_do_not_fit_are_refused(tmp_path) -> None:
     weights = model / "2_Dense" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-9])
     with pytest.raises(SavedModelError, match=r"model\.safetensors cannot be read"):
+        open_embedder(model)
+    save_file({"linear.weight": torch.zeros(4)}, weights)
+    with pytest.raises(SavedModelError, match=r"linear\.weight in .* is of shape \(4,\)"):
         open_embedder(model)
     weights.unlink()
     with pytest.raises(UsageError, match=r"no model\.safetensors"):

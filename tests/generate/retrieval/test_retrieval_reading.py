@@ -12,6 +12,7 @@ import pandas as pd
 import pypdf
 import pytest
 from PIL import Image
+from pypdf.generic import NameObject
 from tiny_pdf import write_pdf
 
 from synthtab.errors import DataError, UsageError
@@ -137,8 +138,35 @@ def test_a_file_that_cannot_be_read_is_named_and_may_be_skipped(tmp_path, name) 
 def test_all_unreadable_files_are_named_at_once(tmp_path) -> None:
     for at in range(8):
         (tmp_path / f"{at}.pdf").write_bytes(b"no")
-    with pytest.raises(DataError, match=r"(?s)0\.pdf: .*4\.pdf: .*and 3 files more"):
+    with pytest.raises(DataError, match=r"(?s)0\.pdf: .*4\.pdf: .*and 3 more"):
         read(tmp_path)
+
+
+def _another_format(picture) -> None:
+    picture[NameObject("/Filter")] = NameObject("/JBIG2Decode")
+
+
+def _huge(picture) -> None:
+    """Give a JPEG's header 60,000 rows and columns."""
+    at = picture._data.index(b"\xff\xc0") + 5
+    picture._data = (
+        picture._data[:at] + struct.pack(">HH", 60_000, 60_000) + picture._data[at + 4 :]
+    )
+
+
+@pytest.mark.parametrize("spoil", [_another_format, _huge])
+def test_a_scan_that_cannot_be_decoded_costs_no_more_than_itself(tmp_path, spoil) -> None:
+    write_pdf(tmp_path / "a.pdf", ["Whole."])
+    Image.new("RGB", (99, 99)).save(tmp_path / "scan.pdf")
+    writer = pypdf.PdfWriter(clone_from=tmp_path / "scan.pdf")
+    (picture,) = writer.pages[0]["/Resources"]["/XObject"].values()
+    spoil(picture.get_object())
+    writer.append(tmp_path / "a.pdf")
+    writer.write(tmp_path / "a.pdf")
+    (tmp_path / "scan.pdf").unlink()
+    found = read(tmp_path, looking=look)
+    assert [d.text for d in found.documents] == ["Whole."]
+    assert told(found) == {"a.pdf, page 1": "pictures that cannot be decoded: 1"}
 
 
 def test_files_locked_without_a_password_are_read(tmp_path) -> None:
