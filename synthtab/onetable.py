@@ -12,7 +12,8 @@ import pandas as pd
 
 from synthtab.assess.compliance import compliance, valid_rows
 from synthtab.batch import Batch, beside
-from synthtab.draw import Counts, Mode, RowProgress, RowSource, draw_rows
+from synthtab.choices import Mode, Violations
+from synthtab.draw import Counts, RowProgress, RowSource, draw_rows
 from synthtab.errors import (
     DataError,
     RuleViolationError,
@@ -32,7 +33,7 @@ from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
 from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
 from synthtab.learners import FromPretrained, kind_of, learner, read_generator
-from synthtab.outcomes import FitReport, Sample, Violations
+from synthtab.outcomes import FitReport, Sample
 from synthtab.refine.targets import Lessons, of_rows
 from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
@@ -69,8 +70,7 @@ class OneTable:
         self._plan: Plan | None = None
         self._sequences: tuple[Sequence, ...] = ()
         self._draws: tuple[Draws, ...] = ()
-        # The rules that rows are made to keep.
-        self._kept = self._hard_table
+        self._kept = self._hard_table  # the rules that rows are made to keep
         self.report: FitReport | None = None
 
     def fit(

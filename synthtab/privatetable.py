@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from synthtab.batch import Batch
-from synthtab.draw import Counts, Mode, RowProgress, RowSource
+from synthtab.choices import Mode, Violations
+from synthtab.draw import Counts, RowProgress, RowSource
 from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.language.learning import Subject
@@ -25,7 +26,6 @@ from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
 from synthtab.learners import Kept, kind_of, read_generator
 from synthtab.onetable import OneTable
-from synthtab.outcomes import Violations
 from synthtab.privacy.completed import Completed
 from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private

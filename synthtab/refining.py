@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from synthtab.batch import Batch
-from synthtab.draw import METHODS, MODES, Mode, RowSource
+from synthtab.choices import MODES, Mode
+from synthtab.draw import METHODS, RowSource
 from synthtab.errors import DataError, UsageError
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.train import Progress, TrainConfig
