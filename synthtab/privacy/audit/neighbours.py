@@ -34,7 +34,7 @@ from synthtab.privacy.costs import Gaussian, SampledGaussian
 from synthtab.privacy.domains import refuse_undeclared
 from synthtab.privacy.ledger import Charge, Ledger
 from synthtab.privacy.mechanisms import DiscreteGaussian, Geometric
-from synthtab.privacy.perturb import epsilon_left, row_reader
+from synthtab.privacy.perturb import row_reader
 from synthtab.privacy.readers import CountCells
 from synthtab.privacy.selecting import ChooseMarginal
 from synthtab.privacy.selecting import Plan as Choosing
@@ -223,7 +223,7 @@ def perturb_run(case: Case, privacy: Privacy) -> tuple[Run, tuple[Charge, ...]]:
     Its one charge is pure.
     """
     relation = Neighbours("replace")
-    left = epsilon_left(Ledger(privacy.epsilon, privacy.delta, relation))
+    left = Ledger(privacy.epsilon, privacy.delta, relation).epsilon_left()
     reader, _ = row_reader(case.table, left)
     ours, theirs = reader.grid.cells(case.canary)[0], reader.grid.cells(case.rows)
     laws = [np.log(m.probabilities()) for m in reader.mechanisms]
