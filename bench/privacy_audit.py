@@ -20,13 +20,11 @@ from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import TrainConfig
-from synthtab.ir import nodes
-from synthtab.ir.walk import columns_of
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
+from synthtab.privacy.audit import neighbours
 from synthtab.privacy.audit.bounds import Bound
 from synthtab.privacy.audit.canaries import POOL, Fitted, canary_bound, rare_rows
-from synthtab.privacy.audit.neighbours import case_of, neighbouring_bounds
 from synthtab.privacy.audit.tables import audit_tables
 from synthtab.privacy.settings import Privacy
 
@@ -99,13 +97,7 @@ def run(work: Path | None, tell: Callable[[str], None]) -> Section:
 def part_of(columns: Sequence[str]) -> Model:
     """Return Adult with some columns alone, and the rules that speak of no other."""
     table = Model.load(rules_file("adult")).table()
-    return Model.of([_cut(table, columns)])
-
-
-def _cut(table: nodes.Table, columns: Sequence[str]) -> nodes.Table:
-    names = set(columns)
-    rules = tuple(r for r in table.row_rules if set(columns_of(r.condition)) <= names)
-    return replace(table, columns=tuple(c for c in table.columns if c.name in names), rules=rules)
+    return Model.of([neighbours.part_of(table, columns)])
 
 
 def _real(model: Model) -> Batch:
@@ -128,8 +120,8 @@ def _neighbours(privacy: Privacy, runs: int) -> list[Figure]:
     model = part_of(FEW)
     real = _real(model)
     some = real.take(np.sort(np.random.default_rng(0).permutation(len(real))[:NEIGHBOURING]))
-    case = case_of(model.table(), some, spare_rows(model)(20 * NEIGHBOURING))
-    found = neighbouring_bounds(case, privacy, runs)
+    case = neighbours.case_of(model.table(), some, spare_rows(model)(20 * NEIGHBOURING))
+    found = neighbours.neighbouring_bounds(case, privacy, runs)
     kinds = ("", ", Gaussian noise")
     other = "" if privacy.epsilon == EPSILON else f" at epsilon {privacy.epsilon:g}"
     named = f"{privacy.mechanism}{other}"
