@@ -201,7 +201,8 @@ def sample(
         typer.Option(
             "--mode",
             help="How rows are kept valid, docs/architecture.md: solver after a fit, and "
-            "solver+weighted for rules alone or a privacy budget, unless said otherwise.",
+            "solver+weighted for rules alone or one table's privacy budget (dp-sgd: solver), "
+            "unless said otherwise.",
         ),
     ] = None,
     seed: SameRows = None,
