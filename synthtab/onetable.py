@@ -350,7 +350,7 @@ class OneTable:
         if isinstance(generator, UniformGenerator):
             return copy.rules_only()
         copy._generator, copy.report = generator, self.report
-        copy._sequences = self._sequences
+        copy._sequences, copy._draws = self._sequences, self._draws
         copy._plan = compile_plan(
             copy._hard_table, domains=plan.domains, order=plan.order, budget_s=self._budget
         )
@@ -361,12 +361,12 @@ class OneTable:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
-        if not isinstance(generator, RowGenerator | LanguageGenerator):
+        if self.report is None or not isinstance(generator, RowGenerator | LanguageGenerator):
             raise UsageError(
-                "rows made of rules alone need no saved model: keep the rules file "
-                "(Model.to_text) and call rules_only() again"
+                "rows made of rules alone, or by other rules than a budget was spent under, need "
+                "no saved model: keep the rules (Model.to_text) and call rules_only() or "
+                "with_model() again"
             )
-        assert self.report is not None  # made together with the generator
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")

@@ -239,6 +239,13 @@ class PrivateTable(OneTable):
         targets = of_estimate(chain, completed.moved, seed)
         return Lessons(targets, practice, "the marginals of the estimate", budgeted=True)
 
+    def with_model(self, model: Model) -> OneTable:
+        """Return a copy that decodes under other rules over the same columns: no new training."""
+        copy = super().with_model(model)
+        if self.privacy.mechanism == "dp-sgd":
+            copy.default_mode = self.default_mode
+        return copy
+
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of the noisy number, or a number."""
         if isinstance(scale, Mapping):
