@@ -25,7 +25,7 @@ from bench.report import (
 from synthtab.assess.fidelity import Distances, compare
 from synthtab.backends.sql import SqlBackend
 from synthtab.batch import Batch
-from synthtab.draw import Mode
+from synthtab.choices import Mode
 from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.lang.model import Model

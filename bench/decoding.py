@@ -11,7 +11,8 @@ from bench.registry import Loaded
 from bench.scoring import broken, told_apart, worth
 from synthtab.assess.fidelity import compare
 from synthtab.batch import Batch
-from synthtab.draw import MODES, Counts, Mode
+from synthtab.choices import MODES, Mode
+from synthtab.draw import Counts
 from synthtab.errors import InfeasibleError
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig

@@ -22,7 +22,7 @@ from bench.registry import Entry, Loaded, load, picked
 from bench.report import Grid, Section, at_least, percent
 from bench.scoring import broken
 from synthtab.batch import Batch, Mask
-from synthtab.draw import Mode
+from synthtab.choices import Mode
 from synthtab.errors import InfeasibleError
 from synthtab.feedback import ROUNDS, Corrected, Rewriter, feedback_rounds
 from synthtab.frames import decode_frame, encode_frame

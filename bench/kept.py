@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.report import Figure
+from synthtab.atomic import atomic
 
 
 def kept(
@@ -41,5 +42,6 @@ def kept_values(
             return found
     values = dict(make())
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"how": how, **values}, indent=1), encoding="utf-8")
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps({"how": how, **values}, indent=1), encoding="utf-8")
     return values

@@ -28,7 +28,8 @@ from bench.registry import entry, load
 from bench.report import Figure, Grid, Section, at_most, number
 from synthtab.assess.compliance import valid_rows
 from synthtab.batch import Batch
-from synthtab.draw import Mode, RowSource, draw_rows
+from synthtab.choices import Mode
+from synthtab.draw import RowSource, draw_rows
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.uniform import UniformGenerator

@@ -17,7 +17,7 @@ from bench.decoding import mean, measured
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, own_entries, picked
 from bench.report import Figure, Grid, Section, at_least, at_most, number, percent
-from synthtab.draw import MODES
+from synthtab.choices import MODES
 from synthtab.generate.generator import GeneratorConfig
 
 TABLES = (

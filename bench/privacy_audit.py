@@ -15,17 +15,16 @@ from scipy import stats
 from bench.kept import kept
 from bench.report import Figure, Grid, Section, at_most, data_directory, rules_file
 from synthtab.batch import Batch
+from synthtab.cli.auditing_models import spare_rows
 from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import TrainConfig
-from synthtab.ir import nodes
-from synthtab.ir.walk import columns_of
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
+from synthtab.privacy.audit import neighbours
 from synthtab.privacy.audit.bounds import Bound
 from synthtab.privacy.audit.canaries import POOL, Fitted, canary_bound, rare_rows
-from synthtab.privacy.audit.neighbours import case_of, neighbouring_bounds
 from synthtab.privacy.audit.tables import audit_tables
 from synthtab.privacy.settings import Privacy
 
@@ -98,24 +97,13 @@ def run(work: Path | None, tell: Callable[[str], None]) -> Section:
 def part_of(columns: Sequence[str]) -> Model:
     """Return Adult with some columns alone, and the rules that speak of no other."""
     table = Model.load(rules_file("adult")).table()
-    return Model.of([_cut(table, columns)])
-
-
-def _cut(table: nodes.Table, columns: Sequence[str]) -> nodes.Table:
-    names = set(columns)
-    rules = tuple(r for r in table.row_rules if set(columns_of(r.condition)) <= names)
-    return replace(table, columns=tuple(c for c in table.columns if c.name in names), rules=rules)
+    return Model.of([neighbours.part_of(table, columns)])
 
 
 def _real(model: Model) -> Batch:
     whole = Model.load(rules_file("adult")).table().columns
     real = read_batch(data_directory() / "adult" / "adult.csv.gz", whole)
     return real.select(list(model.table().column_names))
-
-
-def _spare(model: Model, count: int) -> Batch:
-    rows = Synthesizer(model).rules_only().sample(count)
-    return encode_frame(model.table().columns, rows)
 
 
 def _learn(model: Model, privacy: Privacy | None, rows: Batch) -> Fitted:
@@ -132,11 +120,13 @@ def _neighbours(privacy: Privacy, runs: int) -> list[Figure]:
     model = part_of(FEW)
     real = _real(model)
     some = real.take(np.sort(np.random.default_rng(0).permutation(len(real))[:NEIGHBOURING]))
-    case = case_of(model.table(), some, _spare(model, 20 * NEIGHBOURING))
-    found = neighbouring_bounds(case, privacy, runs)
+    case = neighbours.case_of(model.table(), some, spare_rows(model)(20 * NEIGHBOURING))
+    found = neighbours.neighbouring_bounds(case, privacy, runs)
     kinds = ("", ", Gaussian noise")
+    other = "" if privacy.epsilon == EPSILON else f" at epsilon {privacy.epsilon:g}"
+    named = f"{privacy.mechanism}{other}"
     return [
-        _bound(f"{privacy.mechanism}, {2 * runs:,} neighbouring runs{kind}: epsilon", bound)
+        _bound(f"{named}, {2 * runs:,} neighbouring runs{kind}: epsilon", bound)
         for bound, kind in zip(found, kinds, strict=False)
     ]
 
@@ -150,7 +140,8 @@ def _canaries(name: str, privacy: Privacy | None) -> list[Figure]:
     model = part_of(COLUMNS)
     columns, real = model.table().columns, _real(model)
     rows = real.take(np.sort(np.random.default_rng(0).permutation(len(real))[:LEARNED]))
-    canaries = rare_rows(columns, _spare(model, POOL * CANARIES), rows, CANARIES)
+    spare = spare_rows(model)
+    canaries = rare_rows(columns, spare(POOL * CANARIES), rows, CANARIES)
     exchanged = privacy is not None and privacy.relation().kind == "replace"
     bound = canary_bound(
         partial(_learn, model, privacy),
@@ -159,7 +150,7 @@ def _canaries(name: str, privacy: Privacy | None) -> list[Figure]:
         canaries,
         1,
         DELTA,
-        spare=partial(_spare, model) if exchanged else None,
+        spare=spare if exchanged else None,
     )
     if privacy is None:
         told = f"{bound.epsilon:.2f} ({bound.event})"
@@ -174,11 +165,11 @@ Areas = NDArray[np.float64]
 def _membership(work: Path | None, tell: Callable[[str], None]) -> tuple[Grid, list[Figure]]:
     """Return a grid of mean AUCs, and what the requirement is judged by."""
     model = part_of(COLUMNS)
-    real = _real(model)
+    real, spare = _real(model), spare_rows(model)
     made: dict[str, Callable[[Batch], Batch]] = {
         name: lambda rows, way=way: _learn(model, way, rows).rows for name, way in WAYS.items()
     }
-    made[RULES] = lambda _rows: _spare(model, DRAWN)
+    made[RULES] = lambda _rows: spare(DRAWN)
     found: dict[str, list[list[Figure]]] = {name: [] for name in made}
     for split in range(SPLITS):
         for name, make in made.items():

@@ -25,8 +25,9 @@ from synthtab.assess.fidelity import compare
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
+from synthtab.choices import MODES
 from synthtab.cli.demo import load_rand_hie
-from synthtab.draw import METHODS, MODES
+from synthtab.draw import METHODS
 from synthtab.errors import SynthTabError
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig

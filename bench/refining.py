@@ -8,20 +8,19 @@ where the gain is greater than the noise: the standard deviation of several plai
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Figure, Grid, Section, at_least, percent, seconds
 from bench.scoring import broken
 from synthtab.assess.fidelity import compare
-from synthtab.atomic import atomic
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import TrainConfig
@@ -150,23 +149,12 @@ def _scores(got: Refined) -> tuple[dict[str, Any], ...]:
 def _kept(work: Path | None, entry: Entry, seed: int, symbols: int | None) -> Run:
     """Return what was found before, measured alike, or measure."""
     how = {"most": MOST, "rounds": ROUNDS, "samples": SAMPLES, "symbols": symbols}
-    path = None if work is None else work / f"refine-{entry.name}-{seed}.json"
-    if path is not None and path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["how"] == how:
-            return _run_of(found["run"])
-    print(f"refine: {entry.name}, seed {seed}", file=sys.stderr, flush=True)
-    made = measure(load(entry, seed, MOST), seed, symbols)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as temporary:
-            content = {"how": how, "run": _plain(made)}
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return made
 
+    def made() -> dict[str, Any]:
+        print(f"refine: {entry.name}, seed {seed}", file=sys.stderr, flush=True)
+        return {"run": asdict(measure(load(entry, seed, MOST), seed, symbols))}
 
-def _plain(made: Run) -> dict[str, Any]:
-    return {name: getattr(made, name) for name in Run.__dataclass_fields__}
+    return _run_of(kept_values(work, f"refine-{entry.name}-{seed}", how, made)["run"])
 
 
 def _run_of(facts: dict[str, Any]) -> Run:
@@ -209,7 +197,7 @@ def _section(runs: Sequence[Run], command: str, seed: int) -> Section:
         _figures(tables, runs),
         NOTE,
         [_errors_grid(tables), _rounds_grid(runs)],
-        {"plots": [_plot(tables)], "runs": [_plain(r) for r in runs]},
+        {"plots": [_plot(tables)], "runs": [asdict(r) for r in runs]},
     )
 
 

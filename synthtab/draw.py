@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask, concat
+from synthtab.choices import MODES, Mode
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level
@@ -21,8 +22,6 @@ from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.repair import repair
 
-Mode = Literal["free", "reject", "repair", "grammar", "grammar+repair", "solver", "solver+weighted"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 RowProgress = Callable[[int, int], None]
 
 # Where rows get lost a round draws a little more than is missing, so that few are needed.

@@ -12,7 +12,8 @@ import pandas as pd
 
 from synthtab.assess.compliance import compliance, valid_rows
 from synthtab.batch import Batch, beside
-from synthtab.draw import Counts, Mode, RowProgress, RowSource, draw_rows
+from synthtab.choices import Mode, Violations
+from synthtab.draw import Counts, RowProgress, RowSource, draw_rows
 from synthtab.errors import (
     DataError,
     RuleViolationError,
@@ -32,7 +33,7 @@ from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
 from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
 from synthtab.learners import FromPretrained, kind_of, learner, read_generator
-from synthtab.outcomes import FitReport, Sample, Violations
+from synthtab.outcomes import FitReport, Sample
 from synthtab.refine.targets import Lessons, of_rows
 from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
@@ -69,8 +70,7 @@ class OneTable:
         self._plan: Plan | None = None
         self._sequences: tuple[Sequence, ...] = ()
         self._draws: tuple[Draws, ...] = ()
-        # The rules that rows are made to keep.
-        self._kept = self._hard_table
+        self._kept = self._hard_table  # the rules that rows are made to keep
         self.report: FitReport | None = None
 
     def fit(
@@ -350,7 +350,7 @@ class OneTable:
         if isinstance(generator, UniformGenerator):
             return copy.rules_only()
         copy._generator, copy.report = generator, self.report
-        copy._sequences = self._sequences
+        copy._sequences, copy._draws = self._sequences, self._draws
         copy._plan = compile_plan(
             copy._hard_table, domains=plan.domains, order=plan.order, budget_s=self._budget
         )
@@ -361,12 +361,12 @@ class OneTable:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
-        if not isinstance(generator, RowGenerator | LanguageGenerator):
+        if self.report is None or not isinstance(generator, RowGenerator | LanguageGenerator):
             raise UsageError(
-                "rows made of rules alone need no saved model: keep the rules file "
-                "(Model.to_text) and call rules_only() again"
+                "rows made of rules alone, or by other rules than a budget was spent under, need "
+                "no saved model: keep the rules (Model.to_text) and call rules_only() or "
+                "with_model() again"
             )
-        assert self.report is not None  # made together with the generator
 
         def write(folder: Path) -> None:
             (folder / "model.rules").write_text(self.model.to_text(), encoding="utf-8")

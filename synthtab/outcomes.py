@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from synthtab.draw import Counts, Mode
+from synthtab.choices import Mode
+from synthtab.draw import Counts
 from synthtab.generate.train import Trained
-
-Violations = Literal["error", "drop", "repair"]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthtab.batch import Batch
-from synthtab.draw import Mode, log_likelihood
+from synthtab.choices import Mode, Violations
+from synthtab.draw import log_likelihood
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.settings import Pretrained
 from synthtab.lang.model import Model
 from synthtab.onetable import OneTable
-from synthtab.outcomes import FitReport, Sample, Violations
+from synthtab.outcomes import FitReport, Sample
 from synthtab.privacy.settings import Privacy
 from synthtab.refine.rounds import RoundProgress
 from synthtab.refining import Refined, refine

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from synthtab.batch import Batch
-from synthtab.draw import Counts, Mode, RowProgress, RowSource
+from synthtab.choices import Mode, Violations
+from synthtab.draw import Counts, RowProgress, RowSource
 from synthtab.errors import BudgetError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.language.learning import Subject
@@ -25,7 +26,6 @@ from synthtab.keys import Sequence as Numbers
 from synthtab.lang.model import Model
 from synthtab.learners import Kept, kind_of, read_generator
 from synthtab.onetable import OneTable
-from synthtab.outcomes import Violations
 from synthtab.privacy.completed import Completed
 from synthtab.privacy.domains import complete, refuse_undeclared
 from synthtab.privacy.dpsgd import train_private
@@ -238,6 +238,13 @@ class PrivateTable(OneTable):
             practice = completed.restore(drawn.batch.take(~drawn.dead), rng)
         targets = of_estimate(chain, completed.moved, seed)
         return Lessons(targets, practice, "the marginals of the estimate", budgeted=True)
+
+    def with_model(self, model: Model) -> OneTable:
+        """Return a copy that decodes under other rules over the same columns: no new training."""
+        copy = super().with_model(model)
+        if self.privacy.mechanism == "dp-sgd":
+            copy.default_mode = self.default_mode
+        return copy
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:
         """Return how many rows a scale asks for: a multiple of the noisy number, or a number."""

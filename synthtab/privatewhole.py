@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthtab.batch import Batch
-from synthtab.draw import Mode
+from synthtab.choices import Mode, Violations
 from synthtab.errors import BudgetError, DataError, SavedModelError, UsageError
 from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.train import Progress
 from synthtab.lang.model import Model
-from synthtab.outcomes import Violations
 from synthtab.privacy.intake import count_outcomes
 from synthtab.privacy.learned import PrivateWholeReport, TableCounted
 from synthtab.privacy.ledger import Ledger

@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 
 from synthtab.batch import Batch
-from synthtab.draw import METHODS, MODES, Mode, RowSource
+from synthtab.choices import MODES, Mode
+from synthtab.draw import METHODS, RowSource
 from synthtab.errors import DataError, UsageError
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.train import Progress, TrainConfig
 from synthtab.onetable import OneTable
 from synthtab.refine.correcting import Heated
-from synthtab.refine.rounds import RoundProgress, RoundScores, RowsDone, run_rounds
+from synthtab.refine.rounds import RoundProgress, RoundScores, RowsDone, check_numbers, run_rounds
 from synthtab.refine.targets import Targets, of_rows
 from synthtab.sources import Rows, read_rows
 
@@ -79,10 +80,7 @@ def refine(
         raise UsageError(f"unknown mode {how!r}; the modes are {', '.join(MODES)}")
     if METHODS[how].broken == "keep":
         raise UsageError(f"the mode {how!r} may break rules; refined rows keep all of them")
-    if n < 1:
-        raise UsageError(f"cannot refine {n} rows; ask for at least 1")
-    if rounds < 1:
-        raise UsageError(f"{rounds} rounds refine nothing; ask for at least 1")
+    check_numbers(n, rounds, candidates)
     started = time.perf_counter()
     chosen = secrets.randbits(32) if seed is None else seed
     lessons = engine.lessons(data, chosen)

@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from synthtab.batch import Batch
+from synthtab.choices import MODES, Mode, Violations
 from synthtab.databases.address import hidden
 from synthtab.distinct.tuples import capacity
-from synthtab.draw import METHODS, MODES, Mode
+from synthtab.draw import METHODS
 from synthtab.errors import DataError, InfeasibleError, RuleViolationError, UsageError
 from synthtab.frames import decode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
-from synthtab.outcomes import Violations
 from synthtab.relational.database import (
     Database,
     FitProgress,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from synthtab.assess.compliance import compliance
-from synthtab.draw import MODES
+from synthtab.choices import MODES
 from synthtab.errors import (
     DataError,
     InfeasibleError,

@@ -13,7 +13,7 @@ from strategies import make_case
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.sqltables import SqlTables
 from synthtab.batch import Batch, beside
-from synthtab.draw import MODES, Mode
+from synthtab.choices import MODES, Mode
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.files import write_frame
 from synthtab.lang.model import Model

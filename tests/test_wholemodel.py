@@ -13,7 +13,7 @@ import pytest
 from shop import QUICK, RULES, shop
 
 from synthtab.backends.sqltables import SqlTables
-from synthtab.draw import MODES
+from synthtab.choices import MODES
 from synthtab.errors import (
     DataError,
     InfeasibleError,

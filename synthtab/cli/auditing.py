@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from synthtab.cli import common
 from synthtab.cli.auditing_models import Learner, Models, with_models
+from synthtab.cli.fitting import budget
 from synthtab.errors import UsageError
 from synthtab.lang.model import Model
 from synthtab.privacy.audit.report import AuditReport
@@ -40,11 +41,8 @@ def privacy(
     check_budget(1.0 if epsilon is None else epsilon, delta)
     given = {"mechanism": mechanism, "generator": generator}
     settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if epsilon is not None:
-        return Privacy(epsilon=epsilon, delta=delta, **settings)
-    if settings:
-        raise UsageError(f"--{next(iter(settings))} goes with a privacy budget: give --epsilon")
-    return None
+    # The delta is that of bounds, and so is given without a budget too.
+    return budget(epsilon, None if epsilon is None else delta, settings, zeros=True)
 
 
 def audit(

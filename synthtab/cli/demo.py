@@ -20,8 +20,8 @@ from synthtab.assess.fidelity import Distances, compare, noise_floor
 from synthtab.assess.table import assess_table
 from synthtab.atomic import atomic
 from synthtab.batch import Batch
+from synthtab.choices import Mode
 from synthtab.cli import common
-from synthtab.draw import Mode
 from synthtab.errors import UsageError
 from synthtab.frames import encode_frame
 from synthtab.generate.generator import GeneratorConfig

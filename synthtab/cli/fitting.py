@@ -10,7 +10,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from synthtab.cli import choices, common, guarantees
+from synthtab.choices import Violations
+from synthtab.cli import common, guarantees
 from synthtab.cli.datasets import all_given
 from synthtab.cli.writing import Asked, pretrained
 from synthtab.errors import UsageError
@@ -18,7 +19,7 @@ from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.train import Progress, TrainConfig
 from synthtab.lang.model import Model
-from synthtab.pipeline import FitReport, Synthesizer, Violations, WholeReport, needs_whole
+from synthtab.pipeline import FitReport, Synthesizer, WholeReport, needs_whole
 from synthtab.privacy.settings import Privacy
 from synthtab.sources import Sources
 from synthtab.store import check_target
@@ -40,7 +41,7 @@ class Request:
 
 
 def request(
-    violations: choices.Violations | None,
+    violations: Violations | None,
     seed: int | None,
     epochs: int | None,
     privacy: Privacy | None,
@@ -54,8 +55,7 @@ def request(
             "--epochs 0 learns nothing; only a pretrained model (--generator pretrained) writes "
             "rows without, by what its prompt says"
         )
-    how: Violations | None = None if violations is None else violations.value
-    return Request(how, seed, epochs, privacy, generator, as_json)
+    return Request(violations, seed, epochs, privacy, generator, as_json)
 
 
 def budget(

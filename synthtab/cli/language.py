@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from synthtab.cli.choices import Violations
+from synthtab.choices import Violations
+from synthtab.privacy.settings import Source
 
 PANEL = "Pretrained language model"
 
-
-class GeneratorName(StrEnum):
-    """What is to write the rows, with a privacy budget or without."""
-
-    small = "small"
-    pretrained = "pretrained"
-    language_model = "language-model"
-    graphical = "graphical"
-
+GeneratorName = Literal["small", "pretrained", Source]
+"""What is to write the rows, with a privacy budget or without."""
 
 Generator = Annotated[
     GeneratorName | None,

@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.markup import escape
 
 from synthtab.assess.compliance import Compliance, compliance
+from synthtab.choices import Mode
 from synthtab.cli import common
 from synthtab.cli.datasets import all_given
 from synthtab.cli.loading import print_loaded
 from synthtab.cli.outputs import output_of
 from synthtab.databases.address import hidden
-from synthtab.draw import Mode
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.frames import encode_frame
 from synthtab.loading import Loaded

@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from synthtab.privacy import settings
+
 PANEL = "Privacy budget"
-
-
-class MechanismName(StrEnum):
-    """How a privacy budget is spent."""
-
-    marginals = "marginals"
-    dp_sgd = "dp-sgd"
-    perturb = "perturb"
-
-
-class SourceName(StrEnum):
-    """What draws rows under a privacy budget."""
-
-    language_model = "language-model"
-    graphical = "graphical"
-
-
-class NeighbourName(StrEnum):
-    """Which data sets must not be told apart."""
-
-    add_remove = "add-remove"
-    exchange = "replace"
-
-
-class UnknownName(StrEnum):
-    """What becomes of domains that the rules do not declare."""
-
-    refuse = "refuse"
-    estimate = "estimate"
-
-
-class OutsideName(StrEnum):
-    """What becomes of values outside what the rules declare."""
-
-    clamp = "clamp"
-    refuse = "refuse"
-
 
 Epsilon = Annotated[
     float | None,
@@ -63,7 +27,7 @@ Delta = Annotated[
     ),
 ]
 Mechanism = Annotated[
-    MechanismName | None,
+    settings.Mechanism | None,
     typer.Option(
         "--mechanism",
         help="How the budget is spent: noisy counts (by default), noisy training, or each row by "
@@ -72,7 +36,7 @@ Mechanism = Annotated[
     ),
 ]
 Generator = Annotated[
-    SourceName | None,
+    settings.Source | None,
     typer.Option(
         "--generator",
         help="Of marginals: train a language model on them (by default), or draw from them.",
@@ -80,7 +44,7 @@ Generator = Annotated[
     ),
 ]
 Neighbours = Annotated[
-    NeighbourName | None,
+    settings.Kind | None,
     typer.Option(
         "--neighbours",
         help="Protect against a row added or removed (by default), or replaced.",
@@ -96,7 +60,7 @@ MostChildren = Annotated[
     ),
 ]
 Domains = Annotated[
-    UnknownName | None,
+    settings.Unknown | None,
     typer.Option(
         "--domains",
         help="Ranges and categories that the rules do not declare: refuse them (by default), or "
@@ -105,7 +69,7 @@ Domains = Annotated[
     ),
 ]
 Outside = Annotated[
-    OutsideName | None,
+    settings.Outside | None,
     typer.Option(
         "--outside",
         help="Values outside what is declared: move them into it (by default), or refuse.",

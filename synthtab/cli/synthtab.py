@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from synthtab.choices import Mode, Violations
 from synthtab.cli import common, comparing, language, probing, spending
-from synthtab.cli.choices import FileFormat, ModeName, Violations
 from synthtab.cli.options import AsJson, Replace, SameRows, TableName
+from synthtab.privacy.settings import SOURCES
 
 app = typer.Typer(
     name="synthtab",
@@ -106,18 +107,17 @@ def fit(
     """
     from synthtab.cli import fitting, writing  # torch, pandas
 
-    of_marginals = (language.GeneratorName.language_model, language.GeneratorName.graphical)
     chosen: dict[str, Any] = {
         "mechanism": mechanism,
-        "generator": generator if generator in of_marginals else None,
+        "generator": generator if generator in SOURCES else None,
         "neighbours": neighbours,
         "domains": domains,
         "outside": outside,
         "most_children": most_children,
     }
-    settings = {k: getattr(v, "value", v) for k, v in chosen.items() if v is not None}
+    settings = {k: v for k, v in chosen.items() if v is not None}
     asked = writing.Asked(
-        *(generator and generator.value, base, lora, rank, eight_bit, corpus, examples),
+        *(generator, base, lora, rank, eight_bit, corpus, examples),
         *(prompt_tokens, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
     )
     privacy = fitting.budget(epsilon, delta, settings, zeros)
@@ -133,7 +133,7 @@ def prompt(
     corpus: language.CorpusFolder = None,
     examples: language.Examples = None,
     prompt_tokens: language.PromptTokens = None,
-    violations: language.Broken = Violations.error,
+    violations: language.Broken = "error",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows are shown.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -147,7 +147,7 @@ def prompt(
     from synthtab.cli import writing  # torch, pandas
 
     shown = data, base, corpus, examples, prompt_tokens
-    request = writing.PromptRequest(*shown, violations.value, seed=seed, as_json=as_json)
+    request = writing.PromptRequest(*shown, violations, seed=seed, as_json=as_json)
     writing.show_prompt(rules, request)
 
 
@@ -192,16 +192,17 @@ def sample(
         typer.Option("--scale", help="So many times the real rows of each table (1 by default)."),
     ] = None,
     file_format: Annotated[
-        FileFormat | None,
+        Literal["csv", "parquet"] | None,
         typer.Option("--format", help="What a directory's files are (csv by default)."),
     ] = None,
     replace: Replace = False,
     mode: Annotated[
-        ModeName | None,
+        Mode | None,
         typer.Option(
             "--mode",
             help="How rows are kept valid, docs/architecture.md: solver after a fit, and "
-            "solver+weighted for rules alone or a privacy budget, unless said otherwise.",
+            "solver+weighted for rules alone or one table's privacy budget (dp-sgd: solver), "
+            "unless said otherwise.",
         ),
     ] = None,
     seed: SameRows = None,
@@ -220,9 +221,9 @@ def sample(
         rows=rows or [],
         scale=scale,
         output=output,
-        suffix=None if file_format is None else f".{file_format.value}",
+        suffix=None if file_format is None else f".{file_format}",
         replace=replace,
-        mode=None if mode is None else mode.value,
+        mode=mode,
         seed=seed,
         as_json=as_json,
     )
@@ -262,7 +263,7 @@ def refine(
     ] = None,
     replace: Replace = False,
     mode: Annotated[
-        ModeName | None,
+        Mode | None,
         typer.Option("--mode", help="How rows are kept valid, as for sample; none that may not."),
     ] = None,
     seed: SameRows = None,
@@ -280,7 +281,7 @@ def refine(
 
     request = refining.Request(
         *(data, holdout, rows, rounds, candidates, output, replace),
-        mode=None if mode is None else mode.value,
+        mode=mode,
         seed=seed,
         as_json=as_json,
     )
@@ -397,8 +398,7 @@ def audit(
     from synthtab.cli import auditing, auditing_models  # torch, pandas, scikit-learn
 
     secrets = None if not secret else tuple(secret)
-    how = mechanism and mechanism.value, generator and generator.value
-    privacy = auditing.privacy(epsilon, delta, *how)
+    privacy = auditing.privacy(epsilon, delta, mechanism, generator)
     models = auditing_models.Models(
         *(runs, canaries, copies, shadows, neighbour_runs, learned), privacy, delta
     )

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthtab.choices import Violations
 from synthtab.cli import common
 from synthtab.errors import UsageError
 from synthtab.generate.language.learning import Shown, opened, preview
 from synthtab.generate.language.settings import EPOCHS, EXAMPLES, Lora, Pretrained, Tuning
 from synthtab.lang.model import Model
 from synthtab.onetable import OneTable
-from synthtab.outcomes import Violations
 from synthtab.pipeline import needs_whole
 from synthtab.sources import Sources
 

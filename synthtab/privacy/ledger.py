@@ -25,6 +25,8 @@ from synthtab.privacy.settings import Neighbours, check_budget
 
 SLACK = 1e-9
 """By how much, relatively, sums of floats may pass the budget."""
+SPARE = 1e-12
+"""By how much, relatively, parts of what is left are less: added up, floats would pass it else."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Purse:
     epsilon: float
 
     def share(self, part: float) -> Purse:
-        """Return a share (0 to 1) of it."""
+        """Return a share (0 to 1) of it, such that all shares together do not pass it."""
+        part *= 1 - SPARE
         return Purse(None if self.rho is None else self.rho * part, self.epsilon * part)
 
     def without(self, kept: Purse) -> Purse:
@@ -163,6 +166,11 @@ class Ledger:
             if self.delta == 0:
                 return Purse(None, max(0.0, self.epsilon - used))
             return Purse(self._room(lambda rho: Gaussian(1 / math.sqrt(2 * rho))), math.nan)
+
+    def epsilon_left(self) -> float:
+        """Return the greatest epsilon that pure mechanisms still fit in, which may split it."""
+        with self._lock:
+            return self._room(Pure) * (1 - SPARE)
 
     def _room(self, make: Callable[[float], Cost]) -> float:
         """Return the largest number whose cost still fits, by bisection; 0 where none does."""

@@ -27,7 +27,7 @@ from synthtab.privacy.allocate import Workload, allocate, curve, every_pair
 from synthtab.privacy.channels import Floats, distances, even_axis, randomiser
 from synthtab.privacy.costs import Pure
 from synthtab.privacy.grid import Cells, Grid
-from synthtab.privacy.ledger import Charge, Ledger, Purse
+from synthtab.privacy.ledger import Charge, Purse
 from synthtab.privacy.mechanisms import Randomiser
 from synthtab.privacy.readers import real_cells
 from synthtab.privacy.vault import Room, Vault
@@ -109,7 +109,7 @@ def perturb_rows(
         )
     if not table.columns:
         raise UsageError(f"table {table.name!r} has no column that could be released")
-    epsilon = _worth(purse) if purse is not None else epsilon_left(vault.ledger)
+    epsilon = _worth(purse) if purse is not None else vault.ledger.epsilon_left()
     if not epsilon > LEAST:
         raise BudgetError("nothing is left of the privacy budget for rows to be released with")
     reader, epsilons = row_reader(table, epsilon, rows=rows, workload=workload, even=even)
@@ -135,19 +135,6 @@ def row_reader(
     epsilons = split_epsilon(table, grid, epsilon, workload, even=even)
     mechanisms = tuple(randomiser(_distances(table, grid, c), epsilons[c]) for c in grid.columns)
     return PerturbRows(rows or table.name, grid, mechanisms), epsilons
-
-
-def epsilon_left(ledger: Ledger) -> float:
-    """Return the greatest epsilon of a pure mechanism that still fits, by bisection."""
-    low, high = 0.0, ledger.epsilon
-    if ledger.fits(Charge("", Pure(high), (), "")):
-        return high
-    for _ in range(50):
-        middle = (low + high) / 2
-        fits = ledger.fits(Charge("", Pure(middle), (), ""))
-        low, high = (middle, high) if fits else (low, middle)
-    # What it is split into adds up to it but for the last bits, which must not pass the budget.
-    return low * (1 - 1e-12)
 
 
 def split_epsilon(

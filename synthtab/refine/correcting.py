@@ -11,7 +11,7 @@ from synthtab.generate.drawn import Drawn
 from synthtab.generate.generator import RowGenerator
 from synthtab.generate.guide import Guide, Level
 from synthtab.refine.levels import Floats, Levels
-from synthtab.refine.targets import Targets, expected_errors, pair_errors
+from synthtab.refine.targets import PairErrors, Targets, expected_errors
 from synthtab.schema import Column
 
 HEAVIEST = 3.0
@@ -56,26 +56,36 @@ class Heated:
         )
 
 
-def emphasis(targets: Targets, pool: Levels) -> Mapping[str, float]:
-    """Return, by column, what its loss is to count: from 1 to HEAVIEST, by what it is off.
+def excess_errors(targets: Targets, found: PairErrors, rows: int) -> Mapping[str, float]:
+    """Return, by column, how far a pool of ``rows`` rows is off beyond chance; 0 where it is not.
 
-    A column is off by the mean error of the pairs that it is in, less what chance would make it.
-    Empty where none is off beyond chance.
+    It is the mean error of the pairs that the column is in (``found`` are the pool's errors), less
+    what chance would make it.
     """
-    excess = _excess(targets, pool)
+    mean = found.by_column(targets.columns)
+    chance = expected_errors(targets, rows).by_column(targets.columns)
+    return {name: max(0.0, mean[name] - chance[name]) for name in targets.columns}
+
+
+def emphasis(excess: Mapping[str, float]) -> Mapping[str, float]:
+    """Return, by column, what its loss is to count: from 1 to HEAVIEST, by its excess error.
+
+    Empty where no column is off beyond chance.
+    """
     most = max(excess.values(), default=0.0)
     if most <= 0:
         return {}
     return {name: 1 + (HEAVIEST - 1) * off / most for name, off in excess.items() if off > 0}
 
 
-def cooled(targets: Targets, pool: Levels, had: Temperatures) -> Temperatures:
-    """Return other temperatures for the columns that are off beyond chance.
+def cooled(
+    targets: Targets, pool: Levels, excess: Mapping[str, float], had: Temperatures
+) -> Temperatures:
+    """Return other temperatures for the columns that are off beyond chance (``excess`` above 0).
 
     Where a pool's values are more even than the target's, the column is drawn colder, else hotter.
     A column that the last change brought no nearer goes back to what it was, and stays there.
     """
-    excess = _excess(targets, pool)
     now, errors, settled = dict(had.now), {}, set(had.settled)
     for axis, name in enumerate(pool.columns):
         wanted, got = targets.known.shares((axis,)), pool.shares((axis,))
@@ -91,12 +101,6 @@ def cooled(targets: Targets, pool: Levels, had: Temperatures) -> Temperatures:
     now = {name: heat for name, heat in now.items() if heat != 1.0}
     before = {name: had.now.get(name, 1.0) for name in pool.columns}
     return Temperatures(now, before, errors, frozenset(settled))
-
-
-def _excess(targets: Targets, pool: Levels) -> Mapping[str, float]:
-    found = pair_errors(targets, pool).by_column(targets.columns)
-    chance = expected_errors(targets, len(pool)).by_column(targets.columns)
-    return {name: max(0.0, found[name] - chance[name]) for name in targets.columns}
 
 
 def _entropy(shares: Floats) -> float:

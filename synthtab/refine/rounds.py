@@ -14,7 +14,7 @@ import numpy as np
 from synthtab.batch import Batch
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.refine.choosing import exchange, systematic
-from synthtab.refine.correcting import Temperatures, cooled, emphasis
+from synthtab.refine.correcting import Temperatures, cooled, emphasis, excess_errors
 from synthtab.refine.goals import set_goals
 from synthtab.refine.levels import Ints, Levels
 from synthtab.refine.raking import MOST, rake
@@ -114,14 +114,7 @@ def run_rounds(
     after ``rounds``, where a round gains less than the noise, or where nothing is left to
     correct. Raises UsageError for numbers below 1, InfeasibleError where there are too few rows.
     """
-    if rows < 1:
-        raise UsageError(f"cannot refine {rows} rows; ask for at least 1")
-    if rounds < 1:
-        raise UsageError(f"{rounds} rounds refine nothing; ask for at least 1")
-    if candidates is not None and not candidates >= 1:
-        raise UsageError(
-            f"{candidates:g} candidates for each row are too few to choose from; ask for at least 1"
-        )
+    check_numbers(rows, rounds, candidates)
     many = pool_size(rows) if candidates is None else math.ceil(candidates * rows)
     seeds = _seeds(seed)
     told = progress or (lambda _stage, _share: None)
@@ -163,10 +156,11 @@ def run_rounds(
             break
         if number == rounds:
             break
-        error = pair_errors(targets, placed).mean
-        if error < base_error:
-            base, base_error = proposer, error
-        weights, heat = emphasis(targets, placed), cooled(targets, placed, heat)
+        found = pair_errors(targets, placed)
+        if found.mean < base_error:
+            base, base_error = proposer, found.mean
+        excess = excess_errors(targets, found, len(placed))
+        weights, heat = emphasis(excess), cooled(targets, placed, excess, heat)
         if not weights:
             why = "no column of the rows proposed is off by more than chance"
             break
@@ -180,6 +174,18 @@ def run_rounds(
     best = min(range(len(scores)), key=lambda k: scores[k].refined)
     floor = expected_errors(targets, rows).mean
     return Outcome(chosen[best], tuple(scores), best + 1, why, noise, floor)
+
+
+def check_numbers(rows: int, rounds: int, candidates: float | None) -> None:
+    """Raise UsageError for numbers that nothing is refined with; ``candidates`` are per row."""
+    if rows < 1:
+        raise UsageError(f"cannot refine {rows} rows; ask for at least 1")
+    if rounds < 1:
+        raise UsageError(f"{rounds} rounds refine nothing; ask for at least 1")
+    if candidates is not None and not candidates >= 1:
+        raise UsageError(
+            f"{candidates:g} candidates for each row are too few to choose from; ask for at least 1"
+        )
 
 
 def pool_size(rows: int) -> int:
@@ -197,7 +203,7 @@ def _proposed(
     def done(so_far: int, of: int) -> None:
         told(stage, so_far / max(of, 1))
 
-    for some in (many, 2 * rows):
+    for some in sorted({n for n in (many, 2 * rows) if rows < n <= many}, reverse=True):
         try:
             return proposer.propose(some, seed, done)
         except InfeasibleError:

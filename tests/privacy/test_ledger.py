@@ -315,3 +315,17 @@ def test_the_table_says_what_was_read_and_why() -> None:
         ("6 x geometric", "t.a, t.b, t.c, t.d and 2 more", "one-way counts", "0.6000"),
         ("exponential", "t.a, t.b", "a pair", "0.5000"),
     ]
+
+
+@pytest.mark.parametrize("delta", [0.0, 1e-6])
+@pytest.mark.parametrize("epsilon", [0.1, 1.0, 3.0, 8.0])
+def test_what_is_planned_with_is_spent_in_parts_and_never_said_to_pass_the_budget(
+    epsilon: float, delta: float
+) -> None:
+    for many in (1, 3, 7, 49):
+        ledger = Ledger(epsilon, delta)
+        part = ledger.purse().share(1 / many)
+        for _ in range(many):
+            cost = Pure(part.epsilon) if part.rho is None else Gaussian((2 * part.rho) ** -0.5)
+            ledger.spend(Charge("noise", cost, (), "why"))
+        assert epsilon * (1 - 1e-9) < ledger.spent()[0] <= epsilon

@@ -17,7 +17,6 @@ from synthtab.privacy.intake import take_in
 from synthtab.privacy.ledger import Charge, Ledger, Purse
 from synthtab.privacy.mechanisms import count_noise
 from synthtab.privacy.perturb import (
-    epsilon_left,
     ordered_columns,
     perturb_rows,
     row_reader,
@@ -125,7 +124,7 @@ def test_a_purse_limits_what_is_spent():
     vault = vault_of(table, rows_of(5), epsilon=2.0, kind="replace")
     perturb_rows(vault, table, Purse(None, 0.5))
     assert vault.ledger.spent()[0] == pytest.approx(0.5)
-    assert epsilon_left(vault.ledger) == pytest.approx(1.5, rel=1e-6)
+    assert vault.ledger.epsilon_left() == pytest.approx(1.5, rel=1e-6)
     other = vault_of(table, rows_of(5), epsilon=2.0, kind="replace")
     perturb_rows(other, table, Purse(0.02, math.nan))
     assert other.ledger.charges[0].cost.pure == pytest.approx(0.2)
@@ -181,7 +180,7 @@ def test_all_that_is_left_after_a_count_can_be_spent(epsilon):
     ledger = Ledger(epsilon, 1e-6, Neighbours("replace"))
     noise = count_noise(ledger.purse().share(0.01), ledger.neighbours)
     ledger.spend(Charge("count", noise.cost, (), ""))
-    left = epsilon_left(ledger)
+    left = ledger.epsilon_left()
     reader, epsilons = row_reader(table, left)
     assert sum(epsilons.values()) == pytest.approx(left)
     ledger.spend(reader.charge)

@@ -135,8 +135,36 @@ def test_other_mechanisms_keep_the_rules_too(model: Model, mechanism: str, tmp_p
     report = made.privacy_report
     assert report is not None
     assert report.ledger.spent()[0] <= 2.0 * (1 + 1e-9)
+    stricter = made.with_model(
+        Model.parse(RULES.replace("rule free", "rule less: days < 50\n  rule free"))
+    )
+    assert stricter.sample_report(50, seed=2).mode == {"dp-sgd": "solver"}.get(
+        mechanism, "solver+weighted"
+    )
     made.save(tmp_path / "model")
     assert Synthesizer.load(tmp_path / "model").sample(200, seed=2).equals(out)
+
+
+def test_other_rules_over_what_a_budget_was_spent_on_keep_keys_and_are_not_saved(
+    tmp_path: Path,
+) -> None:
+    text = "table t {\n tag text(6) key\n ward enum('a', 'b')\n days integer in 0 .. 9\n"
+    budget = Privacy(epsilon=2.0, delta=1e-5, mechanism="perturb")
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(
+        {
+            "tag": [f"x{k}" for k in range(600)],
+            "ward": rng.choice(["a", "b"], 600),
+            "days": rng.integers(0, 10, 600),
+        }
+    )
+    made = Synthesizer(Model.parse(text + "}"), privacy=budget, config=SHORT).fit(data)
+    stricter = Model.parse(text + " rule few: when ward = 'a' then days <= 4 }")
+    out = made.with_model(stricter).sample(60, seed=1)
+    assert out["tag"].is_unique
+    assert not SqlBackend(stricter.table()).violated(out).any()
+    with pytest.raises(UsageError, match="other rules than a budget was spent under"):
+        made.with_model(stricter).save(tmp_path / "model")
 
 
 def test_domains_that_nobody_declared_are_refused_or_estimated(tmp_path: Path) -> None:

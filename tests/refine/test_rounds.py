@@ -20,7 +20,15 @@ from synthtab.generate.model import ModelConfig
 from synthtab.generate.train import TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import Refined, Synthesizer
-from synthtab.refine.correcting import COLDEST, HEAVIEST, HOTTEST, Temperatures, cooled, emphasis
+from synthtab.refine.correcting import (
+    COLDEST,
+    HEAVIEST,
+    HOTTEST,
+    Temperatures,
+    cooled,
+    emphasis,
+    excess_errors,
+)
 from synthtab.refine.rounds import RowsDone, pool_size, run_rounds
 from synthtab.refine.targets import of_rows, pair_errors
 from synthtab.schema import Column, EnumType, IntegerType, TextType
@@ -307,16 +315,36 @@ def test_what_cannot_be_corrected_is_proposed_once() -> None:
     assert got.stopped_because == "nothing about the model can be corrected further"
 
 
+@pytest.mark.parametrize(
+    ("candidates", "asked"), [(1, [50]), (1.5, [75, 50]), (2, [100, 50]), (5, [250, 100, 50])]
+)
+def test_where_rows_are_few_fewer_are_asked_for_and_none_twice(
+    candidates: float, asked: list[int]
+) -> None:
+    told: list[int] = []
+
+    class Poor(Made):
+        def propose(self, rows: int, seed: int, progress: RowsDone) -> Batch:
+            told.append(rows)
+            raise InfeasibleError(f"no {rows} rows")
+
+    with pytest.raises(InfeasibleError, match="no 50 rows"):
+        run_rounds(Poor(1.0), of_rows(COLUMNS, made(500, 0)), 50, 1, 0, candidates=candidates)
+    assert told == asked
+
+
 def test_columns_that_are_off_are_emphasised_and_drawn_otherwise() -> None:
     targets = of_rows(COLUMNS, made(9_000, 0))
     pool = targets.place(made(9_000, 1, 1.5))
-    weights = emphasis(targets, pool)
+    excess = excess_errors(targets, pair_errors(targets, pool), len(pool))
+    weights = emphasis(excess)
     assert weights["a"] > weights["c"] >= 1
-    assert emphasis(targets, targets.known) == {}
-    heat = cooled(targets, pool, Temperatures())
+    same = excess_errors(targets, pair_errors(targets, targets.known), len(targets.known))
+    assert emphasis(same) == {}
+    heat = cooled(targets, pool, excess, Temperatures())
     # Of the tilted rows `a` is less even than it should be: it is drawn hotter.
     assert heat.now["a"] > 1
     # What brought nothing is taken back, and is not tried again.
-    back = cooled(targets, pool, heat)
+    back = cooled(targets, pool, excess, heat)
     assert "a" not in back.now
-    assert "a" not in cooled(targets, pool, back).now
+    assert "a" not in cooled(targets, pool, excess, back).now

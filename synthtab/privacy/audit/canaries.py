@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -53,7 +53,6 @@ LearnModel: TypeAlias = Callable[[Batch], Fitted]
 """Fits a model on rows: what is audited."""
 Spare: TypeAlias = Callable[[int], Batch]
 """Returns so many rows, drawn independently, that stand where canaries do not."""
-Progress: TypeAlias = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,6 @@ def canary_bound(
     confidence: float = 0.95,
     copies: int = 1,
     spare: Spare | None = None,
-    progress: Progress | None = None,
 ) -> Bound:
     """Bound epsilon by learning ``rows`` with a random half of the canaries, ``runs`` times.
 
@@ -200,22 +198,16 @@ def canary_bound(
             parts.append(spare(copies * int((~coin).sum())))
         return concat([p for p in parts if len(p)], texts)
 
-    def told(share: float) -> None:
-        if progress is not None:
-            progress(share / (runs + 1))
-
     nobody = np.zeros(len(canaries), dtype=bool)
     without = learn(planted(nobody))
-    told(1)
     seen: dict[str, list[Scores]] = {}
     coins = []
-    for number in range(runs):
+    for _ in range(runs):
         coin = rng.random(len(canaries)) < 0.5
         made = learn(planted(coin))
         for name, score in _scores(columns, rows, canaries, made, without, copies):
             seen.setdefault(name, []).append(score)
         coins.append(coin)
-        told(number + 2)
     whole = {name: np.concatenate(s) for name, s in seen.items() if len(s) == runs}
     each = 1 - (1 - confidence) / len(whole)
     bounds = [
@@ -224,7 +216,7 @@ def canary_bound(
     ]
     best, name = max(bounds, key=lambda b: b[0].epsilon)
     times = "" if copies == 1 else f", {copies} copies of each canary"
-    return Bound(best.epsilon, delta, confidence, best.trials, f"{name}: {best.event}{times}")
+    return replace(best, confidence=confidence, event=f"{name}: {best.event}{times}")
 
 
 def _scores(

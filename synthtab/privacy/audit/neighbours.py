@@ -14,7 +14,7 @@ that take all rows (a sampled row would hide the canary from whoever does not kn
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ from synthtab.privacy.costs import Gaussian, SampledGaussian
 from synthtab.privacy.domains import refuse_undeclared
 from synthtab.privacy.ledger import Charge, Ledger
 from synthtab.privacy.mechanisms import DiscreteGaussian, Geometric
-from synthtab.privacy.perturb import epsilon_left, row_reader
+from synthtab.privacy.perturb import row_reader
 from synthtab.privacy.readers import CountCells
 from synthtab.privacy.selecting import ChooseMarginal
 from synthtab.privacy.selecting import Plan as Choosing
@@ -90,6 +90,15 @@ class Case:
         return concat([self.rows, self.canary]) if canary else self.rows
 
 
+def part_of(table: nodes.Table, names: Collection[str]) -> nodes.Table:
+    """Return a table with some of its columns, and the row rules that speak of these alone."""
+    return replace(
+        table,
+        columns=tuple(c for c in table.columns if c.name in names),
+        rules=tuple(r for r in table.row_rules if set(columns_of(r.condition)) <= set(names)),
+    )
+
+
 def case_of(table: nodes.Table, rows: Batch, pool: Batch) -> Case:
     """Return the case of a table's rows and the rarest row of ``pool``, which keeps the rules.
 
@@ -97,10 +106,8 @@ def case_of(table: nodes.Table, rows: Batch, pool: Batch) -> Case:
     single rows that speak of these alone; rows that break one are left out. Raises UsageError where
     a range is not declared, nothing is left, or no row keeps the rules.
     """
-    columns = tuple(c for c in table.columns if not isinstance(c.type, TextType))
-    names = {c.name for c in columns}
-    rules = tuple(r for r in table.row_rules if set(columns_of(r.condition)) <= names)
-    part = replace(table, columns=columns, rules=rules)
+    part = part_of(table, [c.name for c in table.columns if not isinstance(c.type, TextType)])
+    columns = part.columns
     refuse_undeclared(part)
     kept, pool = (b.select([c.name for c in columns]) for b in (rows, pool))
     backend = VectorBackend(part)
@@ -127,7 +134,8 @@ def neighbouring_bounds(
     noise is booked as Gaussian a second one says more, and is held to what the charges for that
     noise come to. Both together hold with ``confidence``.
 
-    Raises UsageError for fewer than four runs.
+    Raises UsageError for fewer than four runs, and for a mechanism other than ``perturb`` whose
+    neighbours are those of ``replace``: these tables differ by one row more.
     """
     if runs < LEAST_RUNS:
         raise UsageError(
@@ -135,6 +143,11 @@ def neighbouring_bounds(
             "and hundreds for a useful bound"
         )
     how = privacy.mechanism
+    if how != "perturb" and privacy.relation().kind == "replace":
+        raise UsageError(
+            f"neighbouring runs of {how!r} are with a row and without it, and neighbours='replace' "
+            "promises nothing of these by itself: leave it at 'add-remove'"
+        )
     run, charges = _RUNS[how](case, privacy)
     sides: tuple[list[float], list[float]] = ([], [])
     for number in range(runs):
@@ -145,16 +158,10 @@ def neighbouring_bounds(
     mu = booked_mu(charges)
     each = confidence if mu is None else 1 - (1 - confidence) / 2
     plain = paired_bound(*sides, privacy.delta, each)
-    found = [_of(how, plain, privacy.epsilon)]
+    found = [replace(plain, stated=privacy.epsilon)]
     if mu is not None:
-        found.append(_of(how, guesses_bound(*sides, privacy.delta, mu, each)))
-    return tuple(found)
-
-
-def _of(mechanism: str, bound: Bound, stated: float | None = None) -> Bound:
-    stated = bound.stated if stated is None else stated
-    event = f"{mechanism}, neighbouring runs: {bound.event}"
-    return Bound(bound.epsilon, bound.delta, bound.confidence, bound.trials, event, stated)
+        found.append(guesses_bound(*sides, privacy.delta, mu, each))
+    return tuple(replace(b, event=f"{how}, neighbouring runs: {b.event}") for b in found)
 
 
 def booked_mu(charges: Sequence[Charge]) -> float | None:
@@ -223,7 +230,7 @@ def perturb_run(case: Case, privacy: Privacy) -> tuple[Run, tuple[Charge, ...]]:
     Its one charge is pure.
     """
     relation = Neighbours("replace")
-    left = epsilon_left(Ledger(privacy.epsilon, privacy.delta, relation))
+    left = Ledger(privacy.epsilon, privacy.delta, relation).epsilon_left()
     reader, _ = row_reader(case.table, left)
     ours, theirs = reader.grid.cells(case.canary)[0], reader.grid.cells(case.rows)
     laws = [np.log(m.probabilities()) for m in reader.mechanisms]

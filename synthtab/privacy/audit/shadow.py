@@ -19,8 +19,6 @@ from synthtab.schema import Column, TextType
 
 Learn: TypeAlias = Callable[[Batch], Batch]
 """Fits a model on rows and returns synthetic ones: what is audited, as a black box."""
-Progress: TypeAlias = Callable[[float], None]
-"""Is told the share of the work that is done."""
 Features = NDArray[np.float64]
 
 
@@ -50,7 +48,6 @@ def shadow_attack(
     shadows: int = 8,
     seed: int = 0,
     confidence: float = 0.95,
-    progress: Progress | None = None,
 ) -> Membership:
     """Tell which ``records`` a model was learned from, by models trained to see the difference.
 
@@ -73,15 +70,13 @@ def shadow_attack(
         raise UsageError("membership needs records that were learned from, and some that were not")
     rng = np.random.default_rng(seed)
     seen, labels = [], []
-    for number in range(shadows):
+    for _ in range(shadows):
         coins = rng.permutation(len(records)) < len(records) // 2
         order = rng.permutation(len(population))
         own, reference = (population.take(h) for h in np.array_split(order, 2))
         made = learn(_together(columns, own, records.take(coins)))
         seen.append(features(columns, records, made, reference))
         labels.append(coins)
-        if progress is not None:
-            progress((number + 1) / shadows)
     model = LogisticRegression().fit(np.concatenate(seen), np.concatenate(labels))
     # The audited model is seen through as many reference rows as the shadows were.
     reference = population.take(rng.permutation(len(population))[: len(population) // 2])

@@ -19,7 +19,8 @@ from transformers import (
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
-from synthtab.draw import MODES, draw_rows
+from synthtab.choices import MODES
+from synthtab.draw import draw_rows
 from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator

@@ -292,15 +292,11 @@ def test_canaries_find_a_leaky_model_and_not_a_sound_one() -> None:
     codes[:, 1] = rng.integers(3_000_000, 10_000_000, 200)
     codes[:, 2] = rng.integers(500_000, 999_999, 200)
     canaries = replace(canaries, codes=codes)
-    told: list[float] = []
     leaky = canary_bound(
-        lambda rows: Fitted(resampled(rows, 0.9, rng)),
-        *(COLUMNS, FRESH, canaries, 2, 1e-6, 0.999),
-        progress=told.append,
+        lambda rows: Fitted(resampled(rows, 0.9, rng)), *(COLUMNS, FRESH, canaries, 2, 1e-6, 0.999)
     )
     assert leaky.epsilon > 1
     assert leaky.trials == 400
-    assert told == pytest.approx([1 / 3, 2 / 3, 1.0])  # one model knows no canary
     sound = canary_bound(
         lambda rows: Fitted(resampled(rows, 0.0, rng)), *(COLUMNS, FRESH, canaries, 2, 0.0, 0.999)
     )

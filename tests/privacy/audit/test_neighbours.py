@@ -256,3 +256,9 @@ def test_halved_noise_on_sums_of_gradients_is_found() -> None:
 def test_a_few_runs_are_refused(case: Case) -> None:
     with pytest.raises(UsageError, match="3 runs on each"):
         neighbouring_bounds(case, settings("perturb"), 3)
+
+
+def test_runs_with_a_row_and_without_are_of_add_remove(case: Case) -> None:
+    exchanged = Privacy(epsilon=1.0, delta=1e-6, neighbours="replace")
+    with pytest.raises(UsageError, match="with a row and without it"):
+        neighbouring_bounds(case, exchanged, 4)

@@ -1,0 +1,14 @@
+"""What is chosen by name: how rows are decoded, what becomes of rows that break rules.
+
+Apart from the code that acts on them, so that a command line starts without it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Mode = Literal["free", "reject", "repair", "grammar", "grammar+repair", "solver", "solver+weighted"]
+"""How rows are drawn and kept valid (synthtab.draw)."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+Violations = Literal["error", "drop", "repair"]
+"""What is done about real rows that break rules."""
