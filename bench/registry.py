@@ -271,6 +271,23 @@ def _task_of(column: Column) -> Task:
     return "classification" if few and isinstance(column.type, IntegerType) else "regression"
 
 
+def whole(given: Entry) -> tuple[Model, Batch]:
+    """Return the model that is learned, and all rows of the source in their order, lawful or not.
+
+    SystemExit where the rows do not have the declared columns.
+    """
+    model, _ = alone(given)
+    return model, _rows(given, model.table())
+
+
+def _rows(given: Entry, table: nodes.Table) -> Batch:
+    frame = sources.frame(given.source)
+    try:
+        return encode_frame(table.columns, frame, ignore_extra=True, name=given.origin)
+    except SynthTabError as error:
+        raise SystemExit(f"bench: table {given.name}: {error}") from error
+
+
 def load(given: Entry, seed: int = 0, most: int | None = None) -> Loaded:
     """Read a table and split it: 80% of the rows, in an order by the seed, to learn from.
 
@@ -279,14 +296,9 @@ def load(given: Entry, seed: int = 0, most: int | None = None) -> Loaded:
     """
     model, left_out = alone(given)
     table = model.table()
-    try:
-        whole = encode_frame(
-            table.columns, sources.frame(given.source), ignore_extra=True, name=given.origin
-        )
-    except SynthTabError as error:
-        raise SystemExit(f"bench: table {given.name}: {error}") from error
-    order = np.random.default_rng(seed).permutation(len(whole))[:most]
-    some = whole.take(order)
+    rows = _rows(given, table)
+    order = np.random.default_rng(seed).permutation(len(rows))[:most]
+    some = rows.take(order)
     good = valid_rows(table, some)
     kept = some.take(good)
     if len(kept) < LEAST_ROWS:
