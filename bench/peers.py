@@ -26,9 +26,6 @@ from synthtab.frames import decode_frame
 
 TABLES = ("adult", "compas", "heloc", "cervical_cancer", "kc_house", "lending_club")
 DEFAULTS: Mapping[str, float | None] = {"limit": 300.0, "seeds": None, "most": None}
-FEW_ROWS = 2_000
-FEW_SEEDS = 3
-"""Seeds for tables of fewer rows than ``FEW_ROWS``; larger ones get one, unless asked."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,6 @@ class Way:
     judge: contest.Judge = scoring.scored
     asked: tuple[str, ...] = ()
     some: bool = False
-
-    def seeds_for(self, rows: int) -> int:
-        """Return how many seeds a table of so many rows gets."""
-        return self.seeds or (FEW_SEEDS if rows < FEW_ROWS else 1)
 
 
 @dataclass(frozen=True)
@@ -110,6 +103,7 @@ def way_of(given: argparse.Namespace, most: int | None = None) -> Way:
     folder = given.peers_folder.absolute()
     asked = [f"--{name} {getattr(given, name):g}" for name in DEFAULTS if _asked(given, name)]
     asked += [f"--contender {name}" for name in given.contender]
+    asked += [] if given.own is None else ["--own FOLDER"]
     way = Way(limits, folder, given.work, given.most or most, given.seeds)
     return replace(way, asked=tuple(asked), some=bool(given.contender))
 
@@ -147,9 +141,8 @@ def run(
     found: dict[str, dict[str, list[Outcome]]] = {}
     for entry in tables:
         first = registry.load(entry, 0, way.most)
-        seeds = range(way.seeds_for(len(first.train) + len(first.holdout)))
         outcomes: dict[str, list[Outcome]] = {c.name: [] for c in contenders}
-        for seed in seeds:
+        for seed in range(way.seeds or first.usual_seeds):
             loaded = registry.load(entry, seed, way.most) if seed else first
             for contender in contenders:
                 outcomes[contender.name].append(once(contender, loaded, seed, way))

@@ -43,6 +43,8 @@ LEAST_ROWS = 10
 """A table of fewer rows is refused: a tenth of them is no longer a row to hold out."""
 FEW_CLASSES = 10
 """A whole number of at most so many values is a class where nobody says what the task is."""
+FEW_ROWS = 2_000
+FEW_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Loaded:
     dropped: int
     rows: int
     left_out: tuple[str, ...] = ()
+
+    @property
+    def usual_seeds(self) -> int:
+        """How often it is measured unless asked: a table of few lawful rows is a matter of luck."""
+        return FEW_SEEDS if self.rows - self.dropped < FEW_ROWS else 1
 
 
 def entries(extra: Path | None = None) -> tuple[Entry, ...]:
