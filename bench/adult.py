@@ -100,8 +100,12 @@ def run(rows: int = ROWS, seed: int = 0) -> Section:
         f"{TURNS} turns, the ratio the median of the turns' ratios."
     )
     title = f"Adult: {rows:,} rows a mode"
-    command = "python -m bench adult" + ("" if rows == ROWS else f" --rows {rows}")
-    return Section(title, command, seed, figures, note, data={"plots": plots(figures)})
+    return Section(title, command(rows), seed, figures, note, data={"plots": plots(figures)})
+
+
+def command(rows: int) -> str:
+    """Return the command that samples so many rows in each mode."""
+    return "python -m bench adult" + ("" if rows == ROWS else f" --rows {rows}")
 
 
 def plots(figures: Sequence[Figure]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 from real_data import paths_of
 from statsmodels.datasets import randhie
 
-from bench import checks, fuzz, plans, repairs, validators
+from bench import adult, checks, fuzz, plans, repairs, validators
 from bench.record import recorded
 from bench.report import (
     Grid,
@@ -63,6 +63,11 @@ def test_a_cell_stays_in_its_table_whatever_is_in_it() -> None:
 def test_every_published_rule_set_has_its_file() -> None:
     for name in (*plans.PUBLISHED, *plans.OWN):
         assert rules_file(name).is_file()
+
+
+def test_adults_command_says_how_many_rows_unless_it_is_the_usual_number() -> None:
+    assert adult.command(adult.ROWS) == "python -m bench adult"
+    assert adult.command(1_000) == "python -m bench adult --rows 1000"
 
 
 @pytest.mark.parametrize("width", [6, checks.COLUMNS])
