@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 from real_data import paths_of
 from statsmodels.datasets import randhie
 
 from bench import adult, checks, fuzz, plans, repairs, validators
+from bench.__main__ import parser
 from bench.record import recorded
 from bench.report import (
     Grid,
@@ -58,6 +63,22 @@ def test_a_cell_stays_in_its_table_whatever_is_in_it() -> None:
     grid.add("one", "a | b\n  c")
     text = markdown(Section("Odd", "python -m bench odd", None, [], grids=[grid]))
     assert "| one | a \\| b c |" in text
+
+
+def test_every_command_of_the_harness_that_the_docs_show_is_one_that_it_takes() -> None:
+    root = Path(__file__).parents[1]
+    seen = []
+    for page in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        for shown in re.findall(r"python -m bench ([a-z][^`\n#]*)", text):
+            # Options that may be left out stand in brackets, a number to be chosen is N.
+            words = shlex.split(re.sub(r"[\[\]]", "", shown))
+            words = ["1" if word == "N" else word for word in words]
+            try:
+                seen.append(parser().parse_args(words).what)
+            except SystemExit:
+                pytest.fail(f"{page.name}: python -m bench {shown}")
+    assert set(seen) > {"report", "peers", "modes", "quick"}
 
 
 def test_every_published_rule_set_has_its_file() -> None:
