@@ -10,29 +10,26 @@ from typing import Any
 
 import numpy as np
 
+from bench import registry
 from bench.plots import number_of
 from bench.report import (
     Figure,
     Section,
     at_least,
     at_most,
-    data_directory,
     number,
     percent,
-    rules_file,
     seconds,
 )
 from synthtab.assess.fidelity import Distances, compare
 from synthtab.backends.sql import SqlBackend
 from synthtab.batch import Batch
 from synthtab.choices import Mode
-from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
-from synthtab.lang.model import Model
 from synthtab.pipeline import Sample, Synthesizer
 
 MODES: tuple[Mode, ...] = ("free", "solver", "solver+weighted")
-TRAIN_SHARE = 0.8
+ROWS = 50_000
 SPLITS = 10
 # Each mode is timed this many times, the modes taking turns, so that a busy moment hits them alike.
 TURNS = 5
@@ -69,12 +66,12 @@ class Measured:
     whole: Distances
 
 
-def run(rows: int = 50_000, seed: int = 0) -> Section:
+def run(rows: int = ROWS, seed: int = 0) -> Section:
     """Train on 80% of the rows, sample ``rows`` in each mode, measure."""
-    table = Model.load(rules_file("adult")).table()
-    real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
+    model, real = registry.whole(registry.entry("adult"))
+    table = model.table()
     train, held_out = split(real, seed)
-    synthesizer = Synthesizer(Model.load(rules_file("adult")))
+    synthesizer = Synthesizer(model)
     frame = decode_frame(table.columns, train)
     started = time.perf_counter()
     synthesizer.fit(frame, violations="drop", seed=seed)
@@ -103,8 +100,12 @@ def run(rows: int = 50_000, seed: int = 0) -> Section:
         f"{TURNS} turns, the ratio the median of the turns' ratios."
     )
     title = f"Adult: {rows:,} rows a mode"
-    data = {"plots": plots(figures)}
-    return Section(title, "python -m bench adult", seed, figures, note, data=data)
+    return Section(title, command(rows), seed, figures, note, data={"plots": plots(figures)})
+
+
+def command(rows: int) -> str:
+    """Return the command that samples so many rows in each mode."""
+    return "python -m bench adult" + ("" if rows == ROWS else f" --rows {rows}")
 
 
 def plots(figures: Sequence[Figure]) -> list[dict[str, Any]]:
@@ -123,7 +124,7 @@ def plots(figures: Sequence[Figure]) -> list[dict[str, Any]]:
 def split(real: Batch, seed: int) -> tuple[Batch, Batch]:
     """Return the training rows, the first 80% in an order by the seed, and the others."""
     order = np.random.default_rng(seed).permutation(len(real))
-    cut = int(TRAIN_SHARE * len(real))
+    cut = int(registry.TRAIN_SHARE * len(real))
     return real.take(order[:cut]), real.take(order[cut:])
 
 

@@ -19,6 +19,21 @@ from synthtab.lang.model import Model
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 20
+SAMPLES: Mapping[str, tuple[str, int] | None] = {
+    "adult": ("adult", 5000),
+    "berka_bank": ("account", 500),
+    "cervical_cancer": None,
+    "chinook": None,
+    "compas": ("compas", 5000),
+    "heloc": ("heloc", 5000),
+    "kc_house": ("kc_house", 5000),
+    "lending_club": ("lending_club", 5000),
+    "northwind": None,
+    "nyc_flights": ("flights", 5000),
+    "sakila": ("customer", 150),
+    "synthea_ehr": ("patients", 150),
+}
+"""Each data set, and the table of which a sample is drawn, with its size; None takes it whole."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +51,12 @@ class Clean:
     dropped: int
 
 
-def cleaned(name: str, sample: tuple[str, int] | None, rng: np.random.Generator) -> Clean:
+def cleaned(name: str, rng: np.random.Generator, part: float = 1.0) -> Clean:
     """Read a data set under its rules file and keep the rows that break nothing.
 
-    ``sample`` names a table and how many of its rows to draw; rows of other tables that refer to
-    rows not drawn go with them. Soft rules are left out, for which row breaks one is not said; a
-    soft reference stays, since other rules reach through it.
+    Of a large one a sample is drawn, of ``part`` of the rows that SAMPLES says; rows of other
+    tables that refer to rows not drawn go with them. Soft rules are left out, for which row breaks
+    one is not said; a soft reference stays, since other rules reach through it.
     """
     tables = Model.load(ROOT / "rules" / f"{name}.rules").tables
     folder = data_directory() / name
@@ -51,9 +66,9 @@ def cleaned(name: str, sample: tuple[str, int] | None, rng: np.random.Generator)
         batches[table.name] = read_batch(path, table.columns, ignore_extra=True)
     batches = one_pool({t.name: t for t in tables}, batches)
     hard = tuple(replace(t, rules=tuple(r for r in t.rules if _is_asked(r))) for t in tables)
-    if sample is not None:
+    if (sample := SAMPLES[name]) is not None:
         table, rows = sample
-        drawn = np.sort(rng.permutation(len(batches[table]))[:rows])
+        drawn = np.sort(rng.permutation(len(batches[table]))[: round(part * rows)])
         batches[table] = batches[table].take(drawn)
         batches = _kept(hard, batches, references=True)
     before = sum(map(len, batches.values()))

@@ -131,7 +131,7 @@ def _profiled(given: Namespace) -> Iterable[Section]:
 MEASUREMENTS: dict[str, Measurement] = {
     "adult": Measurement(
         "the core on Adult: fit, decode, distances",
-        lambda g: [adult.run(g.rows or 50_000, g.seed)],
+        lambda g: [adult.run(g.rows or adult.ROWS, g.seed)],
         (seed, rows),
     ),
     "check": Measurement("proofs of large models", lambda g: [checks.run(g.seed)], (seed,)),

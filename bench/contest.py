@@ -192,7 +192,6 @@ def given(
     table = loaded.table
     write_frame(work / "train.csv", decode_frame(table.columns, loaded.train), table.columns)
     keys = {r.columns[0] for r in table.unique_rules if len(r.columns) == 1 and r.where is None}
-    told, left_out = constraints(table, loaded.train)
     task = {
         "columns": [described(c, c.name in keys) for c in table.columns],
         "rows": rows,
@@ -200,11 +199,9 @@ def given(
         "sample_limit_s": limits.sample_s,
         "seed": seed,
         "options": dict(contender.options),
-        "target": loaded.entry.target,
         "sequence": sequence_of(loaded),
         "linear": [one.to_dict() for one in inequalities(table)[0]],
-        "constraints": told,
-        "left_out": left_out,
+        "constraints": constraints(table, loaded.train)[0],
     }
     (work / "task.json").write_text(json.dumps(task), encoding="utf-8")
     if contender.own:

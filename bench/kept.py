@@ -31,8 +31,12 @@ def kept_values(
     name: str,
     how: Mapping[str, object],
     make: Callable[[], Mapping[str, Any]],
+    lasting: Callable[[Mapping[str, Any]], bool] = lambda values: True,
 ) -> dict[str, Any]:
-    """Return plain JSON values by name, kept or made as :func:`kept` does."""
+    """Return plain JSON values by name, kept or made as :func:`kept` does.
+
+    Values that are not ``lasting`` are returned and not kept.
+    """
     if folder is None:
         return dict(make())
     path = folder / f"{name}.json"
@@ -41,7 +45,8 @@ def kept_values(
         if found.pop("how") == how:
             return found
     values = dict(make())
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps({"how": how, **values}, indent=1), encoding="utf-8")
+    if lasting(values):
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps({"how": how, **values}, indent=1), encoding="utf-8")
     return values

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from bench.accounts import GROUPS, MODELS, accounts_broken, groups_broken
-from bench.cleaning import Clean, broken, cleaned, rules_broken
+from bench.cleaning import SAMPLES, Clean, broken, cleaned, rules_broken
 from bench.detecting import detectable
 from bench.planting import Fault, Planted, plant, value
 from bench.plots import from_grid
-from bench.report import Figure, Grid, Section, at_least, number, seconds
+from bench.report import Figure, Grid, Section, at_least, number, part_of, seconds
 from synthtab.batch import Batch
 from synthtab.ir import nodes
 from synthtab.solver.mend import Mended, mend
@@ -26,22 +26,6 @@ GROUPS_PER_SECOND = 500.0
 SIZE = ("rows", "dropped", "rules")
 FATE = ("planted", "seen", "found", "restored")
 LEFT = ("rules broken", "rows left", "time")
-SETS: dict[str, tuple[str, int] | None] = {
-    "adult": ("adult", 5000),
-    "berka_bank": ("account", 500),
-    "cervical_cancer": None,
-    "chinook": None,
-    "compas": ("compas", 5000),
-    "heloc": ("heloc", 5000),
-    "kc_house": ("kc_house", 5000),
-    "lending_club": ("lending_club", 5000),
-    "northwind": None,
-    "nyc_flights": ("flights", 5000),
-    "sakila": ("customer", 150),
-    "synthea_ehr": ("patients", 150),
-}
-"""Each data set, and the table of which a sample is drawn, with its size."""
-
 NOTE = (
     "Errors in 5% of the rows of every table of 20 rows or more, one error a row, the kinds in "
     "turn as far as the table has what they take. Of large data sets a sample is taken, with "
@@ -78,9 +62,9 @@ class Outcome:
         """Return the counts as cells of a row; found and restored are shares of the seen."""
         return [
             number(self.planted),
-            _share(self.seen, self.planted),
-            _share(self.found, self.seen),
-            _share(self.restored, self.seen),
+            part_of(self.seen, self.planted),
+            part_of(self.found, self.seen),
+            part_of(self.restored, self.seen),
         ]
 
 
@@ -121,9 +105,9 @@ class Measured:
 
 def measure(name: str, seed: int) -> Measured:
     """Plant errors in a data set, mend it, and count."""
-    clean = cleaned(name, SETS[name], np.random.default_rng(seed))
+    clean = cleaned(name, np.random.default_rng(seed))
     planted = plant(clean.tables, clean.batches, SHARE, np.random.default_rng(seed + 1))
-    mended, took = _timed(clean.tables, planted.batches, seed)
+    mended, took = timed(clean.tables, planted.batches, seed)
     truly = {(c.table, c.row, c.column) for fault in planted.faults for c in fault.cells}
     return Measured(
         clean,
@@ -136,7 +120,7 @@ def measure(name: str, seed: int) -> Measured:
     )
 
 
-def run(seed: int, names: Sequence[str] = tuple(SETS), throughput: bool = True) -> Section:
+def run(seed: int, names: Sequence[str] = tuple(SAMPLES), throughput: bool = True) -> Section:
     """Return what a repair makes of errors in real data, and the groups it mends a second."""
     sets = Grid("data set", *SIZE, *FATE, "others", *LEFT)
     by_kind = Grid("error", *FATE)
@@ -160,13 +144,13 @@ def run(seed: int, names: Sequence[str] = tuple(SETS), throughput: bool = True) 
     before, after = (sum(getattr(m, w) for m in found.values()) for w in ("before", "after"))
     others = sum(one.others for one in found.values())
     figures = [
-        Figure("planted cells that break a rule", _share(total.seen, total.planted)),
+        Figure("planted cells that break a rule", part_of(total.seen, total.planted)),
         Figure(
             "of these: found",
-            _share(total.found, total.seen),
+            part_of(total.found, total.seen),
             headline="Planted errors that break a rule: found by the repair",
         ),
-        Figure("of these: restored", _share(total.restored, total.seen)),
+        Figure("of these: restored", part_of(total.restored, total.seen)),
         Figure("cells changed that were not planted", number(others)),
         Figure("rules broken before, and after", f"{number(before)}, {number(after)}"),
     ]
@@ -183,15 +167,19 @@ def plots(by_kind: Grid) -> list[dict[str, Any]]:
     return [from_grid(by_kind, title, ["seen", "found", "restored"], "%")]
 
 
-def _timed(
-    tables: Sequence[nodes.Table], batches: Mapping[str, Batch], seed: int
+def timed(
+    tables: Sequence[nodes.Table],
+    batches: Mapping[str, Batch],
+    seed: int,
+    budget_s: float = BUDGET_S,
 ) -> tuple[Mended, float]:
+    """Mend tables within a budget of seconds; return what came of it, and the seconds it took."""
     started = time.perf_counter()
     mended = mend(
         tables,
         batches,
         rng=np.random.default_rng(seed),
-        budget_s=BUDGET_S,
+        budget_s=budget_s,
         processes=PROCESSES,
     )
     return mended, time.perf_counter() - started
@@ -200,14 +188,10 @@ def _timed(
 def _groups(name: str, seed: int) -> Figure:
     """Measure the groups mended a second, of generated ones with a cell changed in some."""
     tables, batches = accounts_broken(name, np.random.default_rng(seed))
-    mended, took = _timed(tables, batches, seed)
+    mended, took = timed(tables, batches, seed)
     wrong, left = groups_broken(tables, batches), groups_broken(tables, mended.batches)
     what = (
         f"{name}: groups mended a second, {number(len(wrong))} broken of {number(GROUPS)}, "
         f"{PROCESSES} processes, {number(len(left))} left broken"
     )
     return at_least(what, len(wrong - left) / took, GROUPS_PER_SECOND, number)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "-"

@@ -27,7 +27,6 @@ TABLES = (
 """What is measured where nobody says what: small and medium tables, small ones first."""
 MASKING = "masking"
 """The part with laws that are known exactly (bench/masking.py), among the names of ``--only``."""
-FEW_ROWS, FEW_SEEDS = 2_000, 3
 ROWS = 2_000
 MASKING_ROWS = 20_000
 FLOOR_ALLOWED = 1.25
@@ -83,7 +82,7 @@ def _of(
     config: GeneratorConfig | None,
 ) -> Parts:
     first = load(one, seed)
-    count = seeds or (FEW_SEEDS if first.rows < FEW_ROWS else 1)
+    count = seeds or first.usual_seeds
     return [
         _kept(first if at == 0 else load(one, seed + at), rows, work, seed + at, config)
         for at in range(count)

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.report import Figure, data_directory, last_error, number, rules_file, seconds
+from bench import registry
+from bench.report import Figure, last_error, number, seconds
 from synthtab.backends.sqltables import SqlTables
 from synthtab.backends.tables import TablesBackend
-from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.lang.model import Model
@@ -57,10 +57,10 @@ table tax {{
 
 def adult() -> tuple[Model, pd.DataFrame]:
     """Return the Adult table with the two rules alone, and its rows."""
-    table = Model.load(rules_file("adult")).table()
+    whole, batch = registry.whole(registry.entry("adult"))
+    table = whole.table()
     bare = Model.of([replace(table, rules=())]).to_text().rstrip().removesuffix("}")
     model = Model.parse(bare + ADULT_RULES + "}\n")
-    batch = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
     return model, decode_frame(table.columns, batch)
 
 

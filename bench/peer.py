@@ -2,8 +2,8 @@
 
 The peer is SDV's HMASynthesizer, in a Python of its own, as it may need other versions than we do:
 
-    python -m venv peer && peer/bin/pip install sdv
-    python -m bench relational --peer-python peer/bin/python
+    python -m bench peers --setup sdv_models
+    python -m bench relational --peer-python peers/sdv_models/bin/python
 
 It knows keys and references of one column to other tables. What it has no words for is left out:
 references of several columns, of a table to itself, and those that close a circle of tables. It
@@ -86,7 +86,7 @@ def run(
 
 
 def _reason(stderr: str) -> str:
-    """Return the line that names the error, of a traceback."""
+    """Return the line of a traceback that names the error, with its class: it is not ours."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     named = [line for line in lines if "Error: " in line]
     return (named or lines or ["no message"])[-1][:200]

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from bench import contest, environments, registry, scoring
 from bench.contest import Limits, Outcome
+from bench.kept import kept_values
 from bench.plots import from_grid
 from bench.report import Figure, Grid, Section, number, percent, seconds
 from bench.roster import CONTENDERS, HOME, OWN, Contender, chosen
-from synthtab.atomic import atomic
 from synthtab.frames import decode_frame
 
 TABLES = ("adult", "compas", "heloc", "cervical_cancer", "kc_house", "lending_club")
 DEFAULTS: Mapping[str, float | None] = {"limit": 300.0, "seeds": None, "most": None}
-FEW_ROWS = 2_000
-FEW_SEEDS = 3
-"""Seeds for tables of fewer rows than ``FEW_ROWS``; larger ones get one, unless asked."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,6 @@ class Way:
     judge: contest.Judge = scoring.scored
     asked: tuple[str, ...] = ()
     some: bool = False
-
-    def seeds_for(self, rows: int) -> int:
-        """Return how many seeds a table of so many rows gets."""
-        return self.seeds or (FEW_SEEDS if rows < FEW_ROWS else 1)
 
 
 @dataclass(frozen=True)
@@ -110,6 +103,7 @@ def way_of(given: argparse.Namespace, most: int | None = None) -> Way:
     folder = given.peers_folder.absolute()
     asked = [f"--{name} {getattr(given, name):g}" for name in DEFAULTS if _asked(given, name)]
     asked += [f"--contender {name}" for name in given.contender]
+    asked += [] if given.own is None else ["--own FOLDER"]
     way = Way(limits, folder, given.work, given.most or most, given.seeds)
     return replace(way, asked=tuple(asked), some=bool(given.contender))
 
@@ -147,9 +141,8 @@ def run(
     found: dict[str, dict[str, list[Outcome]]] = {}
     for entry in tables:
         first = registry.load(entry, 0, way.most)
-        seeds = range(way.seeds_for(len(first.train) + len(first.holdout)))
         outcomes: dict[str, list[Outcome]] = {c.name: [] for c in contenders}
-        for seed in seeds:
+        for seed in range(way.seeds or first.usual_seeds):
             loaded = registry.load(entry, seed, way.most) if seed else first
             for contender in contenders:
                 outcomes[contender.name].append(once(contender, loaded, seed, way))
@@ -161,24 +154,23 @@ def run(
 
 def once(contender: Contender, loaded: registry.Loaded, seed: int, way: Way) -> Outcome:
     """Return the outcome kept of this turn, if it was had in the same way; else have it."""
-    path = None
-    if way.work is not None:
-        path = way.work / f"{loaded.entry.name}-{contender.name}-{seed}.json"
-        if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if kept["how"] == how(contender, loaded, way):
-                return Outcome.from_dict(kept["outcome"])
-    print(f"peers: {contender.name} on {loaded.entry.name}, seed {seed}", flush=True)
-    outcome = contest.turn(
-        contender, loaded, seed, limits=way.limits, folder=way.folder, judge=way.judge
-    )
-    print(f"peers:   {outcome.state} {outcome.reason}".rstrip(), flush=True)
-    if path is not None and outcome.state not in ("not installed", "not run"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"how": how(contender, loaded, way), "outcome": outcome.to_dict()}
-        with atomic(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return outcome
+
+    def made() -> dict[str, Any]:
+        print(f"peers: {contender.name} on {loaded.entry.name}, seed {seed}", flush=True)
+        outcome = contest.turn(
+            contender, loaded, seed, limits=way.limits, folder=way.folder, judge=way.judge
+        )
+        print(f"peers:   {outcome.state} {outcome.reason}".rstrip(), flush=True)
+        return {"outcome": outcome.to_dict()}
+
+    name = f"{loaded.entry.name}-{contender.name}-{seed}"
+    found = kept_values(way.work, name, how(contender, loaded, way), made, _lasts)
+    return Outcome.from_dict(found["outcome"])
+
+
+def _lasts(found: Mapping[str, Any]) -> bool:
+    """Say whether an outcome is worth keeping: what was not run may be run the next time."""
+    return found["outcome"]["state"] not in ("not installed", "not run")
 
 
 def how(contender: Contender, loaded: registry.Loaded, way: Way) -> dict[str, object]:

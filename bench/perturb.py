@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 
+from bench import registry
 from bench.adult import split
-from bench.report import Figure, Grid, Section, data_directory, percent, rules_file
+from bench.report import Figure, Grid, Section, percent
 from synthtab.assess.fidelity import compare
 from synthtab.backends.sql import SqlBackend
-from synthtab.files import read_batch
 from synthtab.frames import decode_frame
-from synthtab.lang.model import Model
 from synthtab.privacy.intake import take_in
 from synthtab.privacy.ledger import Ledger
 from synthtab.privacy.perturb import perturb_rows
@@ -24,8 +23,8 @@ SHOWN = 0.005
 
 def run(seed: int = 0) -> Section:
     """Release the training rows at each budget, with both splits, and measure."""
-    table = Model.load(rules_file("adult")).table()
-    real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
+    model, real = registry.whole(registry.entry("adult"))
+    table = model.table()
     train, _ = split(real, seed)
     taken = take_in(table, decode_frame(table.columns, train), "clamp").rows
     grid = Grid(

@@ -43,6 +43,8 @@ LEAST_ROWS = 10
 """A table of fewer rows is refused: a tenth of them is no longer a row to hold out."""
 FEW_CLASSES = 10
 """A whole number of at most so many values is a class where nobody says what the task is."""
+FEW_ROWS = 2_000
+FEW_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Loaded:
     dropped: int
     rows: int
     left_out: tuple[str, ...] = ()
+
+    @property
+    def usual_seeds(self) -> int:
+        """How often it is measured unless asked: a table of few lawful rows is a matter of luck."""
+        return FEW_SEEDS if self.rows - self.dropped < FEW_ROWS else 1
 
 
 def entries(extra: Path | None = None) -> tuple[Entry, ...]:
@@ -271,6 +278,23 @@ def _task_of(column: Column) -> Task:
     return "classification" if few and isinstance(column.type, IntegerType) else "regression"
 
 
+def whole(given: Entry) -> tuple[Model, Batch]:
+    """Return the model that is learned, and all rows of the source in their order, lawful or not.
+
+    SystemExit where the rows do not have the declared columns.
+    """
+    model, _ = alone(given)
+    return model, _rows(given, model.table())
+
+
+def _rows(given: Entry, table: nodes.Table) -> Batch:
+    frame = sources.frame(given.source)
+    try:
+        return encode_frame(table.columns, frame, ignore_extra=True, name=given.origin)
+    except SynthTabError as error:
+        raise SystemExit(f"bench: table {given.name}: {error}") from error
+
+
 def load(given: Entry, seed: int = 0, most: int | None = None) -> Loaded:
     """Read a table and split it: 80% of the rows, in an order by the seed, to learn from.
 
@@ -279,14 +303,9 @@ def load(given: Entry, seed: int = 0, most: int | None = None) -> Loaded:
     """
     model, left_out = alone(given)
     table = model.table()
-    try:
-        whole = encode_frame(
-            table.columns, sources.frame(given.source), ignore_extra=True, name=given.origin
-        )
-    except SynthTabError as error:
-        raise SystemExit(f"bench: table {given.name}: {error}") from error
-    order = np.random.default_rng(seed).permutation(len(whole))[:most]
-    some = whole.take(order)
+    rows = _rows(given, table)
+    order = np.random.default_rng(seed).permutation(len(rows))[:most]
+    some = rows.take(order)
     good = valid_rows(table, some)
     kept = some.take(good)
     if len(kept) < LEAST_ROWS:

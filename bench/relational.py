@@ -29,8 +29,8 @@ WHOLES_NOTE = (
     "references, over the pairs of a child's column and its parent's, over the columns of rows in "
     "a declared order. Keys are columns that only tell rows apart or name rows of other tables. "
     "Chance is the distance of two random halves of the real rows (parents, "
-    "groups). The peer is in an environment of its own: `python -m venv peer`, then "
-    "`peer/bin/pip install sdv`, and `--peer-python peer/bin/python` here. It takes five tables at "
+    "groups). The peer is in an environment of its own: `python -m bench peers --setup "
+    "sdv_models`, then `--peer-python peers/sdv_models/bin/python` here. It takes five tables at "
     "most, none both parent and child; it gets the same rows of the tables named, and is judged by "
     "the rules that speak of these alone. PostgreSQL is started for the run, on loopback."
 )
@@ -75,10 +75,14 @@ def run(
         command = f"python -m bench relational --only {name}"
         if symbols is not None:
             command += f" --symbols {symbols}"
+        # The record is the same with or without the peer, whose Python may be anywhere.
+        own_name = f"relational-{name}" + ("" if symbols is None else f"-symbols-{symbols}")
+        if peer_python is not None and name in {d.name for d in wholes.SETS if d.peer}:
+            command += " --peer-python PYTHON"
         figures = _tried(partial(kept, work, name, how, make))
         drawn = (scaling if name == "scaling" else wholes).plots(figures)
         data = {"plots": drawn} if drawn else None
-        yield Section(title, command, seed, figures, note, data=data)
+        yield Section(title, command, seed, figures, note, data=data, name=own_name)
 
 
 def _tried(make: Callable[[], list[Figure]]) -> list[Figure]:

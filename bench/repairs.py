@@ -6,12 +6,11 @@ import time
 
 import numpy as np
 
-from bench.report import Figure, Section, at_most, data_directory, number, rules_file, seconds
+from bench import registry
+from bench.report import Figure, Section, at_most, number, seconds
 from synthtab.assess.compliance import valid_rows
 from synthtab.batch import Batch
-from synthtab.files import read_batch
 from synthtab.ir.nodes import Table
-from synthtab.lang.model import Model
 from synthtab.schema import domain
 from synthtab.solver.repair import repair
 
@@ -51,8 +50,8 @@ def _time(table: Table, rows: Batch, donors: Batch, rng: np.random.Generator) ->
 
 def run(seed: int = 0) -> Section:
     """Mend 1,000 broken rows of the Adult table: all at once, and one at a time."""
-    table = Model.load(rules_file("adult")).table()
-    real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
+    model, real = registry.whole(registry.entry("adult"))
+    table = model.table()
     real = real.take(valid_rows(table, real))
     rng = np.random.default_rng(seed)
     broken = break_rows(table, real, BROKEN, rng)

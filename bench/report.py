@@ -105,6 +105,11 @@ def percent(value: float) -> str:
     return f"{value:.2%}"
 
 
+def part_of(part: int, whole: int) -> str:
+    """Return a part as a share of the whole with one digit after the point; - where that is 0."""
+    return f"{part / whole:.1%}" if whole else "-"
+
+
 def number(value: float) -> str:
     """Return a large number, grouped."""
     return f"{value:,.0f}"

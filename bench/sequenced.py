@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bench.registry import Loaded
+from bench.registry import Loaded, single
 from synthtab.assess.relations import sequences
-from synthtab.errors import SynthTabError
-from synthtab.lang.model import Model
 
 Sequence = dict[str, list[str]]
 
@@ -29,12 +27,6 @@ def sequence_of(loaded: Loaded) -> Sequence | None:
 
 
 def _declared(loaded: Loaded) -> Sequence | None:
-    try:
-        tables = Model.load(loaded.entry.rules).tables
-    except SynthTabError:
-        return None
-    for table in tables:
-        if table.name == loaded.table.name:
-            for group, order in sequences(table):
-                return {"group": list(group), "order": list(order)}
+    for group, order in sequences(single(loaded.entry)):
+        return {"group": list(group), "order": list(order)}
     return None

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.report import Figure, Section, at_least, data_directory, number, rules_file
+from bench import registry
+from bench.report import Figure, Section, at_least, number
 from synthtab.backends.vector import VectorBackend
-from synthtab.files import iter_batches, read_batch, write_frame
+from synthtab.files import iter_batches, write_frame
 from synthtab.frames import decode_frame
-from synthtab.lang.model import Model
 
 ROWS = 1_000_000
 ROUNDS = 5
@@ -21,8 +21,8 @@ ROUNDS = 5
 
 def run(seed: int = 0) -> Section:
     """Check a million rows, drawn from the real ones: in memory, and streamed from a CSV file."""
-    table = Model.load(rules_file("adult")).table()
-    real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
+    model, real = registry.whole(registry.entry("adult"))
+    table = model.table()
     rows = real.take(np.random.default_rng(seed).integers(0, len(real), ROWS))
     backend = VectorBackend(table)
     rates = []

@@ -20,13 +20,11 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from bench import peer_rules
-from bench.report import Figure, Section, at_least, at_most, data_directory, rules_file, seconds
+from bench import peer_rules, registry
+from bench.report import Figure, Section, at_least, at_most, seconds
 from synthtab.assess.compliance import Audit
 from synthtab.backends.vector import VectorBackend
-from synthtab.files import read_batch
 from synthtab.frames import decode_frame, encode_frame
-from synthtab.lang.model import Model
 
 ROWS = 1_000_000
 TURNS = 15
@@ -99,9 +97,8 @@ def run(seed: int = 0, rows: int = ROWS, turns: int = TURNS) -> Section:
 
 def contestants(seed: int, rows: int) -> dict[str, Callable[[], Counts]]:
     """Return, by name, what counts the rows that break each rule."""
-    model = Model.load(rules_file("adult"))
+    model, real = registry.whole(registry.entry("adult"))
     table = model.table()
-    real = read_batch(data_directory() / "adult" / "adult.csv.gz", table.columns)
     batch = real.take(np.random.default_rng(seed).integers(0, len(real), rows))
     frame = decode_frame(table.columns, batch)
     backend = VectorBackend(table)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 from real_data import paths_of
 from statsmodels.datasets import randhie
 
-from bench import checks, fuzz, plans, repairs, validators
+from bench import adult, checks, fuzz, plans, repairs, validators
+from bench.__main__ import parser
 from bench.record import recorded
 from bench.report import (
     Grid,
@@ -60,9 +65,30 @@ def test_a_cell_stays_in_its_table_whatever_is_in_it() -> None:
     assert "| one | a \\| b c |" in text
 
 
+def test_every_command_of_the_harness_that_the_docs_show_is_one_that_it_takes() -> None:
+    root = Path(__file__).parents[1]
+    seen = []
+    for page in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        for shown in re.findall(r"python -m bench ([a-z][^`\n#]*)", text):
+            # Options that may be left out stand in brackets, a number to be chosen is N.
+            words = shlex.split(re.sub(r"[\[\]]", "", shown))
+            words = ["1" if word == "N" else word for word in words]
+            try:
+                seen.append(parser().parse_args(words).what)
+            except SystemExit:
+                pytest.fail(f"{page.name}: python -m bench {shown}")
+    assert set(seen) > {"report", "peers", "modes", "quick"}
+
+
 def test_every_published_rule_set_has_its_file() -> None:
     for name in (*plans.PUBLISHED, *plans.OWN):
         assert rules_file(name).is_file()
+
+
+def test_adults_command_says_how_many_rows_unless_it_is_the_usual_number() -> None:
+    assert adult.command(adult.ROWS) == "python -m bench adult"
+    assert adult.command(1_000) == "python -m bench adult --rows 1000"
 
 
 @pytest.mark.parametrize("width", [6, checks.COLUMNS])

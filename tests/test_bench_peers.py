@@ -264,6 +264,8 @@ def test_a_record_has_the_options_and_one_of_some_contenders_another_name(
     some = peers.way_of(parser.parse_args(["--limit", "60", "--contender", "aim"]), most=9)
     assert some.asked == ("--limit 60", "--contender aim")
     assert some.most == 9
+    own = peers.way_of(parser.parse_args(["--own", str(loaded.entry.rules.parent)]))
+    assert own.asked == ("--own FOLDER",)
     contenders, outcomes = chosen(["aim"]), {"aim": [_made(0.5)]}
     names = [record.name_of(peers.section(loaded, contenders, outcomes, w)) for w in (plain, some)]
     assert names == ["peers-person", "peers-person-limit-60-contender-aim"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import record
+from bench.__main__ import parser
+from bench.commands import MEASUREMENTS
 from bench.record import Record, RecordError, name_of, recorded
 from bench.report import Figure, Grid, Section
 
@@ -166,6 +169,19 @@ def test_a_broken_record_is_refused_with_the_place_and_what_to_do(
     assert said in message
     assert f"{path} is broken" in message
     assert "git checkout" in message
+
+
+@pytest.mark.parametrize("path", sorted(record.RESULTS.glob("*.json")), ids=lambda p: p.stem)
+def test_the_command_of_a_committed_record_can_be_given_again(path: Path) -> None:
+    found = record.read(path)
+    python, module, bench, *words = shlex.split(found.command)
+    assert [python, module, bench] == ["python", "-m", "bench"]
+    asked = parser().parse_args(words)
+    assert asked.what in MEASUREMENTS
+    # What it finds comes under the same name: that of its command, or one which its measurement
+    # gives to all that is found in the usual way.
+    own = name_of(section(command=found.command, name=""))
+    assert found.name == own or found.name.split("-")[0] == asked.what
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"format": 1,,}'])

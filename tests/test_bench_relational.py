@@ -12,6 +12,7 @@ import pytest
 from bench import pairs, peer, relational, scaling, wholes
 from bench.kept import kept
 from bench.likeness import floor, likeness
+from bench.record import name_of
 from bench.report import Figure, last_error, rules_file
 from bench.subset import subset
 from synthtab.backends.tables import TablesBackend
@@ -185,6 +186,19 @@ def test_parts_are_sections_and_those_kept_are_not_measured_again(tmp_path: Path
     assert sections[-1].command == "python -m bench relational --only pairs_tax --symbols 77"
     (one,) = relational.run(4, 77, only=["scaling"], work=tmp_path)
     assert one.title == "Growing tables"
+
+
+def test_a_part_beside_the_peer_says_so_under_the_name_it_has_without(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    how = {"seed": 4, "symbols": 77, "peer": str(python)}
+    for name in ("northwind", "scaling"):
+        kept(tmp_path, name, how, lambda: [Figure("x", "1")])
+    only = ["northwind", "scaling"]
+    beside, alone = relational.run(4, 77, only=only, peer_python=python, work=tmp_path)
+    assert beside.command.endswith("--only northwind --symbols 77 --peer-python PYTHON")
+    assert name_of(beside) == "relational-northwind-symbols-77"
+    assert alone.command.endswith("--only scaling --symbols 77")
+    assert name_of(alone) == "relational-scaling-symbols-77"
 
 
 def test_sets_name_tables_there_are_and_the_peer_takes_them() -> None:

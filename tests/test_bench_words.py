@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import registry
 from bench.contest import described
 from bench.linear_words import inequalities
 from bench.roster import HOME
 from bench.sdv_words import constraints
+from bench.sequenced import sequence_of
 from synthtab.frames import encode_frame
 from synthtab.lang.model import Model
 
@@ -120,6 +122,22 @@ COLUMNS = """table t {
   yes boolean
   kind enum('x', 'y') optional
 }"""
+
+
+def test_the_order_of_rows_is_read_from_the_rules_file_with_the_rules_left_out(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "visit.csv").write_text(
+        "who,nr,cost\n" + "".join(f"{k // 4},{k % 4},{k}\n" for k in range(20)), encoding="utf-8"
+    )
+    rules = "table visit {\n  who integer\n  nr integer\n  cost integer\n"
+    rule = "  rule dearer: cost >= previous(cost, 0) per who ordered by nr\n"
+    for text, found in ((rule, {"group": ["who"], "order": ["nr"]}), ("", None)):
+        (tmp_path / "visit.rules").write_text(f"{rules}{text}}}\n", encoding="utf-8")
+        (entry,) = registry.own_entries(tmp_path)
+        assert sequence_of(registry.load(entry)) == found
+    known = sequence_of(registry.load(registry.entry("grunfeld")))
+    assert known == {"group": ["firm"], "order": ["year"]}
 
 
 @pytest.fixture

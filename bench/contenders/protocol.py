@@ -43,7 +43,6 @@ class Task:
         self.sequence = told.get("sequence")
         self.constraints = told.get("constraints", [])
         self.linear = told.get("linear", [])
-        self.target = told.get("target")
         self.notes = []
         self.started = time.perf_counter()
 

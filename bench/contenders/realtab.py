@@ -6,7 +6,7 @@ trains until the time is over. A constant learning rate, for the same reason.
 """
 
 from language import clocked, configured, portions
-from protocol import run
+from protocol import NUMBERS, run
 from realtabformer import REaLTabFormer
 
 PORTION = 512
@@ -14,6 +14,7 @@ PORTION = 512
 
 def fit(task):
     clocked(task)
+    frame = task.frame()
     config = configured(50257, 1024)
     model = REaLTabFormer(
         model_type="tabular",
@@ -26,7 +27,7 @@ def fit(task):
         gradient_accumulation_steps=1,
         learning_rate=5e-4,
         lr_scheduler_type="constant",
-        numeric_max_len=max(10, *(longest(task, n) for n in task.named("integer", "decimal")), 0),
+        numeric_max_len=max([10, *(longest(frame[n]) for n in task.named(*NUMBERS))]),
         save_strategy="no",
         logging_strategy="no",
         eval_strategy="no",
@@ -35,13 +36,13 @@ def fit(task):
         use_cpu=True,
         random_state=task.seed + 1,
     )
-    model.fit(task.frame(), device="cpu", n_critic=0)
+    model.fit(frame, device="cpu", n_critic=0)
     return model
 
 
-def longest(task, name):
+def longest(values):
     """Return how many characters the longest number of a column has."""
-    return int(task.frame()[name].astype(str).str.len().max())
+    return int(values.astype(str).str.len().max())
 
 
 def sample(task, model, rows):

@@ -19,7 +19,7 @@ def fit(task):
 
 
 def sample(task, model, rows):
-    return model.sample(rows, mode=task.options.get("mode"), seed=task.seed + 1)
+    return model.sample(rows, seed=task.seed + 1)
 
 
 if __name__ == "__main__":
