@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +19,7 @@ from synthtab.batch import Codes
 from synthtab.generate.language.slots import Slot
 from synthtab.generate.language.spelling import NULL, json_string, quoted, spell
 from synthtab.generate.language.template import Template
+from synthtab.generate.language.values import Walked, read_values
 from synthtab.schema import (
     BooleanType,
     DatetimeType,
@@ -92,6 +94,16 @@ def split_row(template: Template, text: str) -> list[bytes | None]:
     return [
         in_slot(slot, value) for slot, value in zip(template.slots, found.groups(), strict=True)
     ]
+
+
+def read_rows(template: Template, texts: Sequence[str]) -> Walked:
+    """Read whole rows (rows,) that were written as texts; their log-weights are not known (0)."""
+    cut = [split_row(template, text) for text in texts]
+    values = {
+        slot.column.name: read_values(slot, [row[k] for row in cut])
+        for k, slot in enumerate(template.slots)
+    }
+    return Walked(values, np.zeros(len(texts)), np.zeros(len(texts), dtype=bool))
 
 
 @lru_cache(maxsize=64)
