@@ -279,6 +279,13 @@ def test_a_network_that_minds_padding_is_read_anew(bases):
     assert not VectorBackend(TABLE).violated(drawn.batch).any()
 
 
+def test_too_little_memory_is_no_sign_of_a_network_that_minds_padding():
+    base = make_base(network("llama", len(byte_level())), byte_level())
+    base.network.register_forward_pre_hook(lambda *_: torch.empty(1 << 55) and None)
+    with pytest.raises(RuntimeError, match="memory"):
+        keeps_places(base)
+
+
 def test_saved_and_loaded_it_writes_the_same_rows(bases, tmp_path):
     base = load_base(save_tiny(tmp_path / "model"))
     pool = np.array(["AB1", "hello", "AC22"], dtype=object)
