@@ -10,18 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from synthtab.assess.compliance import compliance, valid_rows
+from synthtab.assess.compliance import valid_rows
 from synthtab.batch import Batch, beside
 from synthtab.draw import Counts, Mode, RowProgress, RowSource, draw_rows
-from synthtab.errors import (
-    DataError,
-    RuleViolationError,
-    SavedModelError,
-    UsageError,
-)
+from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.frames import decode_frame
-from synthtab.generate.generator import GeneratorConfig, RowGenerator
-from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.learning import Subject
 from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.train import ProgressHook
@@ -30,14 +24,13 @@ from synthtab.ir import nodes
 from synthtab.keyed import keyed
 from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
-from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
-from synthtab.learners import FromPretrained, kind_of, learner, read_generator
+from synthtab.learnable import enforced, lawful, seen, soft_as_hard, writable
+from synthtab.learners import FromPretrained, Kept, kind_of, learner, read_generator
 from synthtab.outcomes import FitReport, Sample, Violations
 from synthtab.refine.targets import Lessons, of_rows
 from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
-from synthtab.solver.repair import repair
 from synthtab.sources import Rows, read_rows
 from synthtab.store import read_manifest, save_directory
 
@@ -94,7 +87,7 @@ class OneTable:
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
         whole = self._read(data)
-        batch, broken, cells = self._lawful(whole, violations, seed)
+        batch, broken, cells = lawful(self._hard_table, whole, violations, seed)
         subject, plan, sequences = self._subject(batch)
         learned = self._learner.learn(subject, seed=seed, progress=progress)
         self._generator, self._plan, self._sequences = learned.generator, plan, sequences
@@ -115,7 +108,8 @@ class OneTable:
             columns = self.table.columns
             order = tuple(c for c in plan.order if c in self.table.column_names)
             return Subject(self._hard_table, columns, order, plan.domains, source=self.model.source)
-        return self._subject(self._lawful(self._read(data), violations, 0)[0])[0]
+        batch, _, _ = lawful(self._hard_table, self._read(data), violations, 0)
+        return self._subject(batch)[0]
 
     def _read(self, data: Rows) -> Batch:
         """Return real rows, at least one."""
@@ -167,28 +161,6 @@ class OneTable:
         self._plan, self._sequences, self._draws, self._kept = plan, sequences, draws, table
         self.report, self.default_mode = None, "solver+weighted"
         return self
-
-    def _lawful(
-        self, batch: Batch, violations: Violations, seed: int
-    ) -> tuple[Batch, dict[str, int], int]:
-        """Return rows that break nothing, how many broke each rule, how many cells were mended."""
-        found = compliance(self._hard_table, batch)
-        broken = {r.name: r.violated for r in found.broken}
-        if not broken:
-            return batch, {}, 0
-        if violations == "error":
-            raise RuleViolationError(complaint(self._hard_table, found))
-        cells = 0
-        if violations == "repair":
-            mended = repair(self._hard_table, batch, rng=np.random.default_rng(seed))
-            cells, batch = int(mended.changed.sum()), mended.batch
-        batch = batch.take(valid_rows(self._hard_table, batch))
-        if len(batch) == 0:
-            raise RuleViolationError(
-                f"no row is left: all rows of the data break {', '.join(broken)}; "
-                "check the rules against the data with 'rulecheck validate'"
-            )
-        return batch, broken, cells
 
     def sample(
         self,
@@ -313,7 +285,7 @@ class OneTable:
 
     @property
     def generator(self) -> RowSource:
-        """What was learned."""
+        """What draws rows, before they are checked: what was learned, or the rules alone."""
         return self._fitted()[0]
 
     @property
@@ -326,11 +298,6 @@ class OneTable:
         """The soft rules by name: learned like everything else, not enforced."""
         kept = {r.name for r in self._kept.rules}
         return tuple(r.name for r in self.table.table_rules if r.name not in kept)
-
-    @property
-    def source(self) -> RowSource:
-        """What draws rows, before they are checked."""
-        return self._fitted()[0]
 
     @property
     def plan(self) -> Plan:
@@ -361,7 +328,7 @@ class OneTable:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
-        if not isinstance(generator, RowGenerator | LanguageGenerator):
+        if not isinstance(generator, Kept):
             raise UsageError(
                 "rows made of rules alone need no saved model: keep the rules file "
                 "(Model.to_text) and call rules_only() again"

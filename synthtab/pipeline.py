@@ -283,7 +283,7 @@ class Synthesizer:
 
         None where it cannot tell, as with free text. Raises UsageError for several tables.
         """
-        return log_likelihood(self._one("log_likelihood").source, rows)
+        return log_likelihood(self._one("log_likelihood").generator, rows)
 
     def with_model(self, model: Model) -> Synthesizer:
         """Return a copy that decodes under other rules over the same columns: no new training."""
