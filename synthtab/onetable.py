@@ -42,8 +42,6 @@ class OneTable:
     network of the table's own. Without data, :meth:`rules_only` takes the place of :meth:`fit`.
     """
 
-    default_mode: Mode = "solver+weighted"
-
     def __init__(
         self,
         model: Model,
@@ -64,7 +62,18 @@ class OneTable:
         self._draws: tuple[Draws, ...] = ()
         # The rules that rows are made to keep.
         self._kept = self._hard_table
+        # Whether the rows learned were lawful under the rules that new ones are made to keep.
+        self._learned_lawful = False
         self.report: FitReport | None = None
+
+    @property
+    def default_mode(self) -> Mode:
+        """The mode in which rows are drawn where none is given.
+
+        Rows learned keep the rules: masks undo slips, and weights would make rare what slips hit.
+        Of rules alone, or rules that came later, P(row | rules) is wanted, which takes weights.
+        """
+        return "solver" if self._learned_lawful else "solver+weighted"
 
     def fit(
         self,
@@ -91,9 +100,7 @@ class OneTable:
         subject, plan, sequences = self._subject(batch)
         learned = self._learner.learn(subject, seed=seed, progress=progress)
         self._generator, self._plan, self._sequences = learned.generator, plan, sequences
-        self._draws, self._kept = (), self._hard_table
-        # Rows learned keep the rules: masks undo slips, and weights would make rare what slips hit.
-        self.default_mode = "solver"
+        self._draws, self._kept, self._learned_lawful = (), self._hard_table, True
         self.report = FitReport(
             *(len(whole), len(batch), broken, violations, cells, seed),
             trained=learned.trained,
@@ -159,7 +166,7 @@ class OneTable:
             tuple(c for c in plan.order if c not in apart),
         )
         self._plan, self._sequences, self._draws, self._kept = plan, sequences, draws, table
-        self.report, self.default_mode = None, "solver+weighted"
+        self.report, self._learned_lawful = None, False
         return self
 
     def sample(
@@ -355,7 +362,7 @@ class OneTable:
         facts = read_manifest(path)
         folder = Path(path)
         loaded = cls(Model.load(folder / "model.rules"))
-        loaded.default_mode = facts.get("mode", "solver")
+        loaded._learned_lawful = facts.get("mode", "solver") == "solver"
         try:
             loaded._sequences = tuple(Sequence(**s) for s in facts["sequences"])
             loaded._plan = compile_plan(
