@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
 
+from bench.byte_level import byte_level
 from bench.registry import entry, load
 from synthtab.batch import Batch
-from synthtab.generate.language import session, tables, walk
+from synthtab.generate.language import copies, session, tables, walk
 from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.loading import Base, make_base
 from synthtab.ir import nodes
@@ -25,7 +25,6 @@ from synthtab.learnable import enforced, seen
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
-END = "<|end|>"
 _ROOT = Path(__file__).parents[1]
 NOTES = """
 table note {
@@ -96,17 +95,7 @@ def texts() -> list[str]:
 
 def base(vocabulary: int, hidden: int, layers: int) -> Base:
     """Return a Llama of random weights with a byte-level tokenizer of about so many tokens."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=[END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts(), trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+    tokenizer = byte_level(texts(), vocabulary)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         config = LlamaConfig(
@@ -122,7 +111,7 @@ def base(vocabulary: int, hidden: int, layers: int) -> Base:
             pad_token_id=0,
         )
         network = LlamaForCausalLM(config).eval()
-    return make_base(network, fast)
+    return make_base(network, tokenizer)
 
 
 @dataclass
@@ -167,6 +156,7 @@ def timers(clock: Clock) -> Iterator[None]:
         clock.of(tables.TokenTable, blocks="masks"),
         clock.of(tables.Entries, take="masks"),
         clock.of(walk, allowed="masks", narrower="masks"),
+        clock.of(copies.Copies, without="masks"),
         clock.of(walk.Walk, _feasible="masks"),
     ):
         yield

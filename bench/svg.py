@@ -102,8 +102,9 @@ class Scale:
         """Return a scale that shows all values (``log``: above 0), with 0 if ``zero`` says so."""
         if log:
             below = max(r for r in _round_numbers(min(values)) if r <= min(values) * (1 + 1e-9))
-            above = min(r for r in _round_numbers(max(values)) if r >= max(values) * (1 - 1e-9))
-            return cls(below, above if above > below else 2 * below, start, end, True)
+            least = max(values) * (1 - 1e-9)
+            above = min(r for r in _round_numbers(max(values)) if r >= least and r > below)
+            return cls(below, above, start, end, True)
         low, high = min(values), max(values)
         if zero:
             low, high = min(low, 0.0), max(high, 0.0)

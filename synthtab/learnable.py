@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from synthtab.assess.compliance import Compliance
+from synthtab.assess.compliance import Compliance, compliance, valid_rows
 from synthtab.batch import Batch, Mask
-from synthtab.errors import InfeasibleError, UsageError
+from synthtab.choices import Violations
+from synthtab.errors import InfeasibleError, RuleViolationError, UsageError
 from synthtab.ir import nodes
 from synthtab.schema import BooleanType, Column, EnumType, TextType, domain
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
+from synthtab.solver.repair import repair
 
 # Seconds to try for a Plan, per group of rules, in which soft rules are kept by all rows as well.
 _SOFT_S = 2.0
@@ -59,7 +61,34 @@ def soft_as_hard(
     return hard, plan
 
 
-def complaint(table: nodes.Table, found: Compliance) -> str:
+def lawful(
+    table: nodes.Table, batch: Batch, violations: Violations, seed: int
+) -> tuple[Batch, dict[str, int], int]:
+    """Return rows that break nothing, how many broke each rule, how many cells were mended.
+
+    ``violations`` says what is done about rows that break rules. Raises RuleViolationError where
+    they are an error, and where no row is left.
+    """
+    found = compliance(table, batch)
+    broken = {r.name: r.violated for r in found.broken}
+    if not broken:
+        return batch, {}, 0
+    if violations == "error":
+        raise RuleViolationError(_complaint(table, found))
+    cells = 0
+    if violations == "repair":
+        mended = repair(table, batch, rng=np.random.default_rng(seed))
+        cells, batch = int(mended.changed.sum()), mended.batch
+    batch = batch.take(valid_rows(table, batch))
+    if len(batch) == 0:
+        raise RuleViolationError(
+            f"no row is left: all rows of the data break {', '.join(broken)}; "
+            "check the rules against the data with 'rulecheck validate'"
+        )
+    return batch, broken, cells
+
+
+def _complaint(table: nodes.Table, found: Compliance) -> str:
     """Return what is said of real rows that break rules, a line for each rule."""
     lines = [
         f"{found.rows - found.valid:,} of {found.rows:,} real rows of table {table.name!r} "

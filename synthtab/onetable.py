@@ -10,19 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from synthtab.assess.compliance import compliance, valid_rows
+from synthtab.assess.compliance import valid_rows
 from synthtab.batch import Batch, beside
 from synthtab.choices import Mode, Violations
 from synthtab.draw import Counts, RowProgress, RowSource, draw_rows
-from synthtab.errors import (
-    DataError,
-    RuleViolationError,
-    SavedModelError,
-    UsageError,
-)
+from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.frames import decode_frame
-from synthtab.generate.generator import GeneratorConfig, RowGenerator
-from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.learning import Subject
 from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.train import ProgressHook
@@ -31,14 +25,13 @@ from synthtab.ir import nodes
 from synthtab.keyed import keyed
 from synthtab.keys import Draws, Sequence, free_keys, surrogate_keys
 from synthtab.lang.model import Model
-from synthtab.learnable import complaint, enforced, seen, soft_as_hard, writable
-from synthtab.learners import FromPretrained, kind_of, learner, read_generator
+from synthtab.learnable import enforced, lawful, seen, soft_as_hard, writable
+from synthtab.learners import FromPretrained, Kept, kind_of, learner, read_generator
 from synthtab.outcomes import FitReport, Sample
 from synthtab.refine.targets import Lessons, of_rows
 from synthtab.schema import Column, TextType
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
-from synthtab.solver.repair import repair
 from synthtab.sources import Rows, read_rows
 from synthtab.store import read_manifest, save_directory
 
@@ -49,8 +42,6 @@ class OneTable:
     ``generator`` names a pretrained model to learn with; without one, ``config`` is that of a small
     network of the table's own. Without data, :meth:`rules_only` takes the place of :meth:`fit`.
     """
-
-    default_mode: Mode = "solver+weighted"
 
     def __init__(
         self,
@@ -70,8 +61,21 @@ class OneTable:
         self._plan: Plan | None = None
         self._sequences: tuple[Sequence, ...] = ()
         self._draws: tuple[Draws, ...] = ()
-        self._kept = self._hard_table  # the rules that rows are made to keep
+        # The rules that rows are made to keep.
+        self._kept = self._hard_table
+        # Whether weights would mislead: what was learned kept the rules that new rows are made to
+        # keep, or was learned with noise.
+        self._weightless = False
         self.report: FitReport | None = None
+
+    @property
+    def default_mode(self) -> Mode:
+        """The mode in which rows are drawn where none is given.
+
+        Rows learned keep the rules: masks undo slips, and weights would make rare what slips hit.
+        Of rules alone, or rules that came later, P(row | rules) is wanted, which takes weights.
+        """
+        return "solver" if self._weightless else "solver+weighted"
 
     def fit(
         self,
@@ -94,13 +98,11 @@ class OneTable:
         if violations not in ("error", "drop", "repair"):
             raise UsageError(f"violations={violations!r}; it is 'error', 'drop' or 'repair'")
         whole = self._read(data)
-        batch, broken, cells = self._lawful(whole, violations, seed)
+        batch, broken, cells = lawful(self._hard_table, whole, violations, seed)
         subject, plan, sequences = self._subject(batch)
         learned = self._learner.learn(subject, seed=seed, progress=progress)
         self._generator, self._plan, self._sequences = learned.generator, plan, sequences
-        self._draws, self._kept = (), self._hard_table
-        # Rows learned keep the rules: masks undo slips, and weights would make rare what slips hit.
-        self.default_mode = "solver"
+        self._draws, self._kept, self._weightless = (), self._hard_table, True
         self.report = FitReport(
             *(len(whole), len(batch), broken, violations, cells, seed),
             trained=learned.trained,
@@ -115,7 +117,8 @@ class OneTable:
             columns = self.table.columns
             order = tuple(c for c in plan.order if c in self.table.column_names)
             return Subject(self._hard_table, columns, order, plan.domains, source=self.model.source)
-        return self._subject(self._lawful(self._read(data), violations, 0)[0])[0]
+        batch, _, _ = lawful(self._hard_table, self._read(data), violations, 0)
+        return self._subject(batch)[0]
 
     def _read(self, data: Rows) -> Batch:
         """Return real rows, at least one."""
@@ -165,30 +168,8 @@ class OneTable:
             tuple(c for c in plan.order if c not in apart),
         )
         self._plan, self._sequences, self._draws, self._kept = plan, sequences, draws, table
-        self.report, self.default_mode = None, "solver+weighted"
+        self.report, self._weightless = None, False
         return self
-
-    def _lawful(
-        self, batch: Batch, violations: Violations, seed: int
-    ) -> tuple[Batch, dict[str, int], int]:
-        """Return rows that break nothing, how many broke each rule, how many cells were mended."""
-        found = compliance(self._hard_table, batch)
-        broken = {r.name: r.violated for r in found.broken}
-        if not broken:
-            return batch, {}, 0
-        if violations == "error":
-            raise RuleViolationError(complaint(self._hard_table, found))
-        cells = 0
-        if violations == "repair":
-            mended = repair(self._hard_table, batch, rng=np.random.default_rng(seed))
-            cells, batch = int(mended.changed.sum()), mended.batch
-        batch = batch.take(valid_rows(self._hard_table, batch))
-        if len(batch) == 0:
-            raise RuleViolationError(
-                f"no row is left: all rows of the data break {', '.join(broken)}; "
-                "check the rules against the data with 'rulecheck validate'"
-            )
-        return batch, broken, cells
 
     def sample(
         self,
@@ -313,7 +294,7 @@ class OneTable:
 
     @property
     def generator(self) -> RowSource:
-        """What was learned."""
+        """What draws rows, before they are checked: what was learned, or the rules alone."""
         return self._fitted()[0]
 
     @property
@@ -326,11 +307,6 @@ class OneTable:
         """The soft rules by name: learned like everything else, not enforced."""
         kept = {r.name for r in self._kept.rules}
         return tuple(r.name for r in self.table.table_rules if r.name not in kept)
-
-    @property
-    def source(self) -> RowSource:
-        """What draws rows, before they are checked."""
-        return self._fitted()[0]
 
     @property
     def plan(self) -> Plan:
@@ -361,7 +337,7 @@ class OneTable:
     def save(self, path: str | Path) -> None:
         """Save to a directory (JSON and safetensors), replacing a model that is there."""
         generator, plan = self._fitted()
-        if self.report is None or not isinstance(generator, RowGenerator | LanguageGenerator):
+        if self.report is None or not isinstance(generator, Kept):
             raise UsageError(
                 "rows made of rules alone, or by other rules than a budget was spent under, need "
                 "no saved model: keep the rules (Model.to_text) and call rules_only() or "
@@ -388,7 +364,7 @@ class OneTable:
         facts = read_manifest(path)
         folder = Path(path)
         loaded = cls(Model.load(folder / "model.rules"))
-        loaded.default_mode = facts.get("mode", "solver")
+        loaded._weightless = facts.get("mode", "solver") == "solver"
         try:
             loaded._sequences = tuple(Sequence(**s) for s in facts["sequences"])
             loaded._plan = compile_plan(

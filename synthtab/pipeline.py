@@ -68,13 +68,8 @@ class Synthesizer:
         one, small networks of the tables' own do, of the shape that ``config`` says.
         """
         self._engine: Engine
-        if generator is not None and needs_whole(model):
-            raise UsageError(
-                "a pretrained model writes the rows of one table whose rules are about single "
-                "rows; this model has "
-                + ("several tables" if len(model.tables) > 1 else "rules across rows")
-                + ": leave the generator out, for small networks of the tables' own"
-            )
+        if generator is not None:
+            refuse_several(model)
         if privacy is not None:
             self._engine = _private(model, privacy, config, generator, solver_budget_s)
         elif needs_whole(model):
@@ -224,8 +219,7 @@ class Synthesizer:
             raise UsageError("give a number of rows or a scale, not both")
         if isinstance(self._engine, OneTable):
             rows = n if n is not None else self._engine.rows_at(1.0 if scale is None else scale)
-            how = mode or self._engine.default_mode
-            return self._engine.sample_report(rows, mode=how, seed=seed, progress=progress)
+            return self._engine.sample_report(rows, mode=mode, seed=seed, progress=progress)
         if n is not None:
             if len(self.model.tables) > 1:
                 raise UsageError(
@@ -290,7 +284,7 @@ class Synthesizer:
 
         None where it cannot tell, as with free text. Raises UsageError for several tables.
         """
-        return log_likelihood(self._one("log_likelihood").source, rows)
+        return log_likelihood(self._one("log_likelihood").generator, rows)
 
     def with_model(self, model: Model) -> Synthesizer:
         """Return a copy that decodes under other rules over the same columns: no new training."""
@@ -359,6 +353,16 @@ def _private(
     return PrivateTable(
         model, privacy, config=config, generator=generator, solver_budget_s=budget_s
     )
+
+
+def refuse_several(model: Model) -> None:
+    """Raise UsageError where a pretrained model cannot write the rows of a model's tables."""
+    if needs_whole(model):
+        raise UsageError(
+            "a pretrained model writes the rows of one table whose rules are about single rows; "
+            f"this model has {'several tables' if len(model.tables) > 1 else 'rules across rows'}: "
+            "leave the generator out, for small networks of the tables' own"
+        )
 
 
 def needs_whole(model: Model) -> bool:

@@ -20,6 +20,7 @@ from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.language.learning import Subject
 from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.train import Progress, ProgressHook
+from synthtab.generate.uniform import UniformGenerator
 from synthtab.ir import nodes
 from synthtab.keys import Draws, free_keys
 from synthtab.keys import Sequence as Numbers
@@ -78,11 +79,22 @@ class PrivateTable(OneTable):
         super().__init__(model, config=config, generator=generator, solver_budget_s=solver_budget_s)
         self.privacy = privacy
         self.private: PrivateReport | None = None
-        if privacy.mechanism == "dp-sgd":
-            # Columns that rules compute were not trained on, and would spoil the weights of rows.
-            self.default_mode = "solver"
         self._completed: Completed | None = None
         self._estimate: GraphicalGenerator | None = None
+
+    @property
+    def default_mode(self) -> Mode:
+        """The mode in which rows are drawn where none is given: weighted, where weights mean it."""
+        return "solver" if self._noisy else "solver+weighted"
+
+    @property
+    def _noisy(self) -> bool:
+        """Whether rows are drawn by noisy training.
+
+        Columns that rules compute were not trained on, and would spoil the weights of rows.
+        """
+        alone = isinstance(self._generator, UniformGenerator)
+        return self.privacy.mechanism == "dp-sgd" and not alone
 
     def fit(
         self,
@@ -205,7 +217,7 @@ class PrivateTable(OneTable):
         progress: RowProgress | None = None,
     ) -> tuple[Batch, Counts]:
         """Draw ``n`` rows of the generator's columns; reads no real ones."""
-        if mode == "solver+weighted" and self.privacy.mechanism == "dp-sgd":
+        if mode == "solver+weighted" and self._noisy:
             raise UsageError(
                 "the mode 'solver+weighted' thins out rows by weights, which noisy training leaves "
                 "without meaning where rules compute a column; the mode for dp-sgd is 'solver'"
@@ -242,8 +254,7 @@ class PrivateTable(OneTable):
     def with_model(self, model: Model) -> OneTable:
         """Return a copy that decodes under other rules over the same columns: no new training."""
         copy = super().with_model(model)
-        if self.privacy.mechanism == "dp-sgd":
-            copy.default_mode = self.default_mode
+        copy._weightless = self._noisy
         return copy
 
     def rows_at(self, scale: float | Mapping[str, int]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.plots import PlotError, from_grid, number_of, svg
@@ -143,6 +143,7 @@ def test_cells_of_a_table_become_bars() -> None:
 
 
 @settings(max_examples=300)
+@example([20.0], True, False)
 @given(
     st.lists(st.floats(1e-6, 1e8), min_size=1, max_size=6),
     st.booleans(),

@@ -138,6 +138,18 @@ def test_no_real_text_is_in_a_saved_model(fitted, tmp_path):
     assert not [c for c in visits()["code"] if c.encode() in whole]
 
 
+def test_weights_are_used_unless_rows_were_learned_under_the_rules(fitted, tmp_path):
+    later = fitted.with_model(
+        Model.parse(RULES.replace("  rule total", "  rule few: tax <= 100\n  rule total"))
+    )
+    alone = Synthesizer(fitted.model).rules_only()
+    assert alone.sample_report(3, seed=1).mode == "solver+weighted"
+    for made, mode in ((fitted, "solver"), (later, "solver+weighted")):
+        made.save(tmp_path / "m")
+        for one in (made, Synthesizer.load(tmp_path / "m")):
+            assert one.sample_report(3, seed=1).mode == mode
+
+
 def test_rules_may_change_after_training(fitted):
     stricter = Model.parse(RULES.replace("  rule total", "  rule short: tax <= 100\n  rule total"))
     rows = fitted.with_model(stricter).sample(100, seed=1)

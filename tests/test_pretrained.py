@@ -51,8 +51,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(synthesizer: Synthesizer) -> LanguageGenerator:
     engine = synthesizer._engine
     assert isinstance(engine, OneTable)
-    assert isinstance(engine.source, LanguageGenerator)
-    return engine.source
+    assert isinstance(engine.generator, LanguageGenerator)
+    return engine.generator
 
 
 def report(synthesizer: Synthesizer) -> FitReport:

@@ -5,32 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from bench.byte_level import byte_level
 
 RULES = sorted((Path(__file__).parents[1] / "rules").glob("*.rules"))
-END = "<|end|>"
 
 
 def save_tiny_llama(directory: Path, *, positions: int = 4096, seed: int = 0) -> Path:
     """Save the model as transformers would, and return its directory."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=600,
-        special_tokens=[END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train([str(path) for path in RULES], trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
-    fast.save_pretrained(directory)
+    lines = (line for path in RULES for line in path.read_text("utf-8").splitlines(keepends=True))
+    tokenizer = byte_level(lines, 600)
+    tokenizer.save_pretrained(directory)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = LlamaForCausalLM(
             LlamaConfig(
-                vocab_size=tokenizer.get_vocab_size(),
+                vocab_size=len(tokenizer),
                 hidden_size=32,
                 intermediate_size=64,
                 num_hidden_layers=2,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ from synthtab.generate.language.learning import Shown, opened, preview
 from synthtab.generate.language.settings import EPOCHS, EXAMPLES, Lora, Pretrained, Tuning
 from synthtab.lang.model import Model
 from synthtab.onetable import OneTable
-from synthtab.pipeline import needs_whole
+from synthtab.pipeline import refuse_several
 from synthtab.sources import Sources
+
+_SPELLED = {"checkpointing": "gradient_checkpointing"}
+"""Options that are not spelled as their fields."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,8 @@ class Asked:
     @property
     def tuning(self) -> dict[str, Any]:
         """The fields of :class:`Tuning` that were given."""
-        fields = {
-            "batch_size": self.batch_size,
-            "at_once": self.at_once,
-            "rate": self.rate,
-            "checkpointing": self.checkpointing or None,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
+        names = ("batch_size", "at_once", "rate", "checkpointing")
+        return {name: getattr(self, name) for name in names if _is_given(getattr(self, name))}
 
 
 def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
@@ -84,21 +82,13 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
 
 def _given(asked: Asked) -> list[str]:
     """Return the options that were given, as they are spelled."""
-    fields: dict[str, Any] = {
-        "--base": asked.base,
-        "--lora": asked.lora or None,
-        "--rank": asked.rank,
-        "--eight-bit": asked.eight_bit or None,
-        "--corpus": asked.corpus,
-        "--examples": asked.examples,
-        "--prompt-tokens": asked.prompt_tokens,
-        "--checkpoints": asked.checkpoints,
-        "--batch-size": asked.tuning.get("batch_size"),
-        "--at-once": asked.tuning.get("at_once"),
-        "--rate": asked.tuning.get("rate"),
-        "--gradient-checkpointing": asked.tuning.get("checkpointing"),
-    }
-    return [option for option, value in fields.items() if value is not None]
+    names = [field.name for field in fields(asked) if field.name != "generator"]
+    given = [name for name in names if _is_given(getattr(asked, name))]
+    return [f"--{_SPELLED.get(name, name).replace('_', '-')}" for name in given]
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False
 
 
 @dataclass(frozen=True)
@@ -118,11 +108,7 @@ class PromptRequest:
 def show_prompt(rules: Path, request: PromptRequest) -> None:
     """Print the prompt that a pretrained model would read before each row."""
     model = Model.load(rules)
-    if needs_whole(model):
-        raise UsageError(
-            "a pretrained model writes the rows of one table whose rules are about single rows; "
-            "this model has several tables, or rules across rows"
-        )
+    refuse_several(model)
     table = model.table()
     many = EXAMPLES if request.examples is None else request.examples
     with Sources() as sources:

@@ -74,6 +74,24 @@ def pooled(
     return dict(known) | named, pool
 
 
+def asked(
+    guide: Guide | None,
+    column: str,
+    known: Known,
+    texts: Mapping[str, NDArray[np.object_]],
+    rows: int,
+) -> Feasible | None:
+    """Return what a guide leaves of a column in each of some rows; None where no rule bears on it.
+
+    ``known`` and ``texts`` are as for :func:`pooled`. A guide that was told nothing of rows answers
+    for one of them, which then holds for all.
+    """
+    if guide is None or not guide.constrained(column):
+        return None
+    found = guide.feasible(column, *pooled(known, texts))
+    return found if len(found) == rows else found.take(np.zeros(rows, dtype=np.int64))
+
+
 def check_request(rows: int, level: Level, guide: Guide | None) -> None:
     """Raise UsageError where no rows are asked for, or at a level that is none or lacks a guide."""
     if rows < 1:

@@ -7,7 +7,7 @@ operators.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from synthtab.diagnostics import Span
@@ -264,6 +264,13 @@ def _rule(rule: nodes.Rule) -> str:
 def format_rule(rule: nodes.Rule) -> str:
     """Return a rule as it is printed within its table, from its first word on."""
     return _rule(rule).removeprefix(_INDENT)
+
+
+def rule_body(rule: nodes.Rule) -> str:
+    """Return what a rule says, on one line: as it is printed, without name, description, share."""
+    # Printed under a name without a colon, so that what follows the first one is the rule.
+    bare = format_rule(replace(rule, name="it", description=None, share=None))
+    return " ".join(line.strip() for line in bare.split(":", 1)[1].splitlines()).strip()
 
 
 def _with_condition(head: str, condition: nodes.Condition) -> str:

@@ -17,17 +17,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.backends.ranges import date_regex, datetime_regex, decimal_regex, number_regex
 from synthtab.generate.language.slots import Slot
-from synthtab.generate.language.spelling import NULL, json_string, quoted, spell
+from synthtab.generate.language.spelling import NULL, between, json_string, quoted, spell
 from synthtab.generate.machine import DEAD, Machine, compile_regex, distances
 from synthtab.schema import (
     BooleanType,
     DatetimeType,
-    DateType,
     DecimalType,
     EnumType,
-    IntegerType,
     TextType,
 )
 
@@ -217,24 +214,19 @@ def _compiled(pattern: str, alphabet: tuple[str, ...]) -> Machine:
 
 def _value_machine(slot: Slot) -> tuple[tuple[str, ...], Machine]:
     """Return the characters of a column's values, and the automaton over them, quotes apart."""
-    lo, hi = slot.lo, slot.hi
     match slot.column.type:
-        case IntegerType():
-            pattern, marks = number_regex(lo, hi), "-"
-        case DecimalType(_, scale):
-            pattern, marks = decimal_regex(lo, hi, scale), "-."
-        case DateType():
-            pattern, marks = date_regex(lo, hi), "-"
-        case DatetimeType(resolution):
-            pattern, marks = datetime_regex(lo, hi, resolution, mark="T"), "-:T"
         case TextType(_, None):
             return slot.alphabet, _anything(len(slot.alphabet))
         case TextType(_, str() as pattern):
             return slot.alphabet, _compiled(pattern, slot.alphabet)
+        case DecimalType():
+            marks = "-."
+        case DatetimeType():
+            marks = "-:T"
         case _:
-            raise AssertionError(slot.column.type)
+            marks = "-"
     alphabet = (*_DIGITS, *marks)
-    return alphabet, _compiled(pattern, alphabet)
+    return alphabet, _compiled(between(slot.column.type, slot.lo, slot.hi), alphabet)
 
 
 def _anything(size: int) -> Machine:

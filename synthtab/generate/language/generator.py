@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from synthtab.batch import Batch
 from synthtab.errors import SavedModelError, UsageError
+from synthtab.generate.decode import RowProgress
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level, check_request
 from synthtab.generate.language.adapters import Adapters
@@ -23,7 +24,7 @@ from synthtab.generate.language.loading import Base, load_base, with_adapters
 from synthtab.generate.language.session import keeps_places
 from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
-from synthtab.generate.language.walk import RowProgress, Tables, Walk
+from synthtab.generate.language.walk import Tables, Walk
 from synthtab.generate.storage import (
     column_of,
     column_record,
@@ -56,8 +57,6 @@ class LanguageGenerator:
     prompt: str = ""
     fingerprints: Mapping[str, Fingerprints] | None = None
     most_rows: int = MOST_ROWS
-
-    load_base = staticmethod(load_base)
 
     @classmethod
     def of(

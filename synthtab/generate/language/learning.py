@@ -101,7 +101,7 @@ def learn(
     generator = LanguageGenerator.of(
         base, subject.columns, subject.order, subject.domains, subject.batch
     )
-    chosen = examples(subject.batch, shown.rows, seed)
+    chosen = _examples(subject.batch, shown.rows, seed)
     prompt = _prompt(shown, subject, chosen, generator.template, base.positions)
     generator = replace(generator, prompt=prompt.text)
     generator.check_length()
@@ -125,7 +125,7 @@ def preview(
 
     Without a base there is no tokenizer to count with, and nothing is cut.
     """
-    chosen = examples(subject.batch, shown.rows, seed)
+    chosen = _examples(subject.batch, shown.rows, seed)
     if base is None:
         return _prompt(shown, subject, chosen, None, None)
     reader = load_reader(located(base))
@@ -154,7 +154,7 @@ def opened(corpus: Corpus | str | Path | None, subject: Subject) -> Corpus | Non
     return corpus
 
 
-def examples(batch: Batch | None, rows: int, seed: int) -> NDArray[np.int64]:
+def _examples(batch: Batch | None, rows: int, seed: int) -> NDArray[np.int64]:
     """Return which rows of a batch are shown, drawn at random.
 
     Not the nearest to a query: rows near to the words of a schema have nothing else in common, and
@@ -166,7 +166,7 @@ def examples(batch: Batch | None, rows: int, seed: int) -> NDArray[np.int64]:
     return random.permutation(len(batch))[:rows].astype(np.int64)
 
 
-def room(positions: int | None, most: int | None, template: Template, batch: Batch | None) -> int:
+def _room(positions: int | None, most: int | None, template: Template, batch: Batch | None) -> int:
     """Return how many tokens a prompt may have, for rows like a batch's to fit behind it.
 
     Raises UsageError where the model cannot read one row.
@@ -216,7 +216,7 @@ def _prompt(
     def count(text: str) -> int:
         return 1 + len(vocabulary.encoded(text))  # one begins the text
 
-    return render(given, count, room(positions, shown.most, template, batch))
+    return render(given, count, _room(positions, shown.most, template, batch))
 
 
 def _passages(shown: Shown, subject: Subject) -> tuple[str, ...]:

@@ -38,9 +38,7 @@ class Base:
     @property
     def positions(self) -> int | None:
         """How many tokens the network can read; None where it does not say."""
-        config = self.network.config.get_text_config(decoder=True)
-        limit = getattr(config, "max_position_embeddings", None)
-        return None if limit is None else int(limit)
+        return _positions(self.network.config)
 
     @cached_property
     def arguments(self) -> frozenset[str]:
@@ -102,9 +100,13 @@ def load_reader(path: str | Path) -> Reader:
         ],
         _NOUN,
     )
-    own = config.get_text_config(decoder=True)
-    limit = getattr(own, "max_position_embeddings", None)
-    return Reader(Vocabulary.of(tokenizer, int(own.vocab_size)), None if limit is None else limit)
+    size = int(config.get_text_config(decoder=True).vocab_size)
+    return Reader(Vocabulary.of(tokenizer, size), _positions(config))
+
+
+def _positions(config: Any) -> int | None:
+    limit = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
+    return None if limit is None else int(limit)
 
 
 def with_adapters(base: Base, adapters: Adapters) -> Base:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from synthtab.diagnostics import Source
 from synthtab.generate.language.spelling import NULL, json_string, spell, spelled
 from synthtab.ir import nodes
 from synthtab.lang.comments import comments_of
-from synthtab.lang.format import format_rule
+from synthtab.lang.format import rule_body
 from synthtab.schema import (
     BooleanType,
     Column,
@@ -26,8 +26,9 @@ from synthtab.schema import (
 )
 
 _NAMED = 40
-"""So many values of an enum are named, and so many of the most frequent ones get a share."""
+"""So many values of an enum are named."""
 _SHARES = 12
+"""So many values get a share, the most frequent ones."""
 _QUARTERS = (0.25, 0.5, 0.75)
 
 
@@ -61,23 +62,24 @@ def material(
 ) -> Material:
     """Gather what a prompt may hold.
 
-    ``columns`` are those that are written, in their order; ``table`` has the rules, of which those
-    about single rows are told, and ``source`` is the text that they were read from. The figures
-    are those of ``batch``: whoever keeps a budget gives none but rows that were drawn under it.
+    ``columns`` are those that are written, in their order; ``table`` has the rules, of which the
+    hard ones about single rows are told, and ``source`` is the text that they were read from. The
+    figures are those of ``batch``: whoever keeps a budget gives none but rows that were drawn under
+    it.
     """
     return Material(
         table.name,
         () if source is None else tuple(comments_of(table, source)),
-        tuple(column_line(column) for column in columns),
-        tuple(rule_line(rule) for rule in table.row_rules),
+        tuple(_column_line(column) for column in columns),
+        tuple(_rule_line(rule) for rule in table.row_rules),
         0 if batch is None else len(batch),
-        () if batch is None or not len(batch) else figures(columns, batch),
+        tuple(_figures(c, batch) for c in columns) if batch is not None and len(batch) else (),
         tuple(" ".join(passage.split()) for passage in passages),
         tuple(rows),
     )
 
 
-def column_line(column: Column) -> str:
+def _column_line(column: Column) -> str:
     """Return what a column may hold, by its declaration."""
     line = f"- {json_string(column.name)}: {_kind(column)}"
     if column.lo is not None and column.hi is not None:
@@ -109,21 +111,14 @@ def _kind(column: Column) -> str:
             return f"text of up to {longest} characters{matching}"
 
 
-def rule_line(rule: nodes.Rule) -> str:
+def _rule_line(rule: nodes.Rule) -> str:
     """Return a rule in words where it has a description, and as it is written."""
-    # Printed under a name without a colon, so that what follows the first one is the rule.
-    bare = format_rule(replace(rule, name="it", description=None, share=None))
-    said = " ".join(bare.split(":", 1)[1].split())
-    most = "" if rule.share is None else f" (in at least {float(rule.share):.0%} of rows)"
-    return f"- {rule.description}: {said}{most}" if rule.description else f"- {said}{most}"
-
-
-def figures(columns: Sequence[Column], batch: Batch) -> tuple[str, ...]:
-    """Return a line for each column: shares of values, or the range and the quartiles."""
-    return tuple(_figures(column, batch) for column in columns)
+    body = rule_body(rule)
+    return f"- {rule.description}: {body}" if rule.description else f"- {body}"
 
 
 def _figures(column: Column, batch: Batch) -> str:
+    """Return the figures of a column: shares of values, or the range and the quartiles."""
     codes, nulls = batch.column(column.name)
     there = codes[~nulls]
     parts = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from synthtab.errors import UsageError
@@ -67,9 +68,14 @@ def render(given: Material, count: Count | None = None, limit: int | None = None
 
     if count is None:
         return Prompt(text(0), None, None, {part: (n, n) for part, n in of.items()})
+
+    @cache
+    def tokens(dropped: int) -> int:
+        return count(text(dropped))
+
     dropped = 0
-    if limit is not None and count(text(0)) > limit:
-        if (least := count(text(most))) > limit:
+    if limit is not None and tokens(0) > limit:
+        if (least := tokens(most)) > limit:
             raise UsageError(
                 f"the schema of table `{given.table}` alone takes {least:,} tokens, and there is "
                 f"room for {limit:,}: use a model that reads more, give the prompt more tokens, or "
@@ -78,13 +84,13 @@ def render(given: Material, count: Count | None = None, limit: int | None = None
         too_few, dropped = 0, most
         while dropped - too_few > 1:
             middle = (too_few + dropped) // 2
-            if count(text(middle)) <= limit:
+            if tokens(middle) <= limit:
                 dropped = middle
             else:
                 too_few = middle
     left = _kept(of, dropped)
     return Prompt(
-        text(dropped), count(text(dropped)), limit, {part: (left[part], of[part]) for part in CUT}
+        text(dropped), tokens(dropped), limit, {part: (left[part], of[part]) for part in CUT}
     )
 
 

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from synthtab.backends.ranges import (
-    date_regex,
-    datetime_regex,
-    decimal_regex,
-    escape,
-    number_regex,
-)
+from synthtab.backends.ranges import escape
 from synthtab.batch import Codes
 from synthtab.generate.language.slots import Slot
-from synthtab.generate.language.spelling import NULL, json_string, quoted, spell
+from synthtab.generate.language.spelling import NULL, between, json_string, quoted, spell
 from synthtab.generate.language.template import Template
+from synthtab.generate.language.values import Walked, read_values
 from synthtab.schema import (
     BooleanType,
-    DatetimeType,
-    DateType,
-    DecimalType,
     EnumType,
-    IntegerType,
     TextType,
 )
 from synthtab.solver.feasible import Feasible
@@ -62,10 +54,10 @@ def slot_regex(slot: Slot, feasible: Feasible | None = None, row: int = 0) -> st
     With that byte an engine knows where a number ends. None where nothing is left.
     """
     found = value_regex(slot, feasible, row)
-    return None if found is None else f" {found}{escape(end_of(slot))}"
+    return None if found is None else f" {found}{escape(_end_of(slot))}"
 
 
-def end_of(slot: Slot) -> str:
+def _end_of(slot: Slot) -> str:
     """Return the character after a value and its quotes: a comma, or the row's brace."""
     return chr(slot.after[len(slot.closing)])
 
@@ -73,7 +65,7 @@ def end_of(slot: Slot) -> str:
 def in_slot(slot: Slot, value: str) -> bytes:
     """Return the bytes that a slot holds where a JSON text is its value."""
     body = value.removeprefix('"') if slot.quote_is_open else value
-    return slot.opening + body.encode() + end_of(slot).encode()
+    return slot.opening + body.encode() + _end_of(slot).encode()
 
 
 def row_regex(template: Template) -> str:
@@ -92,6 +84,16 @@ def split_row(template: Template, text: str) -> list[bytes | None]:
     return [
         in_slot(slot, value) for slot, value in zip(template.slots, found.groups(), strict=True)
     ]
+
+
+def read_rows(template: Template, texts: Sequence[str]) -> Walked:
+    """Read whole rows (rows,) that were written as texts; their log-weights are not known (0)."""
+    cut = [split_row(template, text) for text in texts]
+    values = {
+        slot.column.name: read_values(slot, [row[k] for row in cut])
+        for k, slot in enumerate(template.slots)
+    }
+    return Walked(values, np.zeros(len(texts)), np.zeros(len(texts), dtype=bool))
 
 
 @lru_cache(maxsize=64)
@@ -116,19 +118,7 @@ def _ways(slot: Slot, pieces: list[tuple[int, int]], stride: int) -> list[str]:
     if stride > 1 and sum((hi - lo) // stride + 1 for lo, hi in pieces) <= MOST_LISTED:
         return [escape(spell(slot.column, c)) for c in _listed(pieces, stride)[::-1]]
     quote = '"' if quoted(slot.column) else ""
-    out = []
-    for lo, hi in pieces[::-1]:
-        match kind:
-            case IntegerType():
-                found = number_regex(lo, hi)
-            case DecimalType(_, scale):
-                found = decimal_regex(lo, hi, scale)
-            case DateType():
-                found = date_regex(lo, hi)
-            case DatetimeType(resolution):
-                found = datetime_regex(lo, hi, resolution, mark="T")
-        out.append(f"{quote}{found}{quote}")
-    return out
+    return [f"{quote}{between(kind, lo, hi)}{quote}" for lo, hi in pieces[::-1]]
 
 
 def _listed(pieces: list[tuple[int, int]], stride: int) -> list[int]:

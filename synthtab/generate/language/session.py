@@ -19,6 +19,7 @@ from transformers import DynamicCache
 
 from synthtab.batch import Mask
 from synthtab.generate.language.loading import Base
+from synthtab.generate.language.memory import ran_out
 
 _TOLERANCES = {torch.float32: 1e-3, torch.float64: 1e-3}
 _COARSE = 5e-2
@@ -166,7 +167,12 @@ def keeps_places(base: Base) -> bool:
         session.feed(padded, np.array([[True, True], [False, True]]))
         session.feed(np.array([[some[0]], [some[2]]]), np.array([[False], [True]]))
         found = session.feed(np.array([[some[3]], [some[3]]]), np.ones((2, 1), dtype=bool))
-    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, NotImplementedError):
+    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+        # A network that knows no such cache or mask says so wherever it stumbles over it: its
+        # forward pass takes no such argument, or shapes do not go together. All of it means the
+        # same, that its rows are read anew; only memory that does not suffice means another thing.
+        if ran_out(error):
+            raise
         return False
     plain = Anew(base, some[:3]).feed(some[None, 3:], np.ones((1, 1), dtype=bool))
     size = plain.abs().max().clamp(min=1.0)

@@ -106,7 +106,8 @@ class Pretrained:
     one's directory, or a folder of files. ``examples`` is how many of its passages, and of the real
     rows, the prompt shows; None is 8 where nothing is trained, else passages only.
     ``prompt_tokens`` limits the prompt. ``checkpoints`` is a directory in which training goes on
-    after an interruption. ``tuning`` has the rest; its epochs and adapters are those said here.
+    after an interruption. ``device`` is where the network computes, as torch names it; None is a
+    GPU if there is one. ``tuning`` has the rest; its epochs and adapters are those said here.
 
     Raises UsageError where a value is none.
     """

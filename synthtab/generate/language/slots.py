@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from synthtab.generate.language.spelling import quoted
+from synthtab.generate.language.spelling import NULL, quoted, spell
 from synthtab.generate.language.vocabulary import Ids
-from synthtab.schema import Column
+from synthtab.schema import BooleanType, Column, EnumType, TextType
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,17 @@ class Slot:
     def closing(self) -> bytes:
         """What ends a value: a quote, or nothing."""
         return b'"' if quoted(self.column) else b""
+
+    @cached_property
+    def longest(self) -> int:
+        """How many bytes a value has at most, quotes and escapes included."""
+        if isinstance(self.column.type, TextType):
+            return 4 * self.length + 2
+        listed = isinstance(self.column.type, EnumType | BooleanType)
+        # The longest numbers are at the ends.
+        codes = list(range(self.lo, self.hi + 1)) if listed else [self.lo, self.hi]
+        texts = [spell(self.column, code) for code in codes] + [NULL]
+        return max(len(text.encode()) for text in texts)
 
     @property
     def quote_is_open(self) -> bool:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from synthtab.backends.ranges import date_regex, datetime_regex, decimal_regex, number_regex
 from synthtab.batch import Codes
 from synthtab.schema import (
     BooleanType,
@@ -64,6 +65,24 @@ def spell(column: Column, code: int, pool: NDArray[np.object_] | None = None) ->
         case TextType():
             assert pool is not None
             return json_string(str(pool[code]))
+
+
+def between(kind: ColumnType, lo: int, hi: int) -> str:
+    """Return the regular expression of numbers, dates or times from ``lo`` to ``hi`` (codes).
+
+    They are as :func:`spell` has them, quotes apart.
+    """
+    match kind:
+        case IntegerType():
+            return number_regex(lo, hi)
+        case DecimalType(_, scale):
+            return decimal_regex(lo, hi, scale)
+        case DateType():
+            return date_regex(lo, hi)
+        case DatetimeType(resolution):
+            return datetime_regex(lo, hi, resolution, mark="T")
+        case _:
+            raise AssertionError(kind)
 
 
 def spelled(column: Column, codes: Codes, pool: NDArray[np.object_] | None = None) -> list[str]:

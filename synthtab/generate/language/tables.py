@@ -7,6 +7,7 @@ asked of :mod:`synthtab.generate.language.narrow`, of the tokens found here alon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Self
@@ -47,10 +48,10 @@ class Entries:
         """Return the entries at some places."""
         return Entries(*(getattr(self, f.name)[index] for f in fields(self)))
 
-    def joined(self, other: Entries) -> Entries:
-        """Return these and others after them."""
-        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return Entries(*(np.concatenate(pair) for pair in pairs))
+    @classmethod
+    def joined(cls, parts: Sequence[Entries]) -> Entries:
+        """Return the entries of all parts (one at least), one after the other."""
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class TokenTable:
     def _learn(self, states: Ints) -> None:
         """Find the entries of states that no row has come to before."""
         new = [self._found(s) for s in states[self._first[states] < 0].tolist()]
-        for entries in new:
-            self.entries = self.entries.joined(entries)
+        if new:
+            self.entries = Entries.joined([self.entries, *new])
 
     def _found(self, state: int) -> Entries:
         entries = walk(self.machine, self._vocabulary, np.array([state]))
@@ -150,10 +151,7 @@ def walk(machine: ByteMachine, vocabulary: Vocabulary, state: Ints) -> Entries:
     if not found:
         empty = np.zeros(0, dtype=np.int64)
         return front.entries.take(empty)
-    whole = found[0]
-    for entries in found[1:]:
-        whole = whole.joined(entries)
-    return whole
+    return Entries.joined(found)
 
 
 def _read(

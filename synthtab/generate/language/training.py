@@ -35,6 +35,8 @@ from synthtab.generate.train import Progress, ProgressHook, Trained
 _FEW = 8
 """With fewer rows than that to hold out, the loss on some of the training rows has to do."""
 _SOME = 64
+_TOLD = 256
+"""So many numbers of each of a network's tensors tell it from others."""
 _WINDOW = 16
 """Rows of like length are put into one batch, among those of so many batches."""
 
@@ -63,7 +65,8 @@ def tune(
     if not len(batch):
         raise DataError("there are no rows to tune the language model on; at least one is needed")
     lines = Lines.of(generator, batch)
-    shared = not how.checkpointing and keeps_places(generator.base)
+    with explained(how, False):
+        shared = not how.checkpointing and keeps_places(generator.base)
     run = _name_of_run(generator, lines, how, seed)
     kept = None if checkpoints is None else Checkpoints(Path(checkpoints).absolute(), run)
     saved = None if kept is None else kept.load()
@@ -117,7 +120,7 @@ def rate(how: Tuning, step: int, total: int) -> float:
 
 @dataclass
 class _Run:
-    """One run of tuning: what it is made of, immutable but for the network."""
+    """One run of tuning: the network, its optimizer, and all that the steps follow from."""
 
     network: Any
     lines: Lines
@@ -288,10 +291,11 @@ def _precision(how: Tuning, network: Any) -> torch.dtype | None:
 
 
 def _name_of_run(generator: LanguageGenerator, lines: Lines, how: Tuning, seed: int) -> str:
-    """Return a hash of all that a run's weights follow from."""
+    """Return a hash of all that a run's weights follow from; of the first ones, some of each."""
     network = generator.base.network
     facts = [asdict(how), seed, lines.prompt, lines.rows, network.config.to_dict()]
     told = hashlib.sha256(json.dumps(facts, default=str, sort_keys=True).encode())
-    some = network.get_input_embeddings().weight.detach()[:1000].float().cpu().contiguous()
-    told.update(some.numpy().tobytes())
+    for name, weights in sorted(network.named_parameters()):
+        some = weights.detach().flatten()[:_TOLD].float().cpu()
+        told.update(name.encode() + some.numpy().tobytes())
     return told.hexdigest()

@@ -38,7 +38,7 @@ class Walked:
     dead: Mask
 
 
-class Kind(Enum):
+class NoValue(Enum):
     """What stands in a slot instead of a value."""
 
     NULL = 0
@@ -73,12 +73,12 @@ def read_values(slot: Slot, spelled: Sequence[bytes | None]) -> Written:
     malformed = np.zeros(rows, dtype=bool)
     text = isinstance(slot.column.type, TextType)
     strings = np.full(rows, "", dtype=object)
-    known: dict[bytes | None, int | str | Kind] = {}
+    known: dict[bytes | None, int | str | NoValue] = {}
     for row, written in enumerate(spelled):
         if written not in known:
             known[written] = read_value(slot, written)
         match known[written]:
-            case Kind.NULL:
+            case NoValue.NULL:
                 nulls[row] = True
             case str() as string:
                 strings[row] = string
@@ -90,18 +90,18 @@ def read_values(slot: Slot, spelled: Sequence[bytes | None]) -> Written:
     return Written(codes, nulls, malformed, strings if text else None)
 
 
-def read_value(slot: Slot, written: bytes | None) -> int | str | Kind:
+def read_value(slot: Slot, written: bytes | None) -> int | str | NoValue:
     """Return the value that the bytes in a slot begin with."""
     if written is None or not written.startswith(slot.opening):
-        return Kind.NOTHING
+        return NoValue.NOTHING
     try:
         body = ('"' if slot.quote_is_open else "") + _cut(slot, written).decode("utf-8")
     except UnicodeDecodeError:
-        return Kind.NOTHING
+        return NoValue.NOTHING
     if body == NULL and slot.column.optional:
-        return Kind.NULL
+        return NoValue.NULL
     found = read(slot.column, body)
-    return Kind.NOTHING if found is None else found
+    return NoValue.NOTHING if found is None else found
 
 
 def _cut(slot: Slot, written: bytes) -> bytes:

@@ -19,16 +19,15 @@ import numpy as np
 from synthtab.batch import Codes, Mask
 from synthtab.errors import UsageError
 from synthtab.generate.drawn import Drawn
-from synthtab.generate.guide import Guide, Level, check_request, pooled
+from synthtab.generate.guide import Guide, Level, asked, check_request
 from synthtab.generate.language.generator import LanguageGenerator
-from synthtab.generate.language.regexes import in_slot, row_regex, slot_regex, split_row
+from synthtab.generate.language.regexes import in_slot, read_rows, row_regex, slot_regex
 from synthtab.generate.language.slots import Slot
 from synthtab.generate.language.spelling import NULL, json_string, spell
 from synthtab.generate.language.template import Template
 from synthtab.generate.language.values import Strings, Walked, Written, assembled, read_values
 from synthtab.generate.texts import Fingerprints
-from synthtab.schema import BooleanType, Column, EnumType, TextType
-from synthtab.solver.feasible import Feasible
+from synthtab.schema import Column
 
 _SPARE = 8
 """Tokens a request may take beyond a token for each byte of the longest value."""
@@ -132,19 +131,14 @@ class ServedGenerator:
         """Have whole rows written; without an expression they begin as a row does."""
         slots = self.template.slots
         head = "" if regex is not None else _key(slots[0], first=True)
-        most = sum(longest(slot) + len(slot.before) + len(slot.after) for slot in slots) + _SPARE
+        most = sum(slot.longest + len(slot.before) + len(slot.after) for slot in slots) + _SPARE
         texts = self.engine.complete(
             [
                 Request(self.prompt + head, regex, most, self.temperature, row_seed)
                 for row_seed in _seeds(seed, 0, rows)
             ]
         )
-        cut = [split_row(self.template, head + text) for text in texts]
-        values = {
-            slot.column.name: read_values(slot, [row[k] for row in cut])
-            for k, slot in enumerate(slots)
-        }
-        return Walked(values, np.zeros(rows), np.zeros(rows, dtype=bool))
+        return read_rows(self.template, [head + text for text in texts])
 
     def _by_column(self, rows: int, guide: Guide, seed: int) -> Walked:
         """Have one column after the other written, each row under its own set."""
@@ -157,17 +151,17 @@ class ServedGenerator:
         for number, slot in enumerate(slots):
             name = slot.column.name
             begun = [text + _key(slot, first=number == 0) for text in begun]
-            feasible = _feasible(slot, guide, known, texts, rows)
-            asked = [slot_regex(slot, feasible, row) for row in range(rows)]
-            dead |= np.array([regex is None for regex in asked])
-            waiting = [row for row, regex in enumerate(asked) if regex is not None]
+            feasible = asked(guide, name, known, texts, rows)
+            patterns = [slot_regex(slot, feasible, row) for row in range(rows)]
+            dead |= np.array([regex is None for regex in patterns])
+            waiting = [row for row, regex in enumerate(patterns) if regex is not None]
             seeds = _seeds(seed, number, rows)
             said = self.engine.complete(
                 [
                     Request(
                         begun[row],
-                        asked[row],
-                        longest(slot) + _SPARE,
+                        patterns[row],
+                        slot.longest + _SPARE,
                         self.temperature,
                         seeds[row],
                     )
@@ -185,16 +179,6 @@ class ServedGenerator:
         return Walked(values, np.zeros(rows), dead)
 
 
-def longest(slot: Slot) -> int:
-    """Return how many bytes a value has at most."""
-    if isinstance(slot.column.type, TextType):
-        return 4 * slot.length + 2
-    listed = isinstance(slot.column.type, EnumType | BooleanType)
-    # The longest numbers are at the ends.
-    codes = list(range(slot.lo, slot.hi + 1)) if listed else [slot.lo, slot.hi]
-    return max(4, *(len(spell(slot.column, code).encode()) for code in codes))
-
-
 def _key(slot: Slot, *, first: bool) -> str:
     """Return what stands before a value and the space before it: an engine writes that space."""
     return ("{" if first else ", ") + json_string(slot.column.name) + ":"
@@ -207,20 +191,6 @@ def _shown(slot: Slot, written: Written, row: int) -> str:
     if written.texts is not None:
         return f" {json_string(str(written.texts[row]))}"
     return f" {spell(slot.column, int(written.codes[row]))}"
-
-
-def _feasible(
-    slot: Slot,
-    guide: Guide,
-    known: Mapping[str, tuple[Codes, Mask]],
-    texts: Mapping[str, Strings],
-    rows: int,
-) -> Feasible | None:
-    name = slot.column.name
-    if not guide.constrained(name):
-        return None
-    found = guide.feasible(name, *pooled(known, texts))
-    return found if len(found) == rows else found.take(np.zeros(rows, dtype=np.int64))
 
 
 def _seeds(seed: int, number: int, rows: int) -> list[int]:

@@ -259,7 +259,7 @@ def _mentions(made: Mapping[str, Any], kind: str) -> bool:
     return within(made.get("decoder")) or within(made.get("pre_tokenizer"))
 
 
-def byte_alphabet() -> dict[str, int]:
+def _byte_alphabet() -> dict[str, int]:
     """Return the character that byte-level tokenizers write each byte as.
 
     Bytes that are printable in Latin-1 are themselves; the others follow each other from U+0100
@@ -270,7 +270,7 @@ def byte_alphabet() -> dict[str, int]:
     return {chr(b): b for b in plain} | {chr(256 + k): b for k, b in enumerate(others)}
 
 
-_ALPHABET = byte_alphabet()
+_ALPHABET = _byte_alphabet()
 
 
 def _byte_level(token: str) -> bytes | None:

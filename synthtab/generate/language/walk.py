@@ -7,8 +7,8 @@ chunk, before the next column begins. docs/architecture.md has the reasons.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,8 +18,9 @@ from torch import Tensor
 
 from synthtab.batch import Codes, Mask
 from synthtab.errors import UsageError
-from synthtab.generate.guide import Guide, pooled
-from synthtab.generate.language.batching import MOST_ROWS, batch_rows
+from synthtab.generate.decode import RowProgress
+from synthtab.generate.guide import Guide, asked
+from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.bytewise import (
     AFTER,
     ByteMachine,
@@ -29,7 +30,7 @@ from synthtab.generate.language.bytewise import (
 from synthtab.generate.language.copies import Copies
 from synthtab.generate.language.loading import Base
 from synthtab.generate.language.narrow import Cursor, allowed, narrower
-from synthtab.generate.language.session import Session, begin, fitting, keeps_places
+from synthtab.generate.language.session import Session, begin, fitting
 from synthtab.generate.language.slots import Slot
 from synthtab.generate.language.tables import TokenTable
 from synthtab.generate.language.template import Template
@@ -39,11 +40,12 @@ from synthtab.generate.texts import Fingerprints
 from synthtab.schema import TextType
 from synthtab.solver.feasible import Feasible
 
-RowProgress = Callable[[int, int], None]
 Ints = NDArray[np.int64]
 
 _LOOSEST = 4
 """A value written freely may have so many times the bytes of the longest that there should be."""
+_SHORTEST = 32
+"""Of values that are short anyway, so many bytes at least count as the longest."""
 
 
 class Tables:
@@ -70,8 +72,9 @@ class Tables:
 class Walk:
     """What to draw with: immutable, shared by all rows.
 
-    ``prompt`` are the tokens before each row. ``tables`` is None where nothing is masked (level
-    ``free``), ``guide`` below ``solver``. ``fingerprints`` has those of the text columns whose
+    ``prompt`` are the tokens before each row. ``free`` says that nothing is masked;
+    ``guide`` is None below the level ``solver``. ``cached`` says that the network keeps what it has
+    read. ``fingerprints`` has those of the text columns whose
     training texts are not to be written again where tokens are masked. ``temperature`` is one for
     all columns, or a mapping.
     """
@@ -81,18 +84,17 @@ class Walk:
     prompt: Ints
     tables: Tables
     free: bool
-    guide: Guide | None = None
-    temperature: float | Mapping[str, float] = 1.0
-    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
-    most_rows: int = MOST_ROWS
-    cached: bool | None = None
+    cached: bool
+    guide: Guide | None
+    temperature: float | Mapping[str, float]
+    fingerprints: Mapping[str, Fingerprints]
+    most_rows: int
 
     def draw(self, rows: int, random: torch.Generator, progress: RowProgress | None) -> Walked:
         """Draw rows; ``progress`` is told how many are done, of how many."""
-        cached = keeps_places(self.base) if self.cached is None else self.cached
         size = batch_rows(self.base, self.template, len(self.prompt), self.most_rows)
         first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
-        begun = begin(self.base, first[:-1], cached=cached)
+        begun = begin(self.base, first[:-1], cached=self.cached)
         parts: list[Walked] = []
         for start in range(0, rows, size):
             own = min(size, rows - start)
@@ -170,13 +172,7 @@ class Walk:
         return self.temperature
 
     def _feasible(self, slot: Slot, batch: _Batch) -> Feasible | None:
-        name = slot.column.name
-        if self.guide is None or not self.guide.constrained(name):
-            return None
-        known, pool = pooled(batch.known, batch.texts)
-        found = self.guide.feasible(name, known, pool)
-        rows = len(batch.dead)
-        return found if len(found) == rows else found.take(np.zeros(rows, dtype=np.int64))
+        return asked(self.guide, slot.column.name, batch.known, batch.texts, len(batch.dead))
 
 
 @dataclass
@@ -230,9 +226,14 @@ class _Masked:
         for block in self._table.blocks(cursor.state[active]):
             own = active[block.rows]
             read = self._table.entries.take(block.index)
-            placed = type(block)(own, block.index, block.real)
             mask = allowed(
-                self._machine, self._narrow, self._feasible, cursor, placed, read, self._length
+                self._machine,
+                self._narrow,
+                self._feasible,
+                cursor,
+                replace(block, rows=own),
+                read,
+                self._length,
             )
             if self._copies is not None:
                 written = [self.texts[row] for row in own.tolist()]
@@ -278,7 +279,7 @@ class _Free:
         self._machine = walk.tables.loose[slot.column.name]
         self._slot, self._heat, self._walk = slot, walk.heat(slot), walk
         self._state = np.full(rows, self._machine.start)
-        self._most = _LOOSEST * _longest(slot)
+        self._most = _LOOSEST * max(_SHORTEST, slot.longest)
         self.texts: list[bytes | None] = [b""] * rows
 
     def draw(self, active: Ints, logits: Tensor, batch: _Batch, random: torch.Generator) -> Ints:
@@ -325,14 +326,6 @@ def _right_aligned(tails: Sequence[Sequence[int]]) -> tuple[Ints, Mask]:
         if tail:
             tokens[row, width - len(tail) :], real[row, width - len(tail) :] = tail, True
     return tokens, real
-
-
-def _longest(slot: Slot) -> int:
-    """Return how many bytes the longest value of a column has, about."""
-    if isinstance(slot.column.type, TextType):
-        return 6 * slot.length + 8
-    values = getattr(slot.column.type, "values", ())
-    return max([32, *(len(v.encode()) for v in values)])
 
 
 def _together(parts: Sequence[Walked]) -> Walked:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-import numpy as np
 import torch
 from outlines import from_transformers
 from outlines.backends import get_regex_logits_processor
@@ -17,8 +16,8 @@ from transformers import LogitsProcessorList
 from synthtab.errors import UsageError
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.language.generator import LanguageGenerator
-from synthtab.generate.language.regexes import row_regex, split_row
-from synthtab.generate.language.values import Walked, assembled, read_values
+from synthtab.generate.language.regexes import read_rows, row_regex
+from synthtab.generate.language.values import assembled
 
 _ROOM = 6
 """A row may take so many times the tokens that it has at least."""
@@ -64,10 +63,4 @@ def draw_whole(generator: LanguageGenerator, rows: int, *, seed: int = 0) -> Dra
         base.vocabulary.spelled(row).decode("utf-8", "replace").lstrip()
         for row in made[:, prompt.shape[1] :].tolist()
     ]
-    cut = [split_row(template, text) for text in spelled]
-    values = {
-        slot.column.name: read_values(slot, [row[k] for row in cut])
-        for k, slot in enumerate(template.slots)
-    }
-    walked = Walked(values, np.zeros(rows), np.zeros(rows, dtype=bool))
-    return assembled(generator.columns, walked, generator.fingerprints or {})
+    return assembled(generator.columns, read_rows(template, spelled), generator.fingerprints or {})

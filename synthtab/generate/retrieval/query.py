@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from decimal import Decimal
 
 from synthtab.diagnostics import Source
 from synthtab.ir import nodes
 from synthtab.lang.comments import comments_of
-from synthtab.lang.format import format_rule
+from synthtab.lang.format import rule_body
 from synthtab.schema import (
     BooleanType,
     Column,
@@ -72,10 +71,7 @@ def _type(kind: ColumnType) -> str:
 
 def _rule(rule: nodes.Rule) -> str:
     """Return a rule: its description where it has one, and what it says."""
-    # Printed under a name without a colon, so that what follows the first one is the rule.
-    bare = format_rule(replace(rule, name="it", description=None, share=None))
-    said = " ".join(bare.split(":", 1)[1].split())
-    return f"{rule.description or _words(rule.name)}: {said}"
+    return f"{rule.description or _words(rule.name)}: {rule_body(rule)}"
 
 
 def _words(name: str) -> str:

@@ -72,6 +72,12 @@ def test_it_tells_schema_rules_figures_and_examples() -> None:
     assert prompt.cut == ()
 
 
+def test_rules_are_told_to_the_letter() -> None:
+    table = Model.parse("table t {\n  a enum('x  y', 'z')\n  rule odd: a != 'x  y'\n}").table()
+    (rule,) = material(table, table.columns).rules
+    assert rule == "- a != 'x  y'"
+
+
 def test_rows_are_shown_as_they_are_written() -> None:
     domains = {"sex": (0, 1), "age": (16, 99), "paid": (-500, 90_000), "on_day": (0, 400)}
     batch = rows()

@@ -168,6 +168,12 @@ def test_a_finished_run_is_not_run_again_and_another_is_told(tmp_path: Path) -> 
         tune(made(), rows(), how, seed=1, checkpoints=tmp_path / "state")
     with pytest.raises(UsageError, match="state of another run"):
         tune(made(seed=1), rows(), how, checkpoints=tmp_path / "state")
+    # Another network may have the same embeddings, as where adapters were added to one.
+    changed = made()
+    with torch.no_grad():
+        changed.base.network.model.layers[1].mlp.up_proj.weight.add_(0.01)
+    with pytest.raises(UsageError, match="state of another run"):
+        tune(changed, rows(), how, checkpoints=tmp_path / "state")
     (tmp_path / "state" / "live.safetensors").write_bytes(b"short")
     with pytest.raises(SavedModelError, match="damaged"):
         tune(made(), rows(), how, checkpoints=tmp_path / "state")
