@@ -234,7 +234,7 @@ def alone(given: Entry) -> tuple[Model, tuple[str, ...]]:
     if not columns:
         raise SystemExit(f"bench: of table {given.name} no column is left to learn")
     names = {c.name for c in columns}
-    kept = tuple(r for r in table.rules if _stands_alone(r) and _reads(r) <= names)
+    kept = tuple(r for r in table.rules if _stands_alone(r) and reads(r) <= names)
     said = set(kept)
     model = Model.of([replace(table, columns=columns, rules=kept)])
     if given.target is not None:
@@ -248,7 +248,8 @@ def _stands_alone(rule: nodes.Rule) -> bool:
     return isinstance(rule, nodes.UniqueRule) and rule.share is None and rule.where is None
 
 
-def _reads(rule: nodes.Rule) -> set[str]:
+def reads(rule: nodes.Rule) -> set[str]:
+    """Return the columns that a rule about single rows, or a key, looks at."""
     if isinstance(rule, nodes.RowRule):
         return set(columns_of(rule.condition))
     return set(rule.columns) if isinstance(rule, nodes.UniqueRule) else set()

@@ -163,9 +163,8 @@ class _TableProposer:
 def _shorter(config: TrainConfig) -> TrainConfig:
     """Return how a model that was fitted is trained further."""
     return replace(
-        config,
+        config.gentler(),
         symbols_seen=max(1, config.symbols_seen // FRACTION),
         large_factor=1.0,
         max_epochs=max(1, config.max_epochs // FRACTION),
-        learning_rate=config.learning_rate / 3,
     )

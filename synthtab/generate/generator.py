@@ -22,6 +22,7 @@ from synthtab.generate.decode import RowProgress, Walk, Walked
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Given, Guide, Level, check_request
 from synthtab.generate.model import ModelConfig, new_network, row_log_probabilities
+from synthtab.generate.pretrain.domainmodel import DomainModel
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
     read_fingerprints,
@@ -42,10 +43,14 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """The network's shape and how it is trained."""
+    """The network's shape and how it is trained.
+
+    With ``init`` it begins as that domain model, in its shape, and with a lower learning rate.
+    """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    init: DomainModel | None = None
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,12 @@ class RowGenerator:
         config = config or GeneratorConfig()
         layout = make_layout(columns, order, domains, batch)
         symbols = layout.encode(batch)
-        network = new_network(config.model, layout, seed)
-        trained = train(network, layout, symbols, config.train, seed, progress)
+        if config.init is None:
+            network, training = new_network(config.model, layout, seed), config.train
+        else:
+            network = config.init.network.network(layout, symbols)
+            training = config.train.gentler()
+        trained = train(network, layout, symbols, training, seed, progress)
         return cls(tuple(columns), layout, network, _fingerprints(layout, batch), trained)
 
     def draw(

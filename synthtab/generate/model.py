@@ -30,19 +30,22 @@ class ModelConfig:
     rope_theta: float = 10_000.0
     norm_eps: float = 1e-5
 
-    def llama(self, layout: Layout) -> LlamaConfig:
-        """Return the configuration for transformers."""
+    def llama(self, vocabulary: int, length: int, *, tied: bool = True) -> LlamaConfig:
+        """Return the configuration for transformers, for rows of ``length`` positions.
+
+        Where the output layer is not ``tied``, its weights are not those of the embeddings.
+        """
         return LlamaConfig(
-            vocab_size=layout.vocabulary,
+            vocab_size=vocabulary,
             hidden_size=self.hidden,
             intermediate_size=self.feed_forward,
             num_hidden_layers=self.layers,
             num_attention_heads=self.heads,
             num_key_value_heads=self.kv_heads,
-            max_position_embeddings=layout.length + 1,
+            max_position_embeddings=length + 1,
             rope_parameters={"rope_type": "default", "rope_theta": self.rope_theta},
             rms_norm_eps=self.norm_eps,
-            tie_word_embeddings=True,
+            tie_word_embeddings=tied,
             bos_token_id=BOS,
             eos_token_id=None,
             pad_token_id=None,
@@ -53,14 +56,18 @@ class ModelConfig:
 
 def new_network(config: ModelConfig, layout: Layout, seed: int) -> LlamaForCausalLM:
     """Make a network with random weights that depend on the seed and nothing else."""
-    network = blank_network(config.llama(layout))
-    random = torch.Generator().manual_seed(seed)
+    network = blank_network(config.llama(layout.vocabulary, layout.length))
+    random_weights(network, torch.Generator().manual_seed(seed))
+    return network
+
+
+def random_weights(network: torch.nn.Module, random: torch.Generator) -> None:
+    """Set all weights, in place: matrices at random and small, gains to one."""
     for parameter in network.parameters():
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.02, generator=random)
         else:
             torch.nn.init.ones_(parameter)
-    return network
 
 
 def blank_network(config: LlamaConfig) -> LlamaForCausalLM:
@@ -90,12 +97,26 @@ def row_log_probabilities(network: LlamaForCausalLM, layout: Layout, symbols: Te
     return -_losses(network, layout, symbols, "none").sum(dim=0)
 
 
+def shifted(layout: Layout, symbols: Tensor) -> Tensor:
+    """Return the token (rows, positions) that stands before each symbol of rows."""
+    return functional.pad(tokens_of(layout, symbols)[:, :-1], (1, 0), value=BOS)
+
+
 def _losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor, reduction: str) -> Tensor:
     """Return cross-entropies in nats: (positions,) means, or (positions, rows) for ``none``."""
-    tokens = tokens_of(layout, symbols)
-    inputs = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
+    inputs = shifted(layout, symbols)
     hidden = network.model(input_ids=inputs, use_cache=False).last_hidden_state
-    weight = network.lm_head.weight
+    return cross_entropies(hidden, network.lm_head.weight, layout, symbols, reduction)
+
+
+def cross_entropies(
+    hidden: Tensor, weight: Tensor, layout: Layout, symbols: Tensor, reduction: str
+) -> Tensor:
+    """Return cross-entropies in nats of symbols given what came out before each.
+
+    ``hidden`` is (rows, positions, hidden), ``weight`` (tokens, hidden) the output layer. The
+    result is (positions,) for the ``reduction`` "mean", (positions, rows) for "none".
+    """
     losses = []
     for position in range(layout.length):
         a, b = int(layout.starts[position]), int(layout.starts[position + 1])

@@ -83,13 +83,13 @@ class Stepper:
         self._eps = float(config.rms_norm_eps)
         self._feed_forward = int(config.intermediate_size)
         weights = {k: v.detach().float() for k, v in network.state_dict().items()}
-        embedding = weights["model.embed_tokens.weight"]
+        embedding, output = weights["model.embed_tokens.weight"], weights["lm_head.weight"]
         edges = [BOS, *layout.starts.tolist()]
         # What stands before position p is the start for p = 0, else a symbol of position p - 1.
         self._inputs = [embedding[edges[p] : edges[p + 1]].clone() for p in range(self.positions)]
         gain = weights["model.norm.weight"]
         self._outputs = [
-            (embedding[edges[p + 1] : edges[p + 2]] * gain).T.contiguous()
+            (output[edges[p + 1] : edges[p + 2]] * gain).T.contiguous()
             for p in range(self.positions)
         ]
         theta = rope_theta(network)

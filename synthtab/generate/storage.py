@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from synthtab.errors import SavedModelError
@@ -54,10 +55,10 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 
 
 def write_network(directory: Path, network: LlamaForCausalLM) -> None:
-    """Write configuration and weights; the output layer is the embedding, stored once."""
+    """Write configuration and weights; an output layer that is the embedding is stored once."""
     config = network.config.to_dict() | {"architectures": ["LlamaForCausalLM"]}
     write_json(directory / CONFIG, config)
-    weights = {k: v.contiguous() for k, v in network.state_dict().items() if k != _TIED}
+    weights = {k: v.contiguous() for k, v in _own(network).items()}
     save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
 
 
@@ -79,7 +80,7 @@ def read_network(directory: Path, layout: Layout) -> LlamaForCausalLM:
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError) as problem:
         raise damaged(path, f"cannot be read: {problem}") from None
-    wanted = {k: tuple(v.shape) for k, v in network.state_dict().items() if k != _TIED}
+    wanted = {k: tuple(v.shape) for k, v in _own(network).items()}
     found = {k: tuple(v.shape) for k, v in weights.items()}
     if wanted != found:
         wrong = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
@@ -88,6 +89,12 @@ def read_network(directory: Path, layout: Layout) -> LlamaForCausalLM:
     network.tie_weights()
     network.train(False)
     return network
+
+
+def _own(network: LlamaForCausalLM) -> dict[str, Tensor]:
+    """Return a network's weights by name, each once."""
+    tied = bool(network.config.tie_word_embeddings)
+    return {k: v for k, v in network.state_dict().items() if not (tied and k == _TIED)}
 
 
 def write_layout(directory: Path, columns: tuple[Column, ...], layout: Layout) -> None:
