@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,16 @@ from synthtab.errors import DataError, UsageError
 from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
 from synthtab.generate.drawn import Drawn
+from synthtab.generate.examples import Examples, Retrieval
 from synthtab.generate.guide import Given, Guide, Level, check_request
 from synthtab.generate.model import ModelConfig, new_network, row_log_probabilities
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
+    read_examples,
     read_fingerprints,
     read_layout,
     read_network,
+    write_examples,
     write_fingerprints,
     write_layout,
     write_network,
@@ -42,10 +45,19 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """The network's shape and how it is trained."""
+    """The network's shape and how it is trained.
+
+    With ``examples`` each row is learned, and written, after so many other rows that are like it
+    (synthtab/generate/examples.py). Raises UsageError where that is below 0.
+    """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    examples: int = 0
+
+    def __post_init__(self) -> None:
+        if self.examples < 0:
+            raise UsageError(f"examples={self.examples}; it is 0 or more rows to write one after")
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,8 @@ class RowGenerator:
     """A fitted generator of the rows of one table.
 
     ``columns`` are the table's, in its order; ``layout`` has them in the order they are written;
-    ``fingerprints`` serve to recognise copies of training texts, per text column.
+    ``fingerprints`` serve to recognise copies of training texts, per text column. ``examples`` are
+    the rows that new ones are written after; None where there are none.
     """
 
     columns: tuple[Column, ...]
@@ -61,6 +74,7 @@ class RowGenerator:
     network: LlamaForCausalLM
     fingerprints: Mapping[str, Fingerprints]
     trained: Trained | None = None
+    examples: Examples | None = None
 
     @classmethod
     def fit(
@@ -83,9 +97,12 @@ class RowGenerator:
         config = config or GeneratorConfig()
         layout = make_layout(columns, order, domains, batch)
         symbols = layout.encode(batch)
-        network = new_network(config.model, layout, seed)
-        trained = train(network, layout, symbols, config.train, seed, progress)
-        return cls(tuple(columns), layout, network, _fingerprints(layout, batch), trained)
+        retrieval = Retrieval(layout, config.examples) if config.examples else None
+        network = new_network(config.model, layout, seed, config.examples)
+        trained = train(network, layout, symbols, config.train, seed, progress, retrieval=retrieval)
+        prints = _fingerprints(layout, batch)
+        shown = None if retrieval is None else retrieval.examples(symbols)
+        return cls(tuple(columns), layout, network, prints, trained, shown)
 
     def draw(
         self,
@@ -107,7 +124,8 @@ class RowGenerator:
         how many rows are done, of how many. ``given`` holds what is known of each row: its columns
         are the first ones of the layout, and are copied. With ``columns`` only so many of
         the layout's columns are written; the others come out as whatever their first symbol means.
-        Raises UsageError for arguments out of range, DataError for given cells the layout lacks.
+        Raises UsageError for arguments out of range, or where rows are given that are written after
+        examples; DataError for given cells the layout lacks.
         """
         check_request(rows, level, guide)
         heats = temperature.values() if isinstance(temperature, Mapping) else [temperature]
@@ -122,6 +140,7 @@ class RowGenerator:
             temperature,
             self.fingerprints,
             **self._beginning(given),
+            **self._before(rows, random, given),
             length=None
             if columns is None
             else sum(len(c.sizes) for c in self.layout.columns[:columns]),
@@ -134,8 +153,14 @@ class RowGenerator:
 
         It is that of free drawing, without masks; -inf for rows that have a value outside the
         domains the network knows, or no value where there has to be one. Raises UsageError for a
-        table with free text, which is not written symbol for symbol.
+        table with free text, which is not written symbol for symbol, and where rows are written
+        after examples.
         """
+        if self.examples is not None:
+            raise UsageError(
+                "rows that are written after examples have no probability that could be computed: "
+                "it is the mean over all examples there are; fit without examples"
+            )
         inside = np.ones(len(rows), dtype=bool)
         for own in self.layout.columns:
             if isinstance(own.places, Texts):
@@ -169,6 +194,17 @@ class RowGenerator:
         }
         return {"given": symbols, "context": given.known, "context_texts": texts}
 
+    def _before(self, rows: int, random: torch.Generator, given: Given | None) -> dict[str, Any]:
+        """Return what a walk is told of the rows before each row."""
+        if self.examples is None:
+            return {}
+        if given is not None:
+            raise UsageError(
+                "examples are of whole rows, and cannot be chosen by what is given of a row: fit "
+                "without examples"
+            )
+        return {"shown": self.examples.shown, "examples": self.examples.drawn(rows, random)}
+
     def further(
         self,
         batch: Batch,
@@ -194,8 +230,10 @@ class RowGenerator:
             said.get(c.column.name, 1.0) for c in self.layout.columns for _ in range(len(c.sizes))
         ]
         symbols = self.layout.encode(batch)
-        trained = train(network, self.layout, symbols, config, seed, progress, weights)
-        return RowGenerator(self.columns, self.layout, network, self.fingerprints, trained)
+        many = 0 if self.examples is None else self.examples.number
+        retrieval = Retrieval(self.layout, many) if many else None
+        trained = train(network, self.layout, symbols, config, seed, progress, weights, retrieval)
+        return replace(self, network=network, trained=trained)
 
     def recognised(self, batch: Batch) -> Mask:
         """Say which rows have no text but NULL, '' and those that were learned from."""
@@ -211,19 +249,23 @@ class RowGenerator:
         write_network(directory, self.network)
         write_layout(directory, self.columns, self.layout)
         write_fingerprints(directory, self.fingerprints)
+        if self.examples is not None:
+            write_examples(directory, self.examples)
 
     @classmethod
     def load(cls, directory: Path) -> RowGenerator:
         """Read a saved generator. Raises SavedModelError where files are missing or damaged."""
         columns, layout = read_layout(directory)
         texts = [c.name for c in columns if isinstance(c.type, TextType)]
-        return cls(
-            columns, layout, read_network(directory, layout), read_fingerprints(directory, texts)
-        )
+        network, prints = read_network(directory, layout), read_fingerprints(directory, texts)
+        examples = read_examples(directory, layout, network)
+        return cls(columns, layout, network, prints, examples=examples)
 
     @cached_property
     def _stepper(self) -> Stepper:
-        return Stepper(self.network, self.layout)
+        return Stepper(
+            self.network, self.layout, 0 if self.examples is None else self.examples.number
+        )
 
     @cached_property
     def _automata(self) -> tuple[ColumnAutomaton, ...]:

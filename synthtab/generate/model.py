@@ -17,6 +17,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from synthtab.generate.tokenizer import BOS, Layout
 
+EXAMPLES = "examples_before"
+"""Under this name the configuration says how many rows stand before each; without it none do."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -30,16 +33,16 @@ class ModelConfig:
     rope_theta: float = 10_000.0
     norm_eps: float = 1e-5
 
-    def llama(self, layout: Layout) -> LlamaConfig:
-        """Return the configuration for transformers."""
-        return LlamaConfig(
+    def llama(self, layout: Layout, examples: int = 0) -> LlamaConfig:
+        """Return the configuration for transformers, of rows with so many others before them."""
+        config = LlamaConfig(
             vocab_size=layout.vocabulary,
             hidden_size=self.hidden,
             intermediate_size=self.feed_forward,
             num_hidden_layers=self.layers,
             num_attention_heads=self.heads,
             num_key_value_heads=self.kv_heads,
-            max_position_embeddings=layout.length + 1,
+            max_position_embeddings=(examples + 1) * (layout.length + 1),
             rope_parameters={"rope_type": "default", "rope_theta": self.rope_theta},
             rms_norm_eps=self.norm_eps,
             tie_word_embeddings=True,
@@ -49,11 +52,16 @@ class ModelConfig:
             attention_bias=False,
             mlp_bias=False,
         )
+        if examples:
+            setattr(config, EXAMPLES, examples)
+        return config
 
 
-def new_network(config: ModelConfig, layout: Layout, seed: int) -> LlamaForCausalLM:
+def new_network(
+    config: ModelConfig, layout: Layout, seed: int, examples: int = 0
+) -> LlamaForCausalLM:
     """Make a network with random weights that depend on the seed and nothing else."""
-    network = blank_network(config.llama(layout))
+    network = blank_network(config.llama(layout, examples))
     random = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         if parameter.ndim > 1:
@@ -69,6 +77,11 @@ def blank_network(config: LlamaConfig) -> LlamaForCausalLM:
         return LlamaForCausalLM(config)
 
 
+def examples_before(network: LlamaForCausalLM) -> int:
+    """Return how many rows a network reads before each row that it writes."""
+    return int(getattr(network.config, EXAMPLES, 0))
+
+
 def rope_theta(network: LlamaForCausalLM) -> float:
     """Return the base of the rotary embedding's frequencies."""
     parameters: Any = network.config.rope_parameters
@@ -76,12 +89,16 @@ def rope_theta(network: LlamaForCausalLM) -> float:
 
 
 def tokens_of(layout: Layout, symbols: Tensor) -> Tensor:
-    """Return token ids (rows, positions) of symbols of the same shape."""
+    """Return token ids (..., positions) of symbols of the same shape."""
     return symbols + torch.from_numpy(layout.starts[:-1])
 
 
 def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) -> Tensor:
-    """Return the mean cross-entropy (positions,) in nats of each position given those before."""
+    """Return the mean cross-entropy (positions,) in nats of each position given those before.
+
+    ``symbols`` are (rows, positions), or (rows, K + 1, positions): the last one's loss is meant,
+    given the rows before it as well.
+    """
     return _losses(network, layout, symbols, "mean")
 
 
@@ -92,13 +109,15 @@ def row_log_probabilities(network: LlamaForCausalLM, layout: Layout, symbols: Te
 
 def _losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor, reduction: str) -> Tensor:
     """Return cross-entropies in nats: (positions,) means, or (positions, rows) for ``none``."""
-    tokens = tokens_of(layout, symbols)
-    inputs = functional.pad(tokens[:, :-1], (1, 0), value=BOS)
+    rows = symbols.reshape(len(symbols), -1, layout.length)
+    # Each row begins with the same token; what the last symbol leads to is not asked for.
+    inputs = functional.pad(tokens_of(layout, rows), (1, 0), value=BOS).flatten(1)[:, :-1]
     hidden = network.model(input_ids=inputs, use_cache=False).last_hidden_state
+    hidden, own = hidden[:, -layout.length :], rows[:, -1]
     weight = network.lm_head.weight
     losses = []
     for position in range(layout.length):
         a, b = int(layout.starts[position]), int(layout.starts[position + 1])
         logits = functional.linear(hidden[:, position], weight[a:b])
-        losses.append(functional.cross_entropy(logits, symbols[:, position], reduction=reduction))
+        losses.append(functional.cross_entropy(logits, own[:, position], reduction=reduction))
     return torch.stack(losses)
