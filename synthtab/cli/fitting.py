@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,13 @@ class Request:
     privacy: Privacy | None
     pretrained: Pretrained | None
     as_json: bool
+    examples: int = 0
+    corpus: Path | None = None
+
+    @property
+    def shows(self) -> bool:
+        """Whether the saved model is to hold rows of the data as they are."""
+        return bool(self.examples) and self.corpus is None and self.privacy is None
 
 
 def request(
@@ -55,7 +62,15 @@ def request(
             "--epochs 0 learns nothing; only a pretrained model (--generator pretrained) writes "
             "rows without, by what its prompt says"
         )
-    return Request(violations, seed, epochs, privacy, generator, as_json)
+    known = Request(violations, seed, epochs, privacy, generator, as_json)
+    if generator is not None:
+        return known
+    if asked.corpus is not None and not asked.examples:
+        raise UsageError(
+            f"--corpus {asked.corpus} has rows that stand before others: say how many with "
+            "--examples"
+        )
+    return replace(known, examples=asked.examples or 0, corpus=asked.corpus)
 
 
 def budget(
@@ -79,7 +94,7 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     epochs, as_json = request.epochs, request.as_json
     training = TrainConfig() if not epochs else TrainConfig(max_epochs=epochs)
     model = Model.load(rules)
-    config = GeneratorConfig(train=training)
+    config = GeneratorConfig(train=training, examples=request.examples, corpus=request.corpus)
     synthesizer = Synthesizer(
         model, config=config, generator=request.pretrained, privacy=request.privacy
     )
@@ -112,6 +127,8 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     else:
         _print_table(report, synthesizer.unenforced, seconds)
     if not as_json:
+        if request.shows:
+            common.stdout().print("the saved model holds rows of the data as examples")
         common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
 
 

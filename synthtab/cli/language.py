@@ -55,7 +55,8 @@ CorpusFolder = Annotated[
     typer.Option(
         "--corpus",
         metavar="DIR",
-        help="Public documents to take passages from: a folder of files, or a saved corpus.",
+        help="Public documents to take passages from: a folder of files, or a saved corpus. Of a "
+        "small network: a folder of public rows to take --examples from.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -64,7 +65,8 @@ Examples = Annotated[
     typer.Option(
         "--examples",
         min=0,
-        help="Show so many passages and rows; 8 by default, and no rows where they are learned.",
+        help="Show so many passages and rows; 8 by default, and no rows where they are learned. "
+        "A small network (0) learns each row after so many like it, and keeps these as they are.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -23,6 +23,7 @@ from synthtab.generate.drawn import Drawn
 from synthtab.generate.examples import Examples, Retrieval
 from synthtab.generate.guide import Given, Guide, Level, check_request
 from synthtab.generate.model import ModelConfig, new_network, row_log_probabilities
+from synthtab.generate.publicrows import public_rows
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
     read_examples,
@@ -48,14 +49,22 @@ class GeneratorConfig:
     """The network's shape and how it is trained.
 
     With ``examples`` each row is learned, and written, after so many other rows that are like it
-    (synthtab/generate/examples.py). Raises UsageError where that is below 0.
+    (synthtab/generate/examples.py): others of those learned, which the generator then keeps as they
+    are, or rows that anybody may see, from files in the folder ``corpus``. Raises UsageError where
+    ``examples`` is below 0, or 0 with a corpus.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     examples: int = 0
+    corpus: str | Path | None = None
 
     def __post_init__(self) -> None:
+        if self.corpus is not None and not self.examples:
+            raise UsageError(
+                f"the corpus {self.corpus} has rows to serve as examples: say how many stand "
+                "before each row (examples=2)"
+            )
         if self.examples < 0:
             raise UsageError(f"examples={self.examples}; it is 0 or more rows to write one after")
 
@@ -90,14 +99,15 @@ class RowGenerator:
         """Learn the rows of a batch, which has the columns ``order`` names.
 
         ``domains`` gives the least and greatest code that may be written, of every column but text.
-        Raises DataError where there are no rows or a code lies outside its domain.
+        Raises DataError where there are no rows, a code lies outside its domain, or the corpus has
+        no row within the domains; UsageError where there is no such corpus.
         """
         if not len(batch):
             raise DataError("there are no rows to learn from; at least one is needed")
         config = config or GeneratorConfig()
         layout = make_layout(columns, order, domains, batch)
         symbols = layout.encode(batch)
-        retrieval = Retrieval(layout, config.examples) if config.examples else None
+        retrieval = _retrieval(config, layout)
         network = new_network(config.model, layout, seed, config.examples)
         trained = train(network, layout, symbols, config.train, seed, progress, retrieval=retrieval)
         prints = _fingerprints(layout, batch)
@@ -161,13 +171,10 @@ class RowGenerator:
                 "rows that are written after examples have no probability that could be computed: "
                 "it is the mean over all examples there are; fit without examples"
             )
-        inside = np.ones(len(rows), dtype=bool)
         for own in self.layout.columns:
             if isinstance(own.places, Texts):
                 raise UsageError(f"column {own.column.name!r} is text: it has no probability")
-            codes, nulls = rows.column(own.column.name)
-            within = (codes >= own.places.lo) & (codes <= own.places.hi)
-            inside &= np.where(nulls, own.column.optional, within)
+        inside = self.layout.within(rows)
         found = np.full(len(rows), -np.inf)
         symbols = torch.from_numpy(self.layout.encode(rows.take(inside)))
         with torch.inference_mode():
@@ -230,8 +237,8 @@ class RowGenerator:
             said.get(c.column.name, 1.0) for c in self.layout.columns for _ in range(len(c.sizes))
         ]
         symbols = self.layout.encode(batch)
-        many = 0 if self.examples is None else self.examples.number
-        retrieval = Retrieval(self.layout, many) if many else None
+        had = self.examples
+        retrieval = None if had is None else Retrieval(self.layout, had.number, had.shown)
         trained = train(network, self.layout, symbols, config, seed, progress, weights, retrieval)
         return replace(self, network=network, trained=trained)
 
@@ -294,6 +301,22 @@ class RowGenerator:
                 copied |= ~decoded.nulls & self.fingerprints[name].known(texts[name])
         batch = Batch(names, np.where(nulls, 0, codes), nulls, pool)
         return Drawn(batch, walked.log_weight, malformed, walked.dead, copied)
+
+
+def _retrieval(config: GeneratorConfig, layout: Layout) -> Retrieval | None:
+    """Return how examples are found; None where there are none."""
+    if not config.examples:
+        return None
+    if config.corpus is None:
+        return Retrieval(layout, config.examples)
+    rows = public_rows(config.corpus, [c.column for c in layout.columns])
+    good = layout.within(rows)
+    if not good.any():
+        raise DataError(
+            f"none of the {len(rows):,} rows of the corpus {config.corpus} lies within what the "
+            "rows learned hold; examples are rows of the same table"
+        )
+    return Retrieval(layout, config.examples, layout.encode(rows.take(good)))
 
 
 def _fingerprints(layout: Layout, batch: Batch) -> dict[str, Fingerprints]:

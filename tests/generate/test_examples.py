@@ -1,21 +1,29 @@
 """Rows that stand before a row as examples: which they are, and rows written after them."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from synthtab.batch import Batch
+from synthtab.errors import DataError, SavedModelError, UsageError
+from synthtab.frames import decode_frame
 from synthtab.generate.automaton import automata
 from synthtab.generate.decode import Walk
-from synthtab.generate.examples import Index
+from synthtab.generate.examples import Index, Retrieval
+from synthtab.generate.generator import GeneratorConfig, RowGenerator
+from synthtab.generate.guide import Given
 from synthtab.generate.model import ModelConfig, new_network, position_losses, tokens_of
 from synthtab.generate.step import Cache, Stepper
 from synthtab.generate.tokenizer import BOS, make_layout
+from synthtab.generate.train import TrainConfig
 from synthtab.schema import BooleanType, Column, EnumType, IntegerType
+from synthtab.solver.feasible import Feasible
 
 COLUMNS = [
     Column("a", EnumType(("x", "y", "z"))),
@@ -151,6 +159,7 @@ def slow_distance(layout, rows, entry, row):
     return total
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(2, 25), st.integers(1, 6))
 def test_the_examples_are_the_nearest_rows_that_differ(seed, rows, number):
     random = np.random.default_rng(seed)
@@ -173,3 +182,170 @@ def test_the_examples_are_the_nearest_rows_that_differ(seed, rows, number):
         best = all_of_them[: len(set(places))]
         again = [best[k % len(best)] for k in range(number)]
         np.testing.assert_allclose(found[::-1], again, atol=2e-3)
+
+
+QUICK = GeneratorConfig(
+    ModelConfig(hidden=16, layers=1, heads=2, kv_heads=1, feed_forward=24),
+    TrainConfig(symbols_seen=4_000),
+    examples=3,
+)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return RowGenerator.fit(COLUMNS, NAMES, DOMAINS, drawn_batch(150), QUICK, seed=1)
+
+
+def test_held_out_rows_are_examples_of_none():
+    rows, held = torch.from_numpy(LAWFUL[:60]), torch.from_numpy(LAWFUL[60:70])
+    found = Retrieval(LAYOUT, 4).sequences(held, rows)
+    assert found.every.shape == (10, 5, LAYOUT.length)
+    torch.testing.assert_close(found.every[:, -1], held)
+    among = {tuple(r) for r in rows.tolist()}
+    assert {tuple(r) for r in found.every[:, :-1].reshape(-1, LAYOUT.length).tolist()} <= among
+
+
+def test_what_is_kept_are_the_nearest_of_all_rows(fitted):
+    kept, index = fitted.examples, Index.of(LAYOUT, LAYOUT.encode(drawn_batch(150)))
+    assert kept.number == 3
+    np.testing.assert_array_equal(kept.shown, index.shown)
+    np.testing.assert_array_equal(kept.lists, index.near(LAYOUT.encode(drawn_batch(150)), 3))
+
+
+def test_many_rows_are_thinned_evenly(monkeypatch):
+    monkeypatch.setattr("synthtab.generate.examples.MOST_SHOWN", 7)
+    index = Index.of(LAYOUT, LAWFUL)
+    assert len(index.shown) == 7
+    assert {tuple(r) for r in index.shown} <= {tuple(r) for r in LAWFUL}
+    assert index.near(LAWFUL, 9).max() < 7
+
+
+def test_saved_and_loaded_it_draws_the_same(fitted, tmp_path):
+    fitted.save(tmp_path)
+    loaded = RowGenerator.load(tmp_path)
+    one, two = (g.draw(90, level="grammar", seed=4).batch for g in (fitted, loaded))
+    np.testing.assert_array_equal(one.codes, two.codes)
+    assert (one.codes != fitted.draw(90, level="grammar", seed=5).batch.codes).any()
+
+
+def test_without_examples_no_file_tells_of_them(tmp_path):
+    config = replace(QUICK, examples=0)
+    made = RowGenerator.fit(COLUMNS, NAMES, DOMAINS, drawn_batch(30), config)
+    made.save(tmp_path)
+    assert not (tmp_path / "examples.safetensors").exists()
+    assert "examples_before" not in (tmp_path / "config.json").read_text()
+    assert RowGenerator.load(tmp_path).examples is None
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda a: None, "cannot be read"),
+        (lambda a: {"shown": a["shown"]}, "cannot be read"),
+        (lambda a: a | {"lists": a["lists"][:, :2].copy()}, "3 rows of"),
+        (lambda a: a | {"lists": a["lists"][:0]}, "3 rows of"),
+        (lambda a: a | {"shown": a["shown"][:, 1:].copy()}, "3 rows of"),
+        (lambda a: a | {"shown": a["shown"].astype(np.float32)}, "3 rows of"),
+        (lambda a: a | {"shown": a["shown"] + 1}, "symbols that the layout lacks"),
+        (lambda a: a | {"lists": a["lists"] - 200}, "rows that are not there"),
+        (lambda a: a | {"shown": a["shown"][:2].copy()}, "rows that are not there"),
+    ],
+)
+def test_damaged_examples_are_refused(fitted, tmp_path, harm, message):
+    fitted.save(tmp_path)
+    path = tmp_path / "examples.safetensors"
+    harmed = harm(load_file(path))
+    if harmed is None:
+        path.unlink()
+    else:
+        save_file(harmed, path)
+    with pytest.raises(SavedModelError, match=message):
+        RowGenerator.load(tmp_path)
+
+
+def test_learning_more_keeps_the_examples(fitted):
+    more = fitted.further(drawn_batch(40, seed=9), TrainConfig(symbols_seen=400), seed=2)
+    assert more.examples is fitted.examples
+    weights = [torch.cat([p.ravel() for p in g.network.parameters()]) for g in (fitted, more)]
+    assert not torch.equal(*weights)
+
+
+def test_what_examples_cannot_do_is_refused(fitted):
+    with pytest.raises(UsageError, match="no probability"):
+        fitted.log_likelihood(drawn_batch(5))
+    begun = drawn_batch(5)
+    columns = Batch(("a",), begun.codes[:, :1], begun.nulls[:, :1], begun.pool)
+    with pytest.raises(UsageError, match="what is given of a row"):
+        fitted.draw(5, given=Given(columns))
+    with pytest.raises(UsageError, match="examples=-1"):
+        GeneratorConfig(examples=-1)
+    with pytest.raises(UsageError, match="say how many"):
+        GeneratorConfig(corpus="public")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 9])
+def test_tiny_tables_can_be_learned(rows):
+    made = RowGenerator.fit(COLUMNS, NAMES, DOMAINS, drawn_batch(rows), QUICK)
+    assert len(made.draw(20, level="grammar").batch) == 20
+
+
+def test_a_guide_sees_the_row_alone(fitted):
+    class Guide:
+        def constrained(self, column):
+            return True
+
+        def feasible(self, column, known, pool):
+            assert set(known) == set(NAMES[: NAMES.index(column)])
+            rows = len(next(iter(known.values()))[0]) if known else 1
+            one = np.zeros((rows, 1), dtype=np.int64)
+            return Feasible(np.zeros(rows, bool), one, one)
+
+    drawn = fitted.draw(30, level="solver", guide=Guide())
+    assert not drawn.batch.codes.any()
+    assert not drawn.batch.nulls.any()
+
+
+def public(folder, columns=NAMES, rows=50):
+    frame = decode_frame(COLUMNS, drawn_batch(rows, seed=6))
+    folder.mkdir()
+    frame[list(columns)].assign(more=1).to_csv(folder / "rows.csv", index=False)
+    frame[list(columns)].to_parquet(folder / "other.parquet")
+    return folder
+
+
+def test_public_rows_stand_in_for_real_ones(tmp_path):
+    folder = public(tmp_path / "public")
+    (folder / "notes.txt").write_text("no rows here")
+    config = replace(QUICK, corpus=folder)
+    # Rows beyond what is learned are of no use as examples.
+    domains = DOMAINS | {"n": (0, 200)}
+    some = drawn_batch(60)
+    some = some.take(some.column("n")[0] <= 200)
+    made = RowGenerator.fit(COLUMNS, NAMES, domains, some, config)
+    layout = made.layout
+    others = drawn_batch(50, seed=6)
+    others = others.take(others.column("n")[0] <= 200)
+    np.testing.assert_array_equal(made.examples.shown, np.unique(layout.encode(others), axis=0))
+    assert len(made.draw(10, level="grammar").batch) == 10
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "message"),
+    [
+        (None, UsageError, "is no folder"),
+        ({}, UsageError, "has no rows to serve as examples"),
+        ({"a.csv": "a,n\nx,1\n"}, DataError, "b"),
+        ({"a.csv": "a,n,b\nx,one,true\n"}, DataError, "one"),
+        ({"a.csv": "a,n,b\n"}, DataError, "have no rows"),
+        ({"a.csv": "a,n,b\nx,7000,true\n"}, DataError, "none of the 1 rows"),
+    ],
+)
+def test_a_corpus_without_such_rows_is_refused(tmp_path, files, kind, message):
+    folder = tmp_path / "public"
+    for name, text in (files or {}).items():
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    if files == {}:
+        folder.mkdir()
+    with pytest.raises(kind, match=message):
+        RowGenerator.fit(COLUMNS, NAMES, DOMAINS, drawn_batch(20), replace(QUICK, corpus=folder))
