@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import (
     adult,
     checks,
+    examples,
     feedback,
     fuzz,
     headline,
@@ -194,6 +195,11 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "retrieval": Measurement(
         "an index of passages: time and recall", lambda g: [retrieval.run(g.seed)], (seed,)
+    ),
+    "examples": Measurement(
+        "rows learned after rows like them, or without",
+        lambda g: examples.run(g.only, g.seeds, g.work, g.symbols),
+        (tables, seeds, work, symbols),
     ),
     "language": Measurement(
         "rows of causal language models: rules kept, what masks cost",

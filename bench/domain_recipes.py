@@ -132,10 +132,7 @@ def _of_rules(recipe: Recipe, tell: Tell) -> Iterator[RealTable]:
     for name in recipe.rules:
         for table in Model.load(rules_file(name)).tables:
             columns = telling(table)
-            names = {c.name for c in columns}
-            rules = tuple(
-                r for r in table.row_rules if nodes.is_pure(r.condition) and registry.reads(r) <= names
-            )
+            rules = registry.rules_about(table, {c.name for c in columns})
             try:
                 model = Model.of([replace(table, columns=columns, rules=rules)])
                 frame = Synthesizer(model).rules_only().sample(RULES_ROWS, seed=0)
@@ -262,4 +259,3 @@ def card(
         "",
     ]
     return "\n".join(lines)
-

@@ -233,13 +233,17 @@ def alone(given: Entry) -> tuple[Model, tuple[str, ...]]:
     columns = tuple(c for c in table.columns if c.name not in given.without)
     if not columns:
         raise SystemExit(f"bench: of table {given.name} no column is left to learn")
-    names = {c.name for c in columns}
-    kept = tuple(r for r in table.rules if _stands_alone(r) and reads(r) <= names)
+    kept = rules_about(table, {c.name for c in columns})
     said = set(kept)
     model = Model.of([replace(table, columns=columns, rules=kept)])
     if given.target is not None:
         _target(given, model.table())
     return model, tuple(r.name for r in table.rules if r not in said)
+
+
+def rules_about(table: nodes.Table, names: set[str]) -> tuple[nodes.Rule, ...]:
+    """Return the rules that one row decides, and the keys, that look at these columns alone."""
+    return tuple(r for r in table.rules if _stands_alone(r) and _reads(r) <= names)
 
 
 def _stands_alone(rule: nodes.Rule) -> bool:
@@ -248,8 +252,7 @@ def _stands_alone(rule: nodes.Rule) -> bool:
     return isinstance(rule, nodes.UniqueRule) and rule.share is None and rule.where is None
 
 
-def reads(rule: nodes.Rule) -> set[str]:
-    """Return the columns that a rule about single rows, or a key, looks at."""
+def _reads(rule: nodes.Rule) -> set[str]:
     if isinstance(rule, nodes.RowRule):
         return set(columns_of(rule.condition))
     return set(rule.columns) if isinstance(rule, nodes.UniqueRule) else set()

@@ -58,9 +58,15 @@ class Telling(Protocol):
 
 
 def log_likelihood(source: RowSource, rows: Batch) -> NDArray[np.float64] | None:
-    """Return how likely a source finds rows; None where it cannot tell, or one has free text."""
+    """Return how likely a source finds rows; None where it cannot tell.
+
+    It cannot where rows have free text, or were learned after examples.
+    """
     texts = any(isinstance(c.type, TextType) for c in source.columns)
-    return None if texts or not isinstance(source, Telling) else source.log_likelihood(rows)
+    mixed = getattr(source, "examples", None) is not None
+    if texts or mixed or not isinstance(source, Telling):
+        return None
+    return source.log_likelihood(rows)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,10 @@ class PrivateTable(OneTable):
     ) -> None:
         if generator is not None:
             _refuse_pretrained(privacy)
+        if config is not None and config.examples:
+            _refuse_examples(privacy)
+        if config is not None and config.init is not None:
+            _refuse_start(privacy)
         super().__init__(model, config=config, generator=generator, solver_budget_s=solver_budget_s)
         self.privacy = privacy
         self.private: PrivateReport | None = None
@@ -339,6 +343,36 @@ def _refuse_pretrained(privacy: Privacy) -> None:
             f"a pretrained model learns nothing under {what!r}: with a privacy budget it is tuned "
             "on rows drawn from measured marginals (mechanism 'marginals', generator "
             "'language-model')"
+        )
+
+
+def _refuse_examples(privacy: Privacy) -> None:
+    """Raise BudgetError where real rows would stand before others, UsageError where none can.
+
+    Rows that were drawn under the budget may serve as examples: that is free.
+    """
+    if privacy.mechanism == "dp-sgd":
+        raise BudgetError(
+            "noisy training (mechanism 'dp-sgd') learns real rows, and a row that stands before "
+            "another as an example is shown as it is, which no privacy budget allows: leave the "
+            "examples out, or take the mechanism 'marginals', whose examples are rows drawn from "
+            "what the budget has paid for"
+        )
+    if privacy.mechanism == "marginals" and privacy.generator == "graphical":
+        raise UsageError(
+            "rows that are drawn from marginals directly (generator 'graphical') have no examples "
+            "before them: leave the examples out, or take the generator 'language-model'"
+        )
+
+
+def _refuse_start(privacy: Privacy) -> None:
+    """Raise UsageError where no network is trained, or none that frequencies can be told to."""
+    if privacy.mechanism != "marginals" or privacy.generator != "language-model":
+        what = privacy.mechanism if privacy.mechanism != "marginals" else privacy.generator
+        raise UsageError(
+            f"under {what!r} nothing begins as a domain model, which is told how frequent values "
+            "are: take the mechanism 'marginals' with the generator 'language-model', where the "
+            "budget has paid for that, or leave the start (init) out"
         )
 
 

@@ -107,6 +107,12 @@ class WholeModel:
     ) -> None:
         self.model = model
         self._config = config or GeneratorConfig()
+        if self._config.examples:
+            what = "several tables" if len(model.tables) > 1 else "rules across rows"
+            raise UsageError(
+                "examples stand before the rows of one table whose rules are about single rows; "
+                f"this model has {what}: leave the examples out"
+            )
         self._budget = solver_budget_s
         self._database: Database | None = None
         self.report: WholeReport | None = None

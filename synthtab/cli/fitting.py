@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from synthtab.cli.writing import Asked, pretrained
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.settings import Pretrained
+from synthtab.generate.pretrain.domainmodel import DomainModel
 from synthtab.generate.train import Progress, TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import FitReport, Synthesizer, WholeReport, needs_whole
@@ -38,6 +39,14 @@ class Request:
     privacy: Privacy | None
     pretrained: Pretrained | None
     as_json: bool
+    examples: int = 0
+    corpus: Path | None = None
+    init: str | None = None
+
+    @property
+    def shows(self) -> bool:
+        """Whether the saved model is to hold rows of the data as they are."""
+        return bool(self.examples) and self.corpus is None and self.privacy is None
 
 
 def request(
@@ -46,6 +55,7 @@ def request(
     epochs: int | None,
     privacy: Privacy | None,
     asked: Asked,
+    init: str | None,
     as_json: bool,
 ) -> Request:
     """Return how to learn; UsageError where options do not go together."""
@@ -55,7 +65,19 @@ def request(
             "--epochs 0 learns nothing; only a pretrained model (--generator pretrained) writes "
             "rows without, by what its prompt says"
         )
-    return Request(violations, seed, epochs, privacy, generator, as_json)
+    known = Request(violations, seed, epochs, privacy, generator, as_json)
+    if generator is not None:
+        if init is not None:
+            raise UsageError(
+                f"--init {init} is what a small network begins as; a pretrained model is --base"
+            )
+        return known
+    if asked.corpus is not None and not asked.examples:
+        raise UsageError(
+            f"--corpus {asked.corpus} has rows that stand before others: say how many with "
+            "--examples"
+        )
+    return replace(known, examples=asked.examples or 0, corpus=asked.corpus, init=init)
 
 
 def budget(
@@ -79,7 +101,12 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     epochs, as_json = request.epochs, request.as_json
     training = TrainConfig() if not epochs else TrainConfig(max_epochs=epochs)
     model = Model.load(rules)
-    config = GeneratorConfig(train=training)
+    config = GeneratorConfig(
+        train=training,
+        init=None if request.init is None else DomainModel.load(request.init),
+        examples=request.examples,
+        corpus=request.corpus,
+    )
     synthesizer = Synthesizer(
         model, config=config, generator=request.pretrained, privacy=request.privacy
     )
@@ -112,6 +139,8 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     else:
         _print_table(report, synthesizer.unenforced, seconds)
     if not as_json:
+        if request.shows:
+            common.stdout().print("the saved model holds rows of the data as examples")
         common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
 
 

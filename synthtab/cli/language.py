@@ -24,6 +24,15 @@ Generator = Annotated[
         "or drawn from directly (graphical).",
     ),
 ]
+Init = Annotated[
+    str | None,
+    typer.Option(
+        "--init",
+        metavar="NAME",
+        help="Begin the small network as a domain model, by its name (synthtab models) or its "
+        "directory: of use where rows are few.",
+    ),
+]
 Base = Annotated[
     str | None,
     typer.Option(
@@ -55,7 +64,8 @@ CorpusFolder = Annotated[
     typer.Option(
         "--corpus",
         metavar="DIR",
-        help="Public documents to take passages from: a folder of files, or a saved corpus.",
+        help="Public documents to take passages from: a folder of files, or a saved corpus. Of a "
+        "small network: a folder of public rows to take --examples from.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -64,7 +74,8 @@ Examples = Annotated[
     typer.Option(
         "--examples",
         min=0,
-        help="Show so many passages and rows; 8 by default, and no rows where they are learned.",
+        help="Show so many passages and rows; 8 by default, and no rows where they are learned. "
+        "A small network (0) learns each row after so many like it, and keeps these as they are.",
         rich_help_panel=PANEL,
     ),
 ]

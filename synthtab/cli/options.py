@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 RulesFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .rules file.")]
+ModelRules = Annotated[Path, typer.Argument(metavar="RULES", help="A .rules file.")]
 DataSources = Annotated[
     list[str],
     typer.Argument(

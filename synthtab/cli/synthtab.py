@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from synthtab.choices import Mode, Violations
-from synthtab.cli import common, comparing, language, probing, spending
-from synthtab.cli.options import AsJson, Replace, SameRows, TableName
+from synthtab.cli import commands_on_models, common, comparing, language, probing, spending
+from synthtab.cli.options import AsJson, ModelRules, Replace, SameRows, TableName
 from synthtab.privacy.settings import SOURCES
 
 app = typer.Typer(
@@ -25,8 +25,6 @@ app = typer.Typer(
     help="Synthetic tables that cannot break the rules of the data.\n\n"
     "Exit codes: 0 fine, 1 rules broken, 2 wrong use or bad input.",
 )
-
-RulesFile = Annotated[Path, typer.Argument(metavar="RULES", help="A .rules file.")]
 
 
 @app.command()
@@ -50,7 +48,7 @@ def demo(
 
 @app.command()
 def fit(
-    rules: RulesFile,
+    rules: ModelRules,
     data: Annotated[
         list[str],
         typer.Argument(
@@ -76,6 +74,7 @@ def fit(
     ] = None,
     epochs: language.Epochs = None,
     generator: language.Generator = None,
+    init: language.Init = None,
     base: language.Base = None,
     lora: language.LoraOption = False,
     rank: language.Rank = None,
@@ -121,50 +120,8 @@ def fit(
         *(prompt_tokens, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
     )
     privacy = fitting.budget(epsilon, delta, settings, zeros)
-    request = fitting.request(violations, seed, epochs, privacy, asked, as_json)
+    request = fitting.request(violations, seed, epochs, privacy, asked, init, as_json)
     fitting.fit(rules, data, output, request)
-
-
-@app.command()
-def prompt(
-    rules: RulesFile,
-    data: language.RowsShown = None,
-    base: language.Base = None,
-    corpus: language.CorpusFolder = None,
-    examples: language.Examples = None,
-    prompt_tokens: language.PromptTokens = None,
-    violations: language.Broken = "error",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows are shown.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Print what a pretrained model would read before each row: schema, rules, figures, examples.
-
-    With --base it is cut to what the model can read, and its tokens are counted. No weights are
-    read.
-
-    Example: [cyan]synthtab prompt rules/adult.rules adult.csv.gz --base models/qwen --examples 4[/]
-    """
-    from synthtab.cli import writing  # torch, pandas
-
-    shown = data, base, corpus, examples, prompt_tokens
-    request = writing.PromptRequest(*shown, violations, seed=seed, as_json=as_json)
-    writing.show_prompt(rules, request)
-
-
-@app.command()
-def ledger(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model that was learned with --epsilon.")
-    ],
-    as_json: AsJson = False,
-) -> None:
-    """Say what a saved model guarantees, and which looks at real rows it is made of.
-
-    Example: [cyan]synthtab ledger model/[/]
-    """
-    from synthtab.cli import guarantees  # torch, pandas
-
-    guarantees.show(model, as_json)
 
 
 @app.command()
@@ -326,7 +283,7 @@ def load(
 
 @app.command()
 def assess(
-    rules: RulesFile,
+    rules: ModelRules,
     real: comparing.Real,
     synth: comparing.Synthetic,
     holdout: comparing.Holdout = None,
@@ -355,7 +312,7 @@ def assess(
 
 @app.command()
 def audit(
-    rules: RulesFile,
+    rules: ModelRules,
     train: Annotated[
         str, typer.Argument(metavar="TRAIN", help="The real rows that were learned from.")
     ],
@@ -405,6 +362,14 @@ def audit(
     request = auditing.Request(holdout, table, secrets, rows, seed, confidence, models, as_json)
     found = auditing.audit(rules, train, synth, request)
     common.finish(common.FINDINGS if found else common.FINE)
+
+
+for _command in (
+    commands_on_models.prompt,
+    commands_on_models.ledger,
+    commands_on_models.models,
+):
+    app.command()(_command)
 
 
 def main() -> None:

@@ -20,6 +20,10 @@ _SPELLED = {"checkpointing": "gradient_checkpointing"}
 """Options that are not spelled as their fields."""
 
 
+_SHARED = ("--corpus", "--examples")
+"""Options that a small network takes as well."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """The options about pretrained models as they were given; None and False where they were not.
@@ -54,7 +58,7 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
     Raises UsageError where it is not said which model, or options come without one.
     """
     if asked.generator != "pretrained":
-        alone = _given(asked)
+        alone = [option for option in _given(asked) if option not in _SHARED]
         if alone:
             raise UsageError(f"{alone[0]} is about a pretrained model: give --generator pretrained")
         return None

@@ -29,30 +29,35 @@ class Part:
 
 
 def deal(
-    node: NDArray[np.int64], drawn: Symbols, nodes: int, size: int, separate: bool = False
+    node: NDArray[np.int64],
+    drawn: Symbols,
+    nodes: int,
+    size: int,
+    separate: bool = False,
+    most: int = NODES,
 ) -> list[Part]:
     """Merge rows of one node that drew one symbol, and split what is too much for one batch.
 
     ``node`` and ``drawn`` (n,) are each row's node, of ``nodes``, and symbol, of ``size``; every
-    node has a row. Where ``separate``, every row gets a node of its own.
+    node has a row. Where ``separate``, every row gets a node of its own. A part has ``most`` nodes.
     """
     rows = len(node)
     if nodes == rows:
         drawn = drawn[np.argsort(node)]
         return [Part(None, node, None, drawn)]
     keys, following = np.unique(node * size + drawn, return_inverse=True)
-    if rows <= NODES and (separate or len(keys) > MERGED * rows):
+    if rows <= most and (separate or len(keys) > MERGED * rows):
         return [Part(None, np.arange(rows), node, drawn)]
     if separate:
         order = np.argsort(following, kind="stable")
-        pieces = np.array_split(order, -(-rows // NODES))
+        pieces = np.array_split(order, -(-rows // most))
         return [Part(p, np.arange(len(p)), node[p], drawn[p]) for p in pieces]
     parents, chosen = np.divmod(keys, size)
-    if len(keys) <= NODES:
+    if len(keys) <= most:
         same = len(keys) == nodes and bool((parents == np.arange(nodes)).all())
         return [Part(None, following, None if same else parents, chosen)]
     order = np.argsort(following, kind="stable")
-    edges = np.linspace(0, len(keys), -(-len(keys) // NODES) + 1).astype(np.int64)
+    edges = np.linspace(0, len(keys), -(-len(keys) // most) + 1).astype(np.int64)
     cuts = np.searchsorted(following[order], edges)
     return [
         Part(order[i:j], following[order[i:j]] - a, parents[a:b], chosen[a:b])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -75,8 +75,9 @@ class Walk:
     ``automata`` is None at level ``free``, ``guide`` below ``solver``. ``fingerprints`` has those
     of the text columns whose training texts are not to be written again. ``given`` (rows, k) are
     the symbols each row begins with; ``context`` is what else the guide knows of each row, and
-    ``context_texts`` the strings of its text columns. Only the first ``length`` positions are
-    written.
+    ``context_texts`` the strings of its text columns. ``shown`` (entries, positions) are rows that
+    serve as examples, and ``examples`` (rows, K) those before each row, by place. Only the first
+    ``length`` positions are written.
     """
 
     layout: Layout
@@ -88,7 +89,23 @@ class Walk:
     given: Symbols | None = None
     context: Known = field(default_factory=dict)
     context_texts: Mapping[str, Strings] = field(default_factory=dict)
+    shown: Symbols | None = None
+    examples: NDArray[np.int64] | None = None
     length: int | None = None
+
+    @cached_property
+    def _heads(self) -> NDArray[np.int64] | None:
+        """What stands before each row (rows, K + given): examples by place, symbols; None if none.
+
+        Rows with the same share a node.
+        """
+        parts = [part for part in (self.examples, self.given) if part is not None]
+        return np.concatenate(parts, axis=1) if parts else None
+
+    @property
+    def _most(self) -> int:
+        """The most nodes of one batch: fewer where each has examples to look back on."""
+        return NODES if self.examples is None else max(1, NODES // (1 + self.examples.shape[1]))
 
     @property
     def _given(self) -> int:
@@ -146,7 +163,7 @@ class Walk:
         )
         # Rows that are to be given another text one by one must not share a node.
         separate = column.column.name in self.fingerprints
-        parts = deal(front.node, drawn, nodes, logits.shape[1], separate)
+        parts = deal(front.node, drawn, nodes, logits.shape[1], separate, self._most)
         return [partial(self._follow, after, part, random) for part in reversed(parts)]
 
     def _heat(self, column: ColumnLayout) -> float:
@@ -163,14 +180,14 @@ class Walk:
 
     def _waves(self, rows: int) -> list[NDArray[np.int64]]:
         """Return the rows that begin together: those that begin alike, few enough for one batch."""
-        most = NODES if self._apart else WAVE
-        if self.given is None:
+        most = self._most if self._apart else WAVE
+        if self._heads is None:
             return np.split(np.arange(rows), range(most, rows, most))
-        prefix = np.unique(self.given[:rows], axis=0, return_inverse=True)[1].reshape(-1)
+        prefix = np.unique(self._heads[:rows], axis=0, return_inverse=True)[1].reshape(-1)
         order = np.argsort(prefix, kind="stable")
         ordered, edges = prefix[order], [0]
         while edges[-1] < rows:
-            beyond = int(np.searchsorted(ordered, ordered[edges[-1]] + NODES))
+            beyond = int(np.searchsorted(ordered, ordered[edges[-1]] + self._most))
             edges.append(min(beyond, edges[-1] + most))
         return np.split(order, edges[1:-1])
 
@@ -180,12 +197,14 @@ class Walk:
         Rows that begin alike share a node; where there is a context, each has its own.
         """
         begun = np.zeros((len(rows), 0), np.int64) if self.given is None else self.given[rows]
-        prefixes, node = begun[:1], np.zeros(len(rows), dtype=np.int64)
-        if self.given is not None:
-            prefixes, node = np.unique(begun, axis=0, return_inverse=True)
+        heads, node = begun[:1], np.zeros(len(rows), dtype=np.int64)
+        if self._heads is not None:
+            heads, node = np.unique(self._heads[rows], axis=0, return_inverse=True)
             node = node.reshape(-1)
-        cache = Cache.empty(self.stepper, len(prefixes))
-        self.stepper.begin(torch.from_numpy(prefixes), cache)
+        examples, prefixes = np.split(heads, [heads.shape[1] - self._given], axis=1)
+        cache = Cache.empty(self.stepper, len(heads))
+        before = None if self.shown is None else torch.from_numpy(self.shown[examples])
+        self.stepper.begin(torch.from_numpy(prefixes), cache, before)
         if self._apart:
             cache = cache.take(torch.from_numpy(node), self._given)
             prefixes, node = begun, np.arange(len(rows))

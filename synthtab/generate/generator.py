@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,18 @@ from synthtab.errors import DataError, UsageError
 from synthtab.generate.automaton import ColumnAutomaton, automata
 from synthtab.generate.decode import RowProgress, Walk, Walked
 from synthtab.generate.drawn import Drawn
+from synthtab.generate.examples import Examples, Retrieval
 from synthtab.generate.guide import Given, Guide, Level, check_request
 from synthtab.generate.model import ModelConfig, new_network, row_log_probabilities
 from synthtab.generate.pretrain.domainmodel import DomainModel
+from synthtab.generate.publicrows import public_rows
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
+    read_examples,
     read_fingerprints,
     read_layout,
     read_network,
+    write_examples,
     write_fingerprints,
     write_layout,
     write_network,
@@ -46,11 +50,27 @@ class GeneratorConfig:
     """The network's shape and how it is trained.
 
     With ``init`` it begins as that domain model, in its shape, and with a lower learning rate.
+
+    With ``examples`` each row is learned, and written, after so many other rows that are like it
+    (synthtab/generate/examples.py): others of those learned, which the generator then keeps as they
+    are, or rows that anybody may see, from files in the folder ``corpus``. Raises UsageError where
+    ``examples`` is below 0, or 0 with a corpus.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     init: DomainModel | None = None
+    examples: int = 0
+    corpus: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.corpus is not None and not self.examples:
+            raise UsageError(
+                f"the corpus {self.corpus} has rows to serve as examples: say how many stand "
+                "before each row (examples=2)"
+            )
+        if self.examples < 0:
+            raise UsageError(f"examples={self.examples}; it is 0 or more rows to write one after")
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,8 @@ class RowGenerator:
     """A fitted generator of the rows of one table.
 
     ``columns`` are the table's, in its order; ``layout`` has them in the order they are written;
-    ``fingerprints`` serve to recognise copies of training texts, per text column.
+    ``fingerprints`` serve to recognise copies of training texts, per text column. ``examples`` are
+    the rows that new ones are written after; None where there are none.
     """
 
     columns: tuple[Column, ...]
@@ -66,6 +87,7 @@ class RowGenerator:
     network: LlamaForCausalLM
     fingerprints: Mapping[str, Fingerprints]
     trained: Trained | None = None
+    examples: Examples | None = None
 
     @classmethod
     def fit(
@@ -81,20 +103,25 @@ class RowGenerator:
         """Learn the rows of a batch, which has the columns ``order`` names.
 
         ``domains`` gives the least and greatest code that may be written, of every column but text.
-        Raises DataError where there are no rows or a code lies outside its domain.
+        Raises DataError where there are no rows, a code lies outside its domain, or the corpus has
+        no row within the domains; UsageError where there is no such corpus.
         """
         if not len(batch):
             raise DataError("there are no rows to learn from; at least one is needed")
         config = config or GeneratorConfig()
         layout = make_layout(columns, order, domains, batch)
         symbols = layout.encode(batch)
+        retrieval = _retrieval(config, layout)
         if config.init is None:
-            network, training = new_network(config.model, layout, seed), config.train
+            network = new_network(config.model, layout, seed, config.examples)
+            training = config.train
         else:
-            network = config.init.network.network(layout, symbols)
+            network = config.init.network.network(layout, symbols, config.examples)
             training = config.train.gentler()
-        trained = train(network, layout, symbols, training, seed, progress)
-        return cls(tuple(columns), layout, network, _fingerprints(layout, batch), trained)
+        trained = train(network, layout, symbols, training, seed, progress, retrieval=retrieval)
+        prints = _fingerprints(layout, batch)
+        shown = None if retrieval is None else retrieval.examples(symbols)
+        return cls(tuple(columns), layout, network, prints, trained, shown)
 
     def draw(
         self,
@@ -116,7 +143,8 @@ class RowGenerator:
         how many rows are done, of how many. ``given`` holds what is known of each row: its columns
         are the first ones of the layout, and are copied. With ``columns`` only so many of
         the layout's columns are written; the others come out as whatever their first symbol means.
-        Raises UsageError for arguments out of range, DataError for given cells the layout lacks.
+        Raises UsageError for arguments out of range, or where rows are given that are written after
+        examples; DataError for given cells the layout lacks.
         """
         check_request(rows, level, guide)
         heats = temperature.values() if isinstance(temperature, Mapping) else [temperature]
@@ -131,6 +159,7 @@ class RowGenerator:
             temperature,
             self.fingerprints,
             **self._beginning(given),
+            **self._before(rows, random, given),
             length=None
             if columns is None
             else sum(len(c.sizes) for c in self.layout.columns[:columns]),
@@ -143,15 +172,18 @@ class RowGenerator:
 
         It is that of free drawing, without masks; -inf for rows that have a value outside the
         domains the network knows, or no value where there has to be one. Raises UsageError for a
-        table with free text, which is not written symbol for symbol.
+        table with free text, which is not written symbol for symbol, and where rows are written
+        after examples.
         """
-        inside = np.ones(len(rows), dtype=bool)
+        if self.examples is not None:
+            raise UsageError(
+                "rows that are written after examples have no probability that could be computed: "
+                "it is the mean over all examples there are; fit without examples"
+            )
         for own in self.layout.columns:
             if isinstance(own.places, Texts):
                 raise UsageError(f"column {own.column.name!r} is text: it has no probability")
-            codes, nulls = rows.column(own.column.name)
-            within = (codes >= own.places.lo) & (codes <= own.places.hi)
-            inside &= np.where(nulls, own.column.optional, within)
+        inside = self.layout.within(rows)
         found = np.full(len(rows), -np.inf)
         symbols = torch.from_numpy(self.layout.encode(rows.take(inside)))
         with torch.inference_mode():
@@ -178,6 +210,17 @@ class RowGenerator:
         }
         return {"given": symbols, "context": given.known, "context_texts": texts}
 
+    def _before(self, rows: int, random: torch.Generator, given: Given | None) -> dict[str, Any]:
+        """Return what a walk is told of the rows before each row."""
+        if self.examples is None:
+            return {}
+        if given is not None:
+            raise UsageError(
+                "examples are of whole rows, and cannot be chosen by what is given of a row: fit "
+                "without examples"
+            )
+        return {"shown": self.examples.shown, "examples": self.examples.drawn(rows, random)}
+
     def further(
         self,
         batch: Batch,
@@ -203,8 +246,10 @@ class RowGenerator:
             said.get(c.column.name, 1.0) for c in self.layout.columns for _ in range(len(c.sizes))
         ]
         symbols = self.layout.encode(batch)
-        trained = train(network, self.layout, symbols, config, seed, progress, weights)
-        return RowGenerator(self.columns, self.layout, network, self.fingerprints, trained)
+        had = self.examples
+        retrieval = None if had is None else Retrieval(self.layout, had.number, had.shown)
+        trained = train(network, self.layout, symbols, config, seed, progress, weights, retrieval)
+        return replace(self, network=network, trained=trained)
 
     def recognised(self, batch: Batch) -> Mask:
         """Say which rows have no text but NULL, '' and those that were learned from."""
@@ -220,19 +265,23 @@ class RowGenerator:
         write_network(directory, self.network)
         write_layout(directory, self.columns, self.layout)
         write_fingerprints(directory, self.fingerprints)
+        if self.examples is not None:
+            write_examples(directory, self.examples)
 
     @classmethod
     def load(cls, directory: Path) -> RowGenerator:
         """Read a saved generator. Raises SavedModelError where files are missing or damaged."""
         columns, layout = read_layout(directory)
         texts = [c.name for c in columns if isinstance(c.type, TextType)]
-        return cls(
-            columns, layout, read_network(directory, layout), read_fingerprints(directory, texts)
-        )
+        network, prints = read_network(directory, layout), read_fingerprints(directory, texts)
+        examples = read_examples(directory, layout, network)
+        return cls(columns, layout, network, prints, examples=examples)
 
     @cached_property
     def _stepper(self) -> Stepper:
-        return Stepper(self.network, self.layout)
+        return Stepper(
+            self.network, self.layout, 0 if self.examples is None else self.examples.number
+        )
 
     @cached_property
     def _automata(self) -> tuple[ColumnAutomaton, ...]:
@@ -261,6 +310,22 @@ class RowGenerator:
                 copied |= ~decoded.nulls & self.fingerprints[name].known(texts[name])
         batch = Batch(names, np.where(nulls, 0, codes), nulls, pool)
         return Drawn(batch, walked.log_weight, malformed, walked.dead, copied)
+
+
+def _retrieval(config: GeneratorConfig, layout: Layout) -> Retrieval | None:
+    """Return how examples are found; None where there are none."""
+    if not config.examples:
+        return None
+    if config.corpus is None:
+        return Retrieval(layout, config.examples)
+    rows = public_rows(config.corpus, [c.column for c in layout.columns])
+    good = layout.within(rows)
+    if not good.any():
+        raise DataError(
+            f"none of the {len(rows):,} rows of the corpus {config.corpus} lies within what the "
+            "rows learned hold; examples are rows of the same table"
+        )
+    return Retrieval(layout, config.examples, layout.encode(rows.take(good)))
 
 
 def _fingerprints(layout: Layout, batch: Batch) -> dict[str, Fingerprints]:

@@ -17,6 +17,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from synthtab.generate.tokenizer import BOS, Layout
 
+EXAMPLES = "examples_before"
+"""Under this name the configuration says how many rows stand before each; without it none do."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -30,19 +33,22 @@ class ModelConfig:
     rope_theta: float = 10_000.0
     norm_eps: float = 1e-5
 
-    def llama(self, vocabulary: int, length: int, *, tied: bool = True) -> LlamaConfig:
+    def llama(
+        self, vocabulary: int, length: int, *, examples: int = 0, tied: bool = True
+    ) -> LlamaConfig:
         """Return the configuration for transformers, for rows of ``length`` positions.
 
-        Where the output layer is not ``tied``, its weights are not those of the embeddings.
+        So many ``examples`` stand before each row. Where the output layer is not ``tied``, its
+        weights are not those of the embeddings.
         """
-        return LlamaConfig(
+        config = LlamaConfig(
             vocab_size=vocabulary,
             hidden_size=self.hidden,
             intermediate_size=self.feed_forward,
             num_hidden_layers=self.layers,
             num_attention_heads=self.heads,
             num_key_value_heads=self.kv_heads,
-            max_position_embeddings=length + 1,
+            max_position_embeddings=(examples + 1) * (length + 1),
             rope_parameters={"rope_type": "default", "rope_theta": self.rope_theta},
             rms_norm_eps=self.norm_eps,
             tie_word_embeddings=tied,
@@ -52,11 +58,16 @@ class ModelConfig:
             attention_bias=False,
             mlp_bias=False,
         )
+        if examples:
+            setattr(config, EXAMPLES, examples)
+        return config
 
 
-def new_network(config: ModelConfig, layout: Layout, seed: int) -> LlamaForCausalLM:
+def new_network(
+    config: ModelConfig, layout: Layout, seed: int, examples: int = 0
+) -> LlamaForCausalLM:
     """Make a network with random weights that depend on the seed and nothing else."""
-    network = blank_network(config.llama(layout.vocabulary, layout.length))
+    network = blank_network(config.llama(layout.vocabulary, layout.length, examples=examples))
     random_weights(network, torch.Generator().manual_seed(seed))
     return network
 
@@ -76,6 +87,11 @@ def blank_network(config: LlamaConfig) -> LlamaForCausalLM:
         return LlamaForCausalLM(config)
 
 
+def examples_before(network: LlamaForCausalLM) -> int:
+    """Return how many rows a network reads before each row that it writes."""
+    return int(getattr(network.config, EXAMPLES, 0))
+
+
 def rope_theta(network: LlamaForCausalLM) -> float:
     """Return the base of the rotary embedding's frequencies."""
     parameters: Any = network.config.rope_parameters
@@ -83,12 +99,16 @@ def rope_theta(network: LlamaForCausalLM) -> float:
 
 
 def tokens_of(layout: Layout, symbols: Tensor) -> Tensor:
-    """Return token ids (rows, positions) of symbols of the same shape."""
+    """Return token ids (..., positions) of symbols of the same shape."""
     return symbols + torch.from_numpy(layout.starts[:-1])
 
 
 def position_losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor) -> Tensor:
-    """Return the mean cross-entropy (positions,) in nats of each position given those before."""
+    """Return the mean cross-entropy (positions,) in nats of each position given those before.
+
+    ``symbols`` are (rows, positions), or (rows, K + 1, positions): the last one's loss is meant,
+    given the rows before it as well.
+    """
     return _losses(network, layout, symbols, "mean")
 
 
@@ -97,22 +117,27 @@ def row_log_probabilities(network: LlamaForCausalLM, layout: Layout, symbols: Te
     return -_losses(network, layout, symbols, "none").sum(dim=0)
 
 
-def shifted(layout: Layout, symbols: Tensor) -> Tensor:
-    """Return the token (rows, positions) that stands before each symbol of rows."""
-    return functional.pad(tokens_of(layout, symbols)[:, :-1], (1, 0), value=BOS)
+def shifted(layout: Layout, rows: Tensor) -> Tensor:
+    """Return the token that stands before each symbol of rows (number, K + 1, positions).
+
+    The result is (number, (K + 1) x (positions + 1) - 1): each row begins with the same token, and
+    what the last symbol leads to is not asked for.
+    """
+    return functional.pad(tokens_of(layout, rows), (1, 0), value=BOS).flatten(1)[:, :-1]
 
 
 def _losses(network: LlamaForCausalLM, layout: Layout, symbols: Tensor, reduction: str) -> Tensor:
     """Return cross-entropies in nats: (positions,) means, or (positions, rows) for ``none``."""
-    inputs = shifted(layout, symbols)
-    hidden = network.model(input_ids=inputs, use_cache=False).last_hidden_state
-    return cross_entropies(hidden, network.lm_head.weight, layout, symbols, reduction)
+    rows = symbols.reshape(len(symbols), -1, layout.length)
+    hidden = network.model(input_ids=shifted(layout, rows), use_cache=False).last_hidden_state
+    own = hidden[:, -layout.length :]
+    return cross_entropies(own, network.lm_head.weight, layout, rows[:, -1], reduction)
 
 
 def cross_entropies(
     hidden: Tensor, weight: Tensor, layout: Layout, symbols: Tensor, reduction: str
 ) -> Tensor:
-    """Return cross-entropies in nats of symbols given what came out before each.
+    """Return cross-entropies in nats of rows of symbols given what came out before each.
 
     ``hidden`` is (rows, positions, hidden), ``weight`` (tokens, hidden) the output layer. The
     result is (positions,) for the ``reduction`` "mean", (positions, rows) for "none".

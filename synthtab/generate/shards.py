@@ -75,7 +75,7 @@ class Shards:
 
     def evaluate(self, rows: Tensor) -> Tensor:
         """Return the network's mean loss (positions,) in nats over rows of symbols."""
-        parts = torch.split(rows, 512)
+        parts = torch.split(rows, max(1, 512 * self._layout.length // rows[0].numel()))
         return sum(self._pool.map(self._sums, parts), torch.zeros(self._layout.length)) / len(rows)
 
     def _gradients(self, replica: LlamaForCausalLM, rows: Tensor, share: float) -> float:

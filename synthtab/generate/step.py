@@ -6,12 +6,16 @@ embedding is one fixed matrix per position and is multiplied into the query and 
 beforehand, as are the norms' gains and the attention's scale. The input of the first layer depends
 on one symbol only: its query, key and value are looked up, not computed. The output layer is cut to
 the position's own symbols. Keys and values lie in preallocated, contiguous buffers, row by row.
+
+Positions are those of the row that is written. Where other rows stand before it as examples, theirs
+come before position 0: each begins as the row does, and has one input more, its last symbol.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -37,27 +41,34 @@ class _Layer:
 
 @dataclass(frozen=True)
 class Cache:
-    """Keys and values per layer, each (rows, kv heads, positions, head size); filled in place."""
+    """Keys and values per layer, each (rows, kv heads, positions, head size); filled in place.
+
+    ``before`` positions are those of examples; the row's own are counted from there.
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
+    before: int = 0
 
     @classmethod
     def empty(cls, stepper: Stepper, rows: int) -> Cache:
         """Return a cache for rows of which no position is known yet."""
         shape = (rows, stepper.kv_heads, stepper.positions, stepper.head_size)
         keys, values = ([torch.empty(shape) for _ in range(stepper.layers)] for _ in range(2))
-        return cls(tuple(keys), tuple(values))
+        return cls(tuple(keys), tuple(values), stepper.before)
 
     def take(self, rows: Tensor, filled: int) -> Cache:
         """Return a new cache of the rows picked by index; ``filled`` positions are in use."""
+        used = self.before + filled
         return Cache(
-            tuple(_picked(k, rows, filled) for k in self.keys),
-            tuple(_picked(v, rows, filled) for v in self.values),
+            tuple(_picked(k, rows, used) for k in self.keys),
+            tuple(_picked(v, rows, used) for v in self.values),
+            self.before,
         )
 
     def put(self, rows: Tensor, other: Cache, start: int, end: int) -> None:
         """Take over positions ``start`` to ``end`` (without it) of the rows of another cache."""
+        start, end = self.before + start, self.before + end
         for own, given in zip(self.keys + self.values, other.keys + other.values, strict=True):
             own[rows, :, start:end] = given[:, :, start:end]
 
@@ -69,28 +80,33 @@ def _picked(source: Tensor, rows: Tensor, filled: int) -> Tensor:
 
 
 class Stepper:
-    """A network's weights, prepared for decoding rows of one layout. Holds no state of any row."""
+    """A network's weights, prepared for decoding rows of one layout. Holds no state of any row.
+
+    ``examples`` rows stand before each.
+    """
 
     @torch.inference_mode()
-    def __init__(self, network: LlamaForCausalLM, layout: Layout) -> None:
+    def __init__(self, network: LlamaForCausalLM, layout: Layout, examples: int = 0) -> None:
         config = network.config
         self.layers = int(config.num_hidden_layers)
         self.heads = int(config.num_attention_heads)
         self.kv_heads = int(config.num_key_value_heads or config.num_attention_heads)
         self.hidden = int(config.hidden_size)
         self.head_size = self.hidden // self.heads
-        self.positions = layout.length
+        self.before = examples * (layout.length + 1)
+        self.positions = self.before + layout.length
         self._eps = float(config.rms_norm_eps)
         self._feed_forward = int(config.intermediate_size)
         weights = {k: v.detach().float() for k, v in network.state_dict().items()}
         embedding, output = weights["model.embed_tokens.weight"], weights["lm_head.weight"]
         edges = [BOS, *layout.starts.tolist()]
         # What stands before position p is the start for p = 0, else a symbol of position p - 1.
-        self._inputs = [embedding[edges[p] : edges[p + 1]].clone() for p in range(self.positions)]
+        inputs = [embedding[a:b].clone() for a, b in pairwise(edges)]
+        self._inputs = inputs * examples + inputs[: layout.length]
         gain = weights["model.norm.weight"]
         self._outputs = [
             (output[edges[p + 1] : edges[p + 2]] * gain).T.contiguous()
-            for p in range(self.positions)
+            for p in range(layout.length)
         ]
         theta = rope_theta(network)
         self._blocks = [self._layer(weights, layer, theta) for layer in range(self.layers)]
@@ -120,17 +136,22 @@ class Stepper:
         return torch.nn.functional.rms_norm(x, (self.hidden,), None, self._eps)
 
     @torch.inference_mode()
-    def begin(self, symbols: Tensor, cache: Cache) -> None:
+    def begin(self, symbols: Tensor, cache: Cache, examples: Tensor | None = None) -> None:
         """Fill the first positions of a cache: those of ``symbols`` (rows, positions), all known.
 
-        They are computed together, and of the last layer only what later positions look back on.
+        ``examples`` (rows, K, positions) are the rows before, where the network reads such. All are
+        computed together, and of the last layer only what later positions look back on.
         """
-        rows, given = symbols.shape
+        # Rows begin with a symbol 0 that is all there is, the start.
+        pad = torch.nn.functional.pad
+        before = pad(symbols, (1, 0))[:, : symbols.shape[1]]
+        if examples is not None:
+            before = torch.cat([pad(examples, (1, 0)).flatten(1), before], dim=1)
+        rows, given = before.shape
         if not given:
             return
         size, width = self.head_size, self.heads * self.head_size
         group, keys_width = self.heads // self.kv_heads, self.kv_heads * self.head_size
-        before = torch.nn.functional.pad(symbols[:, :-1], (1, 0))
         later = torch.ones(given, given, dtype=torch.bool).triu(1).repeat(group, 1)
         # (positions, rows, hidden): every position has weights of its own.
         x = torch.stack([self._inputs[p].index_select(0, before[:, p]) for p in range(given)])
@@ -167,18 +188,19 @@ class Stepper:
         """
         rows, size, width = len(before), self.head_size, self.heads * self.head_size
         group, keys_width = self.heads // self.kv_heads, self.kv_heads * self.head_size
-        x = self._inputs[position].index_select(0, before)
+        at = self.before + position
+        x = self._inputs[at].index_select(0, before)
         for number, block in enumerate(self._blocks):
             if number == 0:
-                qkv = block.qkv[position].index_select(0, before)
+                qkv = block.qkv[at].index_select(0, before)
             else:
-                qkv = self._norm(x) @ block.qkv[position]
+                qkv = self._norm(x) @ block.qkv[at]
             query, key, value = torch.split(qkv, [width, keys_width, keys_width], dim=1)
             keys, values = cache.keys[number], cache.values[number]
-            keys[:, :, position] = key.view(rows, self.kv_heads, size)
-            values[:, :, position] = value.view(rows, self.kv_heads, size)
-            known_keys = keys.view(rows * self.kv_heads, -1, size)[:, : position + 1]
-            known_values = values.view(rows * self.kv_heads, -1, size)[:, : position + 1]
+            keys[:, :, at] = key.view(rows, self.kv_heads, size)
+            values[:, :, at] = value.view(rows, self.kv_heads, size)
+            known_keys = keys.view(rows * self.kv_heads, -1, size)[:, : at + 1]
+            known_values = values.view(rows * self.kv_heads, -1, size)[:, : at + 1]
             queries = query.reshape(rows * self.kv_heads, group, size)
             scores = torch.bmm(queries, known_keys.transpose(1, 2)).softmax(dim=-1)
             mixed = torch.bmm(scores, known_values).view(rows, width)

@@ -1,7 +1,8 @@
 """A generator's files: the network as transformers names it, and the layout as JSON.
 
 ``config.json`` and ``model.safetensors`` open with transformers' own loader; ``layout.json`` holds
-the columns and how they are written; ``fingerprints.safetensors`` the hashes of training texts.
+the columns and how they are written; ``fingerprints.safetensors`` the hashes of training texts. A
+generator that writes rows after examples has those in ``examples.safetensors``, as they are.
 Nothing is unpickled, and whatever does not fit together is refused by name.
 """
 
@@ -22,7 +23,8 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from synthtab.errors import SavedModelError
-from synthtab.generate.model import blank_network
+from synthtab.generate.examples import Examples
+from synthtab.generate.model import blank_network, examples_before
 from synthtab.generate.places import places_of
 from synthtab.generate.texts import Fingerprints, Texts
 from synthtab.generate.tokenizer import ColumnLayout, Layout
@@ -41,6 +43,7 @@ from synthtab.schema import (
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LAYOUT, FINGERPRINTS = "layout.json", "fingerprints.safetensors"
+EXAMPLES = "examples.safetensors"
 _TIED = "lm_head.weight"
 _TYPES: Mapping[str, type[ColumnType]] = {
     "integer": IntegerType,
@@ -164,6 +167,44 @@ def read_fingerprints(directory: Path, texts: Iterable[str]) -> dict[str, Finger
         }
     except (SafetensorError, OSError, ValueError, KeyError) as problem:
         raise damaged(path, f"cannot be read: {problem}") from None
+
+
+def write_examples(directory: Path, examples: Examples) -> None:
+    """Write the rows that serve as examples, and which of them do for which row."""
+    arrays = {"shown": examples.shown.astype(np.int32), "lists": examples.lists}
+    save_arrays(arrays, directory / EXAMPLES)
+
+
+def read_examples(directory: Path, layout: Layout, network: LlamaForCausalLM) -> Examples | None:
+    """Read what :func:`write_examples` wrote; None where the network reads no examples.
+
+    Raises SavedModelError where they are missing or damaged, or do not fit layout and network.
+    """
+    many = examples_before(network)
+    if many < 1:
+        return None
+    path = directory / EXAMPLES
+    try:
+        arrays = load_arrays(path)
+        shown, lists = arrays["shown"], arrays["lists"]
+    except (SafetensorError, OSError, ValueError, KeyError) as problem:
+        raise damaged(path, f"cannot be read: {problem}") from None
+    fitting = (
+        shown.ndim == lists.ndim == 2
+        and shown.dtype == lists.dtype == np.int32
+        and shown.shape[1] == layout.length
+        and lists.shape[1] == many
+        and len(lists) > 0
+    )
+    if not fitting:
+        raise damaged(path, f"does not hold {many} rows of {layout.length} symbols for each row")
+    if not (_within(shown, np.array(layout.sizes)) and _within(lists, len(shown))):
+        raise damaged(path, "holds symbols that the layout lacks, or rows that are not there")
+    return Examples(shown.astype(np.int64), lists)
+
+
+def _within(numbers: NDArray[np.int32], ends: NDArray[np.int64] | int) -> bool:
+    return bool(((numbers >= 0) & (numbers < ends)).all())
 
 
 def column_record(column: Column) -> dict[str, Any]:

@@ -176,6 +176,16 @@ class Layout:
         parts = [c.encode(*batch.column(c.column.name), batch.pool) for c in self.columns]
         return np.concatenate(parts, axis=1)
 
+    def within(self, batch: Batch) -> Mask:
+        """Say which rows can be written as they are, but for their texts: what encode takes."""
+        good = np.ones(len(batch), dtype=bool)
+        for own in self.columns:
+            codes, nulls = batch.column(own.column.name)
+            good &= ~nulls | own.column.optional
+            if not isinstance(own.places, Texts):
+                good &= nulls | ((codes >= own.places.lo) & (codes <= own.places.hi))
+        return good
+
     def decode(self, symbols: Symbols) -> tuple[Cells, ...]:
         """Return the cells of each column, in the layout's order."""
         return tuple(c.decode(symbols[:, c.first : c.first + len(c.sizes)]) for c in self.columns)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
+from synthtab.generate.examples import Retrieval, Sequences
 from synthtab.generate.places import Symbols
 from synthtab.generate.shards import Shards
 from synthtab.generate.tokenizer import Layout
@@ -89,11 +90,14 @@ def train(
     seed: int,
     progress: ProgressHook | None = None,
     emphasis: Sequence[float] | None = None,
+    retrieval: Retrieval | None = None,
 ) -> Trained:
     """Fit the network's weights, in place, to rows of symbols (rows, positions); at least one row.
 
     With ``emphasis``, a number for each position, gradients are those of the weighted sum of the
-    positions' losses; weights are judged by the plain sum all the same. On return the weights are
+    positions' losses; weights are judged by the plain sum all the same. With ``retrieval`` each row
+    has its examples before it, and only its own loss counts; they come from the training rows, for
+    the held-out ones too. On return the weights are
     those with the least loss on the held-out rows. An interruption leaves the network half trained
     and nothing else changed: nothing is written here.
     """
@@ -104,7 +108,13 @@ def train(
     held = max(held, min(len(rows) // 5, 64))
     # Too few rows to spare any: the loss on the training rows has to do.
     held_rows = shuffled[:held] if held >= 8 else shuffled[:64]
-    train_rows = shuffled[held:] if held >= 8 else shuffled
+    train_rows: Tensor | Sequences = shuffled[held:] if held >= 8 else shuffled
+    examples = 0
+    if retrieval is not None:
+        assert isinstance(train_rows, Tensor)
+        held_rows = retrieval.sequences(held_rows, train_rows).every
+        train_rows = retrieval.sequences(train_rows, train_rows)
+        examples = retrieval.number
 
     size = min(config.batch_size, max(8, 2 ** round(math.log2(max(len(train_rows) / 16, 1)))))
     per_epoch = math.ceil(len(train_rows) / size)
@@ -123,7 +133,7 @@ def train(
     check_every = max(per_epoch // 2, total // 40, 1)
     course = _Course(config, total)
     started, step, recent = time.monotonic(), 0, float("nan")
-    with Shards(network, layout, size, emphasis) as shards:
+    with Shards(network, layout, size * (1 + examples), emphasis) as shards:
         watch = _Watch(network, shards, held_rows, horizon=max(check_every, 10))
         # What was learned before may be better than anything these rows teach.
         watch.look(0)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -96,7 +97,14 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(p.parent.name for p in SHIPPED.glob(f"*/{WEIGHTS}")))
 
 
-def facts_of(name: str | Path) -> Mapping[str, object]:
+def card_of(name: str | Path) -> str:
+    """Return the card of a model (Markdown). Raises as :meth:`DomainModel.load`."""
+    folder = find(name)
+    read_manifest(folder, KIND)
+    return (folder / CARD).read_text(encoding="utf-8")
+
+
+def facts_of(name: str | Path) -> Mapping[str, Any]:
     """Return what the manifest of a model tells, and its size, without reading the weights.
 
     Raises UsageError and SavedModelError as :meth:`DomainModel.load`.

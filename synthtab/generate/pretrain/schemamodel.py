@@ -49,18 +49,20 @@ class SchemaModel(nn.Module):
         ``facts`` describe the layout. Rows that are not ``named`` are read without any words.
         """
         read, compared = self.encoder(facts, named)
-        inputs = functional.embedding(shifted(layout, symbols), read)
+        inputs = functional.embedding(shifted(layout, symbols[:, None]), read)
         hidden = self.body(inputs_embeds=inputs, use_cache=False).last_hidden_state
         return cross_entropies(hidden, compared, layout, symbols, "mean")
 
     @torch.no_grad()
-    def network(self, layout: Layout, rows: Symbols) -> LlamaForCausalLM:
+    def network(self, layout: Layout, rows: Symbols, examples: int = 0) -> LlamaForCausalLM:
         """Return a network for one table, which knows it by its schema and these rows' statistics.
 
-        ``rows`` (rows, positions) are symbols of the layout; without any, by its schema alone. What
+        ``rows`` (rows, positions) are symbols of the layout; without any, by its schema alone. It
+        reads so many ``examples`` before each row, which it has not learned to make use of. What
         symbols are read as and what they are compared with differ, so the two are not tied.
         """
-        network = blank_network(self.config.llama(layout.vocabulary, layout.length, tied=False))
+        config = self.config.llama(layout.vocabulary, layout.length, examples=examples, tied=False)
+        network = blank_network(config)
         read, compared = self.encoder(Facts.of(describe(layout, rows)))
         body = {f"model.{name}": weight for name, weight in self.body.state_dict().items()}
         network.load_state_dict(

@@ -211,4 +211,3 @@ def _words(things: Iterable[Sequence[int]]) -> Words:
     filled = [tuple(words) or (0,) for words in things]
     ends = np.cumsum([0, *map(len, filled)], dtype=np.int64)
     return np.array([w for words in filled for w in words], dtype=np.int64), ends[:-1]
-

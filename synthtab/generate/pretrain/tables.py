@@ -25,6 +25,7 @@ from synthtab.generate.tokenizer import Layout, make_layout
 from synthtab.schema import (
     BooleanType,
     Column,
+    ColumnType,
     DateType,
     DecimalType,
     EnumType,
@@ -147,7 +148,7 @@ def _imagined_column(
     name: str, ranks: NDArray[np.float64], random: np.random.Generator
 ) -> tuple[Column, Codes]:
     """Return a column of a random type and its codes, in the order of the ranks."""
-    kind = random.choice(["list", "flag", "number", "count", "amount", "day"], p=_OFTEN)
+    kind = str(random.choice(["list", "flag", "number", "count", "amount", "day"], p=_OFTEN))
     optional = bool(random.random() < 0.25)
     if kind in ("list", "flag"):
         size = 2 if kind == "flag" else int(random.integers(2, 16))
@@ -168,10 +169,15 @@ def _imagined_column(
         codes = np.where(random.random(len(codes)) < random.uniform(0.1, 0.8), often, codes)
     if kind in ("number", "amount") and random.random() < 0.3:
         codes = codes // 10 * 10
-    type_ = {"amount": DecimalType(12, 2), "day": DateType()}.get(kind, IntegerType())
-    return Column(name, type_, optional), codes
+    return Column(name, _NUMBERS[kind], optional), codes
 
 
+_NUMBERS: dict[str, ColumnType] = {
+    "number": IntegerType(),
+    "count": IntegerType(),
+    "amount": DecimalType(12, 2),
+    "day": DateType(),
+}
 _OFTEN = (0.35, 0.1, 0.15, 0.15, 0.15, 0.1)
 _SCALES = {"number": (1.0, 5.0), "count": (0.3, 1.5), "amount": (2.0, 6.0), "day": (1.5, 3.5)}
 

@@ -1,0 +1,329 @@
+"""Rows like a row before it: what a small network gains by examples, with few rows and with many.
+
+Of each table so many rows are learned, without examples and after 2 or 8 (the nearest other rows
+among them), by networks of one shape and seed, trained for as many steps at most. Shape, pair and
+two-sample figures are against real rows that were not learned: others of the training part, or the
+held-out rows where all of it was. So copying is not rewarded. Utility is on the held-out rows.
+``--only`` names tables of the registry; ``--work FOLDER`` keeps what each run found.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from bench.kept import kept_values
+from bench.registry import Entry, Loaded, load, picked
+from bench.report import Figure, Grid, Section
+from bench.scoring import broken, told_apart, worth
+from synthtab.assess.fidelity import compare
+from synthtab.batch import Batch
+from synthtab.frames import decode_frame, encode_frame
+from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.train import TrainConfig
+from synthtab.pipeline import Synthesizer
+from synthtab.privacy.audit.distances import nearer_to_training
+from synthtab.privacy.audit.encoding import Encoder
+
+TABLES = ("insurance", "car_evaluation", "titanic", "abalone", "stroke", "german_credit")
+SIZES = (100, 300, 1_000)
+FULL = 5_000
+"""All rows of the training part, up to so many."""
+NUMBERS = (0, 2, 8)
+SEEDS = 3
+SYMBOLS = 300_000
+DRAWN = 2_000
+CONFIDENCE = 0.95
+MEASURES: dict[str, tuple[str, bool]] = {
+    "shape": ("shape error", False),
+    "pair": ("pair error", False),
+    "auc": ("told apart, AUC", False),
+    "utility": ("utility", True),
+}
+"""What is measured: its name, and whether more is better."""
+TITLE = "Examples before each row"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one network came to: ``learned`` rows of a table, after ``examples`` each.
+
+    ``auc`` and ``utility`` are None where they are not defined. ``copies`` is the share of drawn
+    rows that are learned ones to the cell, ``nearer`` that of those nearer to learned rows than to
+    as many others (DCR; 0.5 where nothing is memorised). ``broken`` counts rows that break a rule.
+    """
+
+    table: str
+    learned: int
+    full: bool
+    examples: int
+    seed: int
+    shape: float
+    pair: float
+    auc: float | None
+    utility: float | None
+    utility_real: float | None
+    copies: float
+    copies_others: float
+    nearer: float
+    broken: int
+    steps: int
+    fit_s: float
+    draw_s: float
+
+
+def run(
+    only: Sequence[str] = (),
+    seeds: int | None = None,
+    work: Path | None = None,
+    symbols: int | None = None,
+    sizes: Sequence[int] = SIZES,
+) -> Iterator[Section]:
+    """Measure the tables: ``seeds`` times with few rows, and once with all of them."""
+    entries = picked(only or TABLES)
+    many, seen = SEEDS if seeds is None else seeds, symbols or SYMBOLS
+    if many < 1:
+        raise SystemExit(f"bench: --seeds {many}: examples are measured at least once")
+    runs: list[Run] = []
+    for seed in range(many):
+        for entry in entries:
+            some: tuple[int | None, ...] = (*sizes, None) if seed == 0 else tuple(sizes)
+            runs += _of(entry, some, seed, seen, work)
+    command = " ".join(
+        ["python -m bench examples"]
+        + [f"--only {name}" for name in only]
+        + ([] if seeds is None else [f"--seeds {seeds}"])
+        + ([] if symbols is None else [f"--symbols {symbols}"])
+    )
+    yield section(runs, command, seen)
+
+
+def _of(
+    entry: Entry, sizes: Sequence[int | None], seed: int, symbols: int, work: Path | None
+) -> list[Run]:
+    loaded = load(entry, seed)
+    found = []
+    for size in sizes:
+        if size is not None and size > len(loaded.train) // 2:
+            continue  # too few others to compare with; all rows are measured anyway
+        for number in NUMBERS:
+            how = {"rules": loaded.model.to_text(), "symbols": symbols, "drawn": DRAWN}
+            name = f"examples-{entry.name}-{size or 'full'}-{number}-{seed}"
+            values = kept_values(
+                work,
+                name,
+                how,
+                lambda size=size, number=number: asdict(  # type: ignore[misc]
+                    measure(loaded, size, number, seed, symbols)
+                ),
+            )
+            found.append(Run(**values))
+            print(f"{name}: {values['fit_s']:.0f} s", file=sys.stderr)
+    return found
+
+
+def measure(loaded: Loaded, size: int | None, number: int, seed: int, symbols: int) -> Run:
+    """Learn rows of a table (None: all there are, up to FULL) after so many examples, and score."""
+    columns = loaded.table.columns
+    order = np.arange(len(loaded.train))
+    learned = loaded.train.take(order[: size or FULL])
+    others = loaded.holdout if size is None else loaded.train.take(order[size:])
+    config = GeneratorConfig(train=TrainConfig(symbols_seen=symbols), examples=number)
+    started = time.process_time()
+    synthesizer = Synthesizer(loaded.model, config=config)
+    synthesizer.fit(decode_frame(columns, learned), seed=seed)
+    fitted = time.process_time()
+    made = encode_frame(columns, synthesizer.sample(DRAWN, mode="solver", seed=seed))
+    drawn = time.process_time()
+    judged = replace(loaded, train=others)
+    distances = compare(columns, others, made)
+    report: Any = synthesizer.report
+    return Run(
+        loaded.entry.name,
+        len(learned),
+        size is None,
+        number,
+        seed,
+        distances.shape,
+        distances.pair,
+        told_apart(judged, made, seed),
+        worth(loaded, made, seed),
+        worth(loaded, learned, seed),
+        *_nearness(loaded, made, learned, others, seed),
+        int(broken(loaded.table, made).sum()),
+        report.trained.steps,
+        fitted - started,
+        drawn - fitted,
+    )
+
+
+def _nearness(
+    loaded: Loaded, made: Batch, learned: Batch, others: Batch, seed: int
+) -> tuple[float, float, float]:
+    """Return the shares of rows that are copies of learned rows, of others, and DCR's share."""
+    encoder = Encoder.of(loaded.table.columns, loaded.holdout)
+    points = [encoder.points(batch) for batch in (made, learned, others)]
+    dcr, _, copies = nearer_to_training(points[0], points[1], points[2], seed=seed)
+    return copies.train, copies.holdout, dcr.share
+
+
+def section(runs: Sequence[Run], command: str, symbols: int) -> Section:
+    """Return what runs came to: differences to no examples over tables, then each table."""
+    sizes = sorted({r.learned for r in runs if not r.full})
+    groups: list[tuple[str, list[Run]]] = [
+        (f"{size:,}", [r for r in runs if not r.full and r.learned == size]) for size in sizes
+    ]
+    groups.append(("all", [r for r in runs if r.full]))
+    groups = [(name, some) for name, some in groups if some]
+    grids = [_whole(groups), _disclosure(groups), *(_table(groups, t) for t in _tables(runs))]
+    lost = sum(r.broken for r in runs)
+    figures = [
+        Figure(
+            f"rows that break a rule, by DuckDB, of {DRAWN * len(runs):,}",
+            f"{lost:,}",
+            "0",
+            lost == 0,
+        ),
+        *_figures(groups),
+    ]
+    data = {"runs": [asdict(r) for r in runs]}
+    return Section(TITLE, command, 0, figures, _note(runs, symbols), grids, data)
+
+
+def _tables(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(r.table for r in runs))
+
+
+def _value(run: Run, measure: str) -> float | None:
+    """Return a figure; a utility below 0 (R2) is that of rows that teach nothing, 0."""
+    found: float | None = getattr(run, measure)
+    return max(0.0, found) if found is not None and measure == "utility" else found
+
+
+def _mean(runs: Sequence[Run], measure: str) -> float | None:
+    known = [v for r in runs if (v := _value(r, measure)) is not None]
+    return fmean(known) if known else None
+
+
+def _differences(runs: Sequence[Run], number: int, measure: str) -> list[float]:
+    """Return, by table, the mean over seeds of a figure less the same without examples."""
+    found = []
+    for table in _tables(runs):
+        own = {(r.examples, r.seed): _value(r, measure) for r in runs if r.table == table}
+        pairs = [(own[number, s], own.get((0, s))) for n, s in own if n == number]
+        known = [a - b for a, b in pairs if a is not None and b is not None]
+        if known:
+            found.append(fmean(known))
+    return found
+
+
+def interval(differences: Sequence[float]) -> tuple[float, float] | None:
+    """Return Student's confidence interval of a mean over tables; None of fewer than two."""
+    if len(differences) < 2:
+        return None
+    spread = stdev(differences) / len(differences) ** 0.5
+    wide = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * spread
+    return fmean(differences) - wide, fmean(differences) + wide
+
+
+def _said(differences: Sequence[float]) -> str:
+    if not differences:
+        return "-"
+    ends = interval(differences)
+    ends_said = "" if ends is None else f" ({ends[0]:+.4f} to {ends[1]:+.4f})"
+    return f"{fmean(differences):+.4f}{ends_said}"
+
+
+def verdict(differences: Sequence[float], more: bool) -> str:
+    """Say in a word whether examples helped: only where the whole interval says so."""
+    ends = interval(differences)
+    if ends is None or ends[0] <= 0 <= ends[1]:
+        return "no difference that could be told"
+    return "better" if (ends[0] > 0) == more else "worse"
+
+
+def _whole(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
+    """Return, for each size and figure, no examples and the differences that examples make."""
+    numbers = [n for n in NUMBERS if n]
+    grid = Grid("rows learned", "figure", "K = 0", *(f"K = {n}, less K = 0" for n in numbers))
+    for name, runs in groups:
+        for key, (said, _) in MEASURES.items():
+            plain = _mean([r for r in runs if not r.examples], key)
+            cells = [_said(_differences(runs, n, key)) for n in numbers]
+            grid.add(name, said, "-" if plain is None else f"{plain:.4f}", *cells)
+    return grid
+
+
+def _figures(groups: Sequence[tuple[str, list[Run]]]) -> Iterator[Figure]:
+    for number in (n for n in NUMBERS if n):
+        for key, (said, more) in MEASURES.items():
+            words: dict[str, list[str]] = {}
+            for name, runs in groups:
+                found = verdict(_differences(runs, number, key), more)
+                words.setdefault(found, []).append(name)
+            told = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items())
+            yield Figure(f"{said} with {number} examples, by rows learned", told)
+
+
+def _disclosure(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
+    grid = Grid(
+        *("rows learned", "K", "copies of learned rows", "copies of others"),
+        *("nearer to learned rows", "fit, CPU s", "draw, CPU s"),
+    )
+    for name, runs in groups:
+        for number in NUMBERS:
+            own = [r for r in runs if r.examples == number]
+            shares = (fmean(getattr(r, k) for r in own) for k in _SHARES)
+            times = (f"{fmean(getattr(r, k) for r in own):.1f}" for k in ("fit_s", "draw_s"))
+            grid.add(name, str(number), *(f"{s:.2%}" for s in shares), *times)
+    return grid
+
+
+_SHARES = ("copies", "copies_others", "nearer")
+
+
+def _table(groups: Sequence[tuple[str, list[Run]]], table: str) -> Grid:
+    """Return one table's figures, mean and standard deviation over seeds."""
+    names = [said for said, _ in MEASURES.values()]
+    grid = Grid(f"{table}: rows learned", "K", *names, "copies", "nearer to learned rows")
+    for _, runs in groups:
+        for number in NUMBERS:
+            own = [r for r in runs if r.table == table and r.examples == number]
+            if own:
+                some = [[_value(r, key) for r in own] for key in MEASURES]
+                shares = [[r.copies for r in own], [r.nearer for r in own]]
+                grid.add(f"{own[0].learned:,}", str(number), *map(_spread, [*some, *shares]))
+    return grid
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    if not known:
+        return "-"
+    return f"{fmean(known):.4f}" + (f" ± {stdev(known):.4f}" if len(known) > 1 else "")
+
+
+def _note(runs: Sequence[Run], symbols: int) -> str:
+    tables = _tables(runs)
+    few = max((r.seed for r in runs), default=0) + 1
+    return (
+        f"{len(tables)} tables: {', '.join(tables)}; {few} seeds each (another split, another "
+        f"network) with few rows, one with all, which are up to {FULL:,}. Where a table's training "
+        "part has less than twice as many rows, that size is left out. All networks see "
+        f"{symbols:,} symbols of rows to be learned at most, and stop earlier where the held-out "
+        f"loss stops falling; {DRAWN:,} rows are drawn in the mode `solver`. Shape, pair and AUC "
+        "are against real rows that were not learned, utility (AUC or R2, from 0 up) on the "
+        "held-out rows. Differences are means over tables, each the mean of its seeds, with "
+        "Student's 95% intervals over tables; *better* and *worse* stand where the interval leaves "
+        "0 out. *Nearer to learned rows* is the share of drawn rows that are nearer to learned "
+        "rows than to as many others: 50% where nothing is memorised. What a utility of the "
+        "learned rows themselves is, is in the record (`utility_real`)."
+    )
