@@ -11,6 +11,8 @@ from pathlib import Path
 from bench import (
     adult,
     checks,
+    domain_recipes,
+    domains,
     examples,
     feedback,
     fuzz,
@@ -206,6 +208,12 @@ MEASUREMENTS: dict[str, Measurement] = {
         lambda g: language.run(g.seed, g.only, g.rows, g.vocabulary),
         (seed, parts(*language.PARTS), language.options),
     ),
+    "domains": Measurement(
+        "domain models as a start, on tables they have not seen",
+        lambda g: domains.run(g.seed, g.only, g.seeds, g.work, g.symbols),
+        (tables, seeds, seed, symbols, work),
+        in_all=False,
+    ),
     "fuzz": Measurement(
         "random models, until the time is up",
         lambda g: [fuzz.run(g.seed, g.minutes, g.findings)],
@@ -227,6 +235,11 @@ CHORES: dict[str, Chore] = {
         "two small tables held against limits that only tighten",
         lambda g: quick.main(g.update_ratchet),
         (quick.options,),
+    ),
+    "domain-model": Chore(
+        "make a domain model, as it is shipped",
+        domain_recipes.command,
+        (domain_recipes.options, seed),
     ),
     "screenshot": Chore(
         "take pictures of the assessor's page",

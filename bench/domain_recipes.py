@@ -9,6 +9,8 @@ no model has seen are kept to measure by.
 from __future__ import annotations
 
 import datetime
+import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +39,7 @@ LONGEST_TEXT = 30
 MOST_VALUES = 150
 """A text of at most so many different values is shown as a list of them."""
 RULES_ROWS = 2_000
+STEPS = 6_000
 MOST = 20_000
 """Rows of a table that are used, the others cut."""
 
@@ -174,6 +177,20 @@ def listed(name: str, columns: tuple[Column, ...], batch: Batch) -> RealTable:
             kept.append(column)
     names = [c.name for c in kept]
     return RealTable(name, tuple(kept), replace(batch, codes=codes).select(names))
+
+
+def options(parser: ArgumentParser) -> None:
+    """Add what :func:`command` takes."""
+    parser.add_argument("name", choices=list(RECIPES), help="which")
+    parser.add_argument("--output", type=Path, help="a folder for it, not the package")
+    parser.add_argument("--steps", type=int, default=STEPS, help="fewer are quicker")
+
+
+def command(given: Namespace) -> None:
+    """Make a domain model, telling how far it is on standard error."""
+    config = PretrainConfig(steps=given.steps)
+    target = make(given.name, given.output, config, given.seed, lambda s: print(s, file=sys.stderr))
+    print(target)
 
 
 def make(name: str, folder: Path | None, config: PretrainConfig, seed: int, tell: Tell) -> Path:

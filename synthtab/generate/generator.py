@@ -59,9 +59,9 @@ class GeneratorConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-    init: DomainModel | None = None
     examples: int = 0
     corpus: str | Path | None = None
+    init: DomainModel | None = None
 
     def __post_init__(self) -> None:
         if self.corpus is not None and not self.examples:
