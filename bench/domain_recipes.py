@@ -25,7 +25,7 @@ from synthtab.errors import InfeasibleError, UsageError
 from synthtab.files import read_frame
 from synthtab.frames import encode_frame
 from synthtab.generate.model import ModelConfig
-from synthtab.generate.pretrain.domainmodel import SHIPPED, DomainModel
+from synthtab.generate.pretrain.domainmodel import KIND, SHIPPED, DomainModel
 from synthtab.generate.pretrain.schemamodel import SchemaModel
 from synthtab.generate.pretrain.tables import RealTable
 from synthtab.generate.pretrain.training import PretrainConfig, Seen, pretrain
@@ -34,6 +34,7 @@ from synthtab.ir import nodes
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
 from synthtab.schema import Column, EnumType, TextType
+from synthtab.store import check_target
 
 LONGEST_TEXT = 30
 MOST_VALUES = 150
@@ -195,7 +196,8 @@ def command(given: Namespace) -> None:
 
 def make(name: str, folder: Path | None, config: PretrainConfig, seed: int, tell: Tell) -> Path:
     """Pretrain a domain's model and save it, in the package unless a folder is given."""
-    recipe = RECIPES[name]
+    recipe, target = RECIPES[name], (folder or SHIPPED) / name
+    check_target(target, KIND)  # before the work, not after
     tables = shown(recipe, tell)
     for table in tables:
         tell(f"{table.name}: {len(table.batch):,} rows, {len(table.columns)} columns")
@@ -210,7 +212,6 @@ def make(name: str, folder: Path | None, config: PretrainConfig, seed: int, tell
 
     gained = pretrain(network, tables, config, seed, progress)
     model = DomainModel(name, recipe.about, network)
-    target = (folder or SHIPPED) / name
     replace(model, card=card(model, recipe, tables, config, gained, seed)).save(target)
     return target
 

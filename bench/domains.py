@@ -259,13 +259,7 @@ def _values(key: str, scratch: Run, begun: Run) -> tuple[float, float] | None:
 def _cell(key: str, pairs: Sequence[tuple[float, float]]) -> str:
     if not pairs:
         return "-"
-    digits: dict[str, Any] = {
-        "loss": "{:.2f}",
-        "steps": "{:.0f}",
-        "shape": "{:.2%}",
-        "pair": "{:.2%}",
-    }
-    form = digits.get(key, "{:.3f}")
+    form = _FORMS.get(key, "{:.3f}")
     gains = [b - a for a, b in pairs]
     spread = f" ± {form.format(stdev(gains))}" if len(gains) > 1 else ""
     before, after = (form.format(fmean(values)) for values in zip(*pairs, strict=True))
