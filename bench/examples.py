@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from bench.finding import compared
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Figure, Grid, Section
@@ -53,6 +54,8 @@ MEASURES: dict[str, tuple[str, bool]] = {
     "utility": ("utility", True),
 }
 """What is measured: its name, and whether more is better."""
+FOUND = "abalone"
+"""The table on which two ways of finding examples are compared."""
 TITLE = "Examples before each row"
 
 
@@ -110,6 +113,7 @@ def run(
     many, seen = SEEDS if seeds is None else seeds, symbols or SYMBOLS
     if many < 1:
         raise SystemExit(f"bench: --seeds {many}: examples are measured at least once")
+    found = compared(load(picked([FOUND])[0]))  # first, as it asks for Annoy
     runs: list[Run] = []
     for seed in range(many):
         for entry in entries:
@@ -121,7 +125,7 @@ def run(
         + ([] if seeds is None else [f"--seeds {seeds}"])
         + ([] if symbols is None else [f"--symbols {symbols}"])
     )
-    yield section(runs, command, seen)
+    yield section(runs, command, seen, [found])
 
 
 def _of(
@@ -196,7 +200,7 @@ def _nearness(
     return copies.train, copies.holdout, dcr.share
 
 
-def section(runs: Sequence[Run], command: str, symbols: int) -> Section:
+def section(runs: Sequence[Run], command: str, symbols: int, more: Sequence[Grid] = ()) -> Section:
     """Return what runs came to: differences to no examples over tables, then each table."""
     sizes = sorted({r.learned for r in runs if not r.full})
     groups: list[tuple[str, list[Run]]] = [
@@ -204,7 +208,8 @@ def section(runs: Sequence[Run], command: str, symbols: int) -> Section:
     ]
     groups.append(("all", [r for r in runs if r.full]))
     groups = [(name, some) for name, some in groups if some]
-    grids = [_whole(groups), _disclosure(groups), *(_table(groups, t) for t in _tables(runs))]
+    grids = [_whole(groups), _disclosure(groups), *more]
+    grids += [_table(groups, t) for t in _tables(runs)]
     lost = sum(r.broken for r in runs)
     figures = [
         Figure(
@@ -346,6 +351,8 @@ def _note(runs: Sequence[Run], symbols: int) -> str:
         "the held-out rows. Differences are means over tables, each the mean of its seeds, with "
         "Student's 95% intervals over tables; *better* and *worse* stand where the interval leaves "
         "0 out. *Nearer to learned rows* is the share of drawn rows that are nearer to learned "
-        "rows than to as many others: 50% where nothing is memorised. What a utility of the "
+        "rows than to as many others: 50% where nothing is memorised. Of two ways to find rows "
+        "like a row, that by codes is used: *ranks apart* is how far the eight found are on "
+        "average, and the time is that of finding them for all rows. What a utility of the "
         "learned rows themselves is, is in the record (`utility_real`)."
     )
