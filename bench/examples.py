@@ -1,10 +1,11 @@
 """Rows like a row before it: what a small network gains by examples, with few rows and with many.
 
 Of each table so many rows are learned, without examples and after 2 or 8 (the nearest other rows
-among them), by networks of one shape and seed, trained for as many steps at most. Shape, pair and
-two-sample figures are against real rows that were not learned: others of the training part, or the
-held-out rows where all of it was. So copying is not rewarded. Utility is on the held-out rows.
-``--only`` names tables of the registry; ``--work FOLDER`` keeps what each run found.
+among them), by networks of one shape and seed, trained for as many steps at most. As examples make
+a step longer, there is also a network without them that may see nine times as many symbols. Shape,
+pair and two-sample figures are against real rows that were not learned, so that copying is not
+rewarded. Utility is on the held-out rows. ``--only`` names tables of the registry; ``--work
+FOLDER`` keeps what each run found.
 """
 
 from __future__ import annotations
@@ -20,26 +21,30 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from bench.finding import compared
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Figure, Grid, Section
 from bench.scoring import broken, told_apart, worth
 from synthtab.assess.fidelity import compare
-from synthtab.batch import Batch
+from synthtab.batch import Batch, concat
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.model import ModelConfig
 from synthtab.generate.train import TrainConfig
 from synthtab.pipeline import Synthesizer
 from synthtab.privacy.audit.distances import nearer_to_training
 from synthtab.privacy.audit.encoding import Encoder
+from synthtab.schema import TextType
 
 TABLES = ("insurance", "car_evaluation", "titanic", "abalone", "stroke", "german_credit")
 SIZES = (100, 300, 1_000)
 FULL = 5_000
 """All rows of the training part, up to so many."""
-NUMBERS = (0, 2, 8)
 SEEDS = 3
-SYMBOLS = 300_000
+SHAPE = ModelConfig(hidden=64, layers=2, heads=4, kv_heads=2, feed_forward=160)
+"""A smaller network than the usual one, so that as many of them as here can be trained."""
+SYMBOLS = 200_000
 DRAWN = 2_000
 CONFIDENCE = 0.95
 MEASURES: dict[str, tuple[str, bool]] = {
@@ -49,12 +54,28 @@ MEASURES: dict[str, tuple[str, bool]] = {
     "utility": ("utility", True),
 }
 """What is measured: its name, and whether more is better."""
+FOUND = "abalone"
+"""The table on which two ways of finding examples are compared."""
 TITLE = "Examples before each row"
 
 
 @dataclass(frozen=True)
+class Way:
+    """How rows are learned: after how many examples, and for how many times the usual symbols."""
+
+    name: str
+    examples: int
+    longer: int = 1
+
+
+PLAIN = Way("K = 0", 0)
+OTHERS = (Way("K = 2", 2), Way("K = 8", 8), Way("K = 0, 9 times as long", 0, 9))
+WAYS = (PLAIN, *OTHERS)
+
+
+@dataclass(frozen=True)
 class Run:
-    """What one network came to: ``learned`` rows of a table, after ``examples`` each.
+    """What one network came to: ``learned`` rows of a table, in a way that is named.
 
     ``auc`` and ``utility`` are None where they are not defined. ``copies`` is the share of drawn
     rows that are learned ones to the cell, ``nearer`` that of those nearer to learned rows than to
@@ -64,7 +85,7 @@ class Run:
     table: str
     learned: int
     full: bool
-    examples: int
+    way: str
     seed: int
     shape: float
     pair: float
@@ -92,6 +113,7 @@ def run(
     many, seen = SEEDS if seeds is None else seeds, symbols or SYMBOLS
     if many < 1:
         raise SystemExit(f"bench: --seeds {many}: examples are measured at least once")
+    found = compared(load(picked([FOUND])[0]))  # first, as it asks for Annoy
     runs: list[Run] = []
     for seed in range(many):
         for entry in entries:
@@ -103,7 +125,7 @@ def run(
         + ([] if seeds is None else [f"--seeds {seeds}"])
         + ([] if symbols is None else [f"--symbols {symbols}"])
     )
-    yield section(runs, command, seen)
+    yield section(runs, command, seen, [found])
 
 
 def _of(
@@ -112,17 +134,18 @@ def _of(
     loaded = load(entry, seed)
     found = []
     for size in sizes:
-        if size is not None and size > len(loaded.train) // 2:
-            continue  # too few others to compare with; all rows are measured anyway
-        for number in NUMBERS:
+        if size is not None and size >= len(loaded.train):
+            continue  # all rows are measured anyway
+        for way in WAYS:
             how = {"rules": loaded.model.to_text(), "symbols": symbols, "drawn": DRAWN}
-            name = f"examples-{entry.name}-{size or 'full'}-{number}-{seed}"
+            how["shape"] = repr(SHAPE)
+            name = f"examples-{entry.name}-{size or 'full'}-{way.examples}-{way.longer}-{seed}"
             values = kept_values(
                 work,
                 name,
                 how,
-                lambda size=size, number=number: asdict(  # type: ignore[misc]
-                    measure(loaded, size, number, seed, symbols)
+                lambda size=size, way=way: asdict(  # type: ignore[misc]
+                    measure(loaded, size, way, seed, symbols)
                 ),
             )
             found.append(Run(**values))
@@ -130,13 +153,15 @@ def _of(
     return found
 
 
-def measure(loaded: Loaded, size: int | None, number: int, seed: int, symbols: int) -> Run:
-    """Learn rows of a table (None: all there are, up to FULL) after so many examples, and score."""
+def measure(loaded: Loaded, size: int | None, way: Way, seed: int, symbols: int) -> Run:
+    """Learn rows of a table (None: all there are, up to FULL) in a way, draw some, and score."""
     columns = loaded.table.columns
     order = np.arange(len(loaded.train))
-    learned = loaded.train.take(order[: size or FULL])
-    others = loaded.holdout if size is None else loaded.train.take(order[size:])
-    config = GeneratorConfig(train=TrainConfig(symbols_seen=symbols), examples=number)
+    learned, left = (loaded.train.take(part) for part in np.split(order, [size or FULL]))
+    texts = [c.name for c in columns if isinstance(c.type, TextType)]
+    others = concat([left, loaded.holdout], texts)
+    training = TrainConfig(symbols_seen=symbols * way.longer)
+    config = GeneratorConfig(SHAPE, training, way.examples)
     started = time.process_time()
     synthesizer = Synthesizer(loaded.model, config=config)
     synthesizer.fit(decode_frame(columns, learned), seed=seed)
@@ -150,7 +175,7 @@ def measure(loaded: Loaded, size: int | None, number: int, seed: int, symbols: i
         loaded.entry.name,
         len(learned),
         size is None,
-        number,
+        way.name,
         seed,
         distances.shape,
         distances.pair,
@@ -175,7 +200,7 @@ def _nearness(
     return copies.train, copies.holdout, dcr.share
 
 
-def section(runs: Sequence[Run], command: str, symbols: int) -> Section:
+def section(runs: Sequence[Run], command: str, symbols: int, more: Sequence[Grid] = ()) -> Section:
     """Return what runs came to: differences to no examples over tables, then each table."""
     sizes = sorted({r.learned for r in runs if not r.full})
     groups: list[tuple[str, list[Run]]] = [
@@ -183,7 +208,8 @@ def section(runs: Sequence[Run], command: str, symbols: int) -> Section:
     ]
     groups.append(("all", [r for r in runs if r.full]))
     groups = [(name, some) for name, some in groups if some]
-    grids = [_whole(groups), _disclosure(groups), *(_table(groups, t) for t in _tables(runs))]
+    grids = [_whole(groups), _disclosure(groups), *more]
+    grids += [_table(groups, t) for t in _tables(runs)]
     lost = sum(r.broken for r in runs)
     figures = [
         Figure(
@@ -213,12 +239,12 @@ def _mean(runs: Sequence[Run], measure: str) -> float | None:
     return fmean(known) if known else None
 
 
-def _differences(runs: Sequence[Run], number: int, measure: str) -> list[float]:
+def _differences(runs: Sequence[Run], way: Way, measure: str) -> list[float]:
     """Return, by table, the mean over seeds of a figure less the same without examples."""
     found = []
     for table in _tables(runs):
-        own = {(r.examples, r.seed): _value(r, measure) for r in runs if r.table == table}
-        pairs = [(own[number, s], own.get((0, s))) for n, s in own if n == number]
+        own = {(r.way, r.seed): _value(r, measure) for r in runs if r.table == table}
+        pairs = [(own[w, s], own.get((PLAIN.name, s))) for w, s in own if w == way.name]
         known = [a - b for a, b in pairs if a is not None and b is not None]
         if known:
             found.append(fmean(known))
@@ -252,38 +278,38 @@ def verdict(differences: Sequence[float], more: bool) -> str:
 
 def _whole(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
     """Return, for each size and figure, no examples and the differences that examples make."""
-    numbers = [n for n in NUMBERS if n]
-    grid = Grid("rows learned", "figure", "K = 0", *(f"K = {n}, less K = 0" for n in numbers))
+    less = [f"{way.name}; less {PLAIN.name}" for way in OTHERS]
+    grid = Grid("rows learned", "figure", PLAIN.name, *less)
     for name, runs in groups:
         for key, (said, _) in MEASURES.items():
-            plain = _mean([r for r in runs if not r.examples], key)
-            cells = [_said(_differences(runs, n, key)) for n in numbers]
+            plain = _mean([r for r in runs if r.way == PLAIN.name], key)
+            cells = [_said(_differences(runs, way, key)) for way in OTHERS]
             grid.add(name, said, "-" if plain is None else f"{plain:.4f}", *cells)
     return grid
 
 
 def _figures(groups: Sequence[tuple[str, list[Run]]]) -> Iterator[Figure]:
-    for number in (n for n in NUMBERS if n):
+    for way in OTHERS:
         for key, (said, more) in MEASURES.items():
             words: dict[str, list[str]] = {}
             for name, runs in groups:
-                found = verdict(_differences(runs, number, key), more)
+                found = verdict(_differences(runs, way, key), more)
                 words.setdefault(found, []).append(name)
             told = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items())
-            yield Figure(f"{said} with {number} examples, by rows learned", told)
+            yield Figure(f"{said}, {way.name} beside {PLAIN.name}, by rows learned", told)
 
 
 def _disclosure(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
     grid = Grid(
-        *("rows learned", "K", "copies of learned rows", "copies of others"),
+        *("rows learned", "way", "copies of learned rows", "copies of others"),
         *("nearer to learned rows", "fit, CPU s", "draw, CPU s"),
     )
     for name, runs in groups:
-        for number in NUMBERS:
-            own = [r for r in runs if r.examples == number]
+        for way in WAYS:
+            own = [r for r in runs if r.way == way.name]
             shares = (fmean(getattr(r, k) for r in own) for k in _SHARES)
             times = (f"{fmean(getattr(r, k) for r in own):.1f}" for k in ("fit_s", "draw_s"))
-            grid.add(name, str(number), *(f"{s:.2%}" for s in shares), *times)
+            grid.add(name, way.name, *(f"{s:.2%}" for s in shares), *times)
     return grid
 
 
@@ -293,14 +319,14 @@ _SHARES = ("copies", "copies_others", "nearer")
 def _table(groups: Sequence[tuple[str, list[Run]]], table: str) -> Grid:
     """Return one table's figures, mean and standard deviation over seeds."""
     names = [said for said, _ in MEASURES.values()]
-    grid = Grid(f"{table}: rows learned", "K", *names, "copies", "nearer to learned rows")
+    grid = Grid(f"{table}: rows learned", "way", *names, "copies", "nearer to learned rows")
     for _, runs in groups:
-        for number in NUMBERS:
-            own = [r for r in runs if r.table == table and r.examples == number]
+        for way in WAYS:
+            own = [r for r in runs if r.table == table and r.way == way.name]
             if own:
                 some = [[_value(r, key) for r in own] for key in MEASURES]
                 shares = [[r.copies for r in own], [r.nearer for r in own]]
-                grid.add(f"{own[0].learned:,}", str(number), *map(_spread, [*some, *shares]))
+                grid.add(f"{own[0].learned:,}", way.name, *map(_spread, [*some, *shares]))
     return grid
 
 
@@ -316,14 +342,17 @@ def _note(runs: Sequence[Run], symbols: int) -> str:
     few = max((r.seed for r in runs), default=0) + 1
     return (
         f"{len(tables)} tables: {', '.join(tables)}; {few} seeds each (another split, another "
-        f"network) with few rows, one with all, which are up to {FULL:,}. Where a table's training "
-        "part has less than twice as many rows, that size is left out. All networks see "
-        f"{symbols:,} symbols of rows to be learned at most, and stop earlier where the held-out "
-        f"loss stops falling; {DRAWN:,} rows are drawn in the mode `solver`. Shape, pair and AUC "
-        "are against real rows that were not learned, utility (AUC or R2, from 0 up) on the "
-        "held-out rows. Differences are means over tables, each the mean of its seeds, with "
+        f"network) with few rows, one with all, which are up to {FULL:,}. A size beyond a table's "
+        "training part is left out. Networks are smaller than the usual one (2 layers of 64), all "
+        f"of one shape, and see {symbols:,} symbols of rows to be learned at most, or nine times "
+        "as many, which is what 8 examples before each row cost; all stop earlier where the "
+        f"held-out loss stops falling. {DRAWN:,} rows are drawn in the mode `solver`. Shape, pair "
+        "and AUC are against real rows that were not learned, utility (AUC or R2, from 0 up) on "
+        "the held-out rows. Differences are means over tables, each the mean of its seeds, with "
         "Student's 95% intervals over tables; *better* and *worse* stand where the interval leaves "
         "0 out. *Nearer to learned rows* is the share of drawn rows that are nearer to learned "
-        "rows than to as many others: 50% where nothing is memorised. What a utility of the "
+        "rows than to as many others: 50% where nothing is memorised. Of two ways to find rows "
+        "like a row, that by codes is used: *ranks apart* is how far the eight found are on "
+        "average, and the time is that of finding them for all rows. What a utility of the "
         "learned rows themselves is, is in the record (`utility_real`)."
     )

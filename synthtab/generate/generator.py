@@ -43,6 +43,8 @@ from synthtab.schema import Column, TextType
 
 _AT_ONCE = 1_000
 """So many rows go through the network at a time when their probability is asked for."""
+MOST_POSITIONS = 8_192
+"""So many positions the network reads at most, where rows have examples before them."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class GeneratorConfig:
                 f"the corpus {self.corpus} has rows to serve as examples: say how many stand "
                 "before each row (examples=2)"
             )
-        if self.examples < 0:
-            raise UsageError(f"examples={self.examples}; it is 0 or more rows to write one after")
+        whole = isinstance(self.examples, int) and not isinstance(self.examples, bool)
+        if not whole or self.examples < 0:
+            raise UsageError(f"examples={self.examples!r}; it is 0 or more rows to write one after")
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ class RowGenerator:
 
         ``domains`` gives the least and greatest code that may be written, of every column but text.
         Raises DataError where there are no rows, a code lies outside its domain, or the corpus has
-        no row within the domains; UsageError where there is no such corpus.
+        no row within the domains; UsageError where there is no such corpus, or the examples are
+        more than the network can look back on.
         """
         if not len(batch):
             raise DataError("there are no rows to learn from; at least one is needed")
@@ -313,9 +317,16 @@ class RowGenerator:
 
 
 def _retrieval(config: GeneratorConfig, layout: Layout) -> Retrieval | None:
-    """Return how examples are found; None where there are none."""
+    """Return how examples are found; None where there are none. Raises as :meth:`fit`."""
     if not config.examples:
         return None
+    room = MOST_POSITIONS // (layout.length + 1) - 1
+    if config.examples > room:
+        raise UsageError(
+            f"a row of this table is {layout.length:,} symbols, and after {config.examples:,} "
+            f"examples the network would look back on more than {MOST_POSITIONS:,}; "
+            + (f"{room:,} examples at most fit" if room > 0 else "leave the examples out")
+        )
     if config.corpus is None:
         return Retrieval(layout, config.examples)
     rows = public_rows(config.corpus, [c.column for c in layout.columns])

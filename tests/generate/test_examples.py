@@ -279,6 +279,11 @@ def test_what_examples_cannot_do_is_refused(fitted):
         fitted.draw(5, given=Given(columns))
     with pytest.raises(UsageError, match="examples=-1"):
         GeneratorConfig(examples=-1)
+    with pytest.raises(UsageError, match="examples=True"):
+        GeneratorConfig(examples=True)
+    most = 8_192 // (LAYOUT.length + 1) - 1
+    with pytest.raises(UsageError, match=f"{most:,} examples at most fit"):
+        RowGenerator.fit(COLUMNS, NAMES, DOMAINS, drawn_batch(9), replace(QUICK, examples=most + 1))
     with pytest.raises(UsageError, match="say how many"):
         GeneratorConfig(corpus="public")
 
