@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from synthtab.batch import Batch, Codes
 from synthtab.generate.places import Symbols
@@ -141,7 +140,7 @@ def _ranks(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.f
     for _ in range(int(random.integers(0, 3))):
         one, other = random.integers(0, columns, 2)
         values[:, one] += random.normal() * np.abs(values[:, other])
-    return np.asarray((rankdata(values, axis=0) - 0.5) / rows)
+    return np.asarray((values.argsort(axis=0).argsort(axis=0) + 0.5) / rows)
 
 
 def _imagined_column(
@@ -186,8 +185,13 @@ def _spread(ranks: NDArray[np.float64], random: np.random.Generator) -> NDArray[
     """Return numbers of a random shape (even, normal, skewed, decaying) by their ranks."""
     shapes = (
         lambda u: u,
-        ndtri,
-        lambda u: np.exp(random.uniform(0.3, 1.5) * ndtri(u)),
+        _normal,
+        lambda u: np.exp(random.uniform(0.3, 1.5) * _normal(u)),
         lambda u: -np.log1p(-u),
     )
     return np.asarray(shapes[int(random.integers(len(shapes)))](ranks))
+
+
+def _normal(ranks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the quantiles of the normal distribution."""
+    return np.asarray(torch.special.ndtri(torch.from_numpy(ranks)).numpy())
