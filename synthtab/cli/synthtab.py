@@ -83,6 +83,7 @@ def fit(
     corpus: language.CorpusFolder = None,
     examples: language.Examples = None,
     prompt_tokens: language.PromptTokens = None,
+    chat: language.Chat = None,
     batch_size: language.BatchSize = None,
     at_once: language.AtOnce = None,
     rate: language.Rate = None,
@@ -118,7 +119,7 @@ def fit(
     settings = {k: v for k, v in chosen.items() if v is not None}
     asked = writing.Asked(
         *(generator, base, lora, rank, eight_bit, corpus, examples),
-        *(prompt_tokens, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
+        *(prompt_tokens, chat, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
     )
     privacy = fitting.budget(epsilon, delta, settings, zeros)
     request = fitting.request(violations, seed, epochs, privacy, asked, as_json)
@@ -133,6 +134,7 @@ def prompt(
     corpus: language.CorpusFolder = None,
     examples: language.Examples = None,
     prompt_tokens: language.PromptTokens = None,
+    chat: language.Chat = None,
     violations: language.Broken = "error",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows are shown.")] = 0,
     as_json: AsJson = False,
@@ -146,9 +148,8 @@ def prompt(
     """
     from synthtab.cli import writing  # torch, pandas
 
-    shown = data, base, corpus, examples, prompt_tokens
-    request = writing.PromptRequest(*shown, violations, seed=seed, as_json=as_json)
-    writing.show_prompt(rules, request)
+    shown = data, base, corpus, examples, prompt_tokens, chat, violations, seed, as_json
+    writing.show_prompt(rules, writing.PromptRequest(*shown))
 
 
 @app.command()

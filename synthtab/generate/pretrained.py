@@ -17,6 +17,7 @@ from outlines.backends import get_cfg_logits_processor
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
 
 from synthtab.errors import SavedModelError, UsageError
+from synthtab.generate.language.chat import framed, has_chat
 from synthtab.generate.weights import LOCAL, complete, open_pretrained
 
 
@@ -60,7 +61,13 @@ class PretrainedWriter:
         Without a seed the likeliest token is taken each time, with one they are drawn. Raises
         UsageError where the prompt does not fit into what the model can read.
         """
-        given = self.tokenizer(self._framed(prompt), return_tensors="pt")
+        chat = has_chat(self.tokenizer)
+        # The template writes the token that begins a text as well.
+        given = self.tokenizer(
+            framed(self.tokenizer, prompt) if chat else prompt,
+            return_tensors="pt",
+            add_special_tokens=not chat,
+        )
         length = given["input_ids"].shape[1]
         limit = getattr(self.network.config, "max_position_embeddings", None)
         if limit is not None and length + max_tokens > limit:
@@ -88,12 +95,3 @@ class PretrainedWriter:
         if len(new) == 0 or int(new[-1]) != end:
             return None
         return str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
-
-    def _framed(self, prompt: str) -> str:
-        """Return a prompt in the model's own chat format, if it has one."""
-        if getattr(self.tokenizer, "chat_template", None) is None:
-            return prompt
-        message = [{"role": "user", "content": prompt}]
-        return str(
-            self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-        )
