@@ -23,6 +23,7 @@ from bench import (
     peers,
     perturb,
     plans,
+    pretraining,
     privacy,
     profiling,
     quick,
@@ -216,6 +217,11 @@ CHORES: dict[str, Chore] = {
     ),
     "tables": Chore(
         "list the registered tables", lambda g: listing.show(g.own), (listing.options,)
+    ),
+    "pretrain": Chore(
+        "train the small language model that others measure with",
+        pretraining.command,
+        (seed, work, pretraining.options),
     ),
     "quick": Chore(
         "two small tables held against limits that only tighten",
