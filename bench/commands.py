@@ -170,7 +170,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "feedback": Measurement(
         "correction by talk beside repair and masks",
         feedback.command,
-        (tables, rows, seed, feedback.options),
+        (tables, rows, seed, feedback.options, work),
         in_all=False,
     ),
     "peers": Measurement(
@@ -198,8 +198,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "language": Measurement(
         "rows of causal language models: rules kept, what masks cost",
-        lambda g: language.run(g.seed, g.only, g.rows, g.vocabulary),
-        (seed, parts(*language.PARTS), language.options),
+        lambda g: language.run(g.seed, g.only, g.rows, g.vocabulary, g.work),
+        (seed, parts(*language.PARTS), language.options, work),
     ),
     "fuzz": Measurement(
         "random models, until the time is up",

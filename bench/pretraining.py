@@ -26,6 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from bench.byte_level import byte_level
 from bench.language_texts import corrections, prompted, repository, tables
 from synthtab.atomic import atomic_directory
+from synthtab.generate.language.loading import Base, make_base
 
 NAME = "base"
 FACTS = "training.json"
@@ -119,14 +120,19 @@ def described(known: Facts) -> str:
     )
 
 
-def train(path: Path, recipe: Recipe, seed: int = 0) -> Facts:
-    """Train the model and save it as transformers does, with what came of it beside it."""
+def train(
+    path: Path, recipe: Recipe, seed: int = 0, kinds: Mapping[str, Sequence[str]] | None = None
+) -> Facts:
+    """Train the model and save it as transformers does, with what came of it beside it.
+
+    ``kinds`` are the texts, those of :func:`texts` where none are given.
+    """
     began = time.process_time()
-    kinds = texts(seed)
+    kinds = texts(seed) if kinds is None else kinds
     tokenizer = byte_level((t for some in kinds.values() for t in some), recipe.vocabulary)
     streams = {k: Stream.of(tokenizer, some, recipe.length, seed) for k, some in kinds.items()}
     _say(f"{sum(len(s.parts) for s in streams.values()):,} texts of {recipe.length:,} tokens")
-    network = _network(recipe, len(tokenizer), seed)
+    network = new_network(recipe, len(tokenizer), seed)
     before = {kind: _loss(network, s.held_out) for kind, s in streams.items()}
     steps = max(1, recipe.tokens // (recipe.length * recipe.at_once))
     _learn(network, recipe, streams, steps, seed)
@@ -187,7 +193,14 @@ class Stream:
             yield from self.parts[random.permutation(len(self.parts))]
 
 
-def _network(recipe: Recipe, size: int, seed: int) -> LlamaForCausalLM:
+def untrained(recipe: Recipe, seed: int = 0) -> Base:
+    """Return a model of random weights, with a tokenizer of the text in this repository."""
+    tokenizer = byte_level(repository(), recipe.vocabulary)
+    return make_base(new_network(recipe, recipe.vocabulary, seed).eval(), tokenizer)
+
+
+def new_network(recipe: Recipe, size: int, seed: int) -> LlamaForCausalLM:
+    """Return a Llama of random weights for so many tokens."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return LlamaForCausalLM(

@@ -35,10 +35,7 @@ class PretrainedWriter:
 
         Raises UsageError where there is none that may be read, SavedModelError where it is damaged.
         """
-        if find_spec("llguidance") is None:
-            raise UsageError(
-                "to write within a grammar takes llguidance: pip install 'synthtab[translate]'"
-            )
+        _require_llguidance()
         # In the precision that it was saved in: in float32 a large one takes twice the memory.
         network, tokenizer = open_pretrained(
             directory,
@@ -50,6 +47,12 @@ class PretrainedWriter:
         )
         if tokenizer.eos_token_id is None:
             raise SavedModelError(f"the tokenizer in {directory} has no token that ends a text")
+        return cls.of(network, tokenizer)
+
+    @classmethod
+    def of(cls, network: Any, tokenizer: Any) -> PretrainedWriter:
+        """Write with a model that is in memory. Raises UsageError where llguidance is missing."""
+        _require_llguidance()
         network.eval()
         return cls(network, tokenizer, from_transformers(network, tokenizer))
 
@@ -95,3 +98,11 @@ class PretrainedWriter:
         if len(new) == 0 or int(new[-1]) != end:
             return None
         return str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
+
+
+def _require_llguidance() -> None:
+    """Raise UsageError where what masks tokens by a grammar is missing."""
+    if find_spec("llguidance") is None:
+        raise UsageError(
+            "to write within a grammar takes llguidance: pip install 'synthtab[translate]'"
+        )
