@@ -29,14 +29,18 @@ from bench.report import Grid, Section, at_least, percent
 from bench.scoring import broken
 from synthtab.batch import Batch, Mask
 from synthtab.choices import Mode
+from synthtab.draw import RowSource
 from synthtab.errors import InfeasibleError
 from synthtab.feedback import ROUNDS, Corrected, Rewriter, feedback_rounds
 from synthtab.frames import decode_frame, encode_frame
+from synthtab.generate.drawn import Drawn
 from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.guide import Guide, Level
 from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.settings import Pretrained, Tuning
 from synthtab.generate.rewriting import LanguageRewriter
 from synthtab.onetable import OneTable
+from synthtab.schema import Column
 from synthtab.solver.repair import repair
 
 TABLES = ("berka_loan", "german_credit", "stroke")
@@ -54,6 +58,8 @@ COLUMNS = (
     "s",
 )
 """Cells changed are those of a row that changed; tokens in talk those of a row that was broken."""
+PATIENCE = 20
+"""A way that draws more than so many rows for each one asked for gives up."""
 
 
 @dataclass(frozen=True)
@@ -116,23 +122,21 @@ def run(
         parts.append(kept_values(work, f"feedback-{one.name}", made.settings, made.figures))
     grids = []
     for part in parts:
-        grid = Grid(f"{part['table']}, {part['broken']} of {rows:,} free rows broken", *COLUMNS[1:])
+        said = f"{part['table']}, {part['broken']} of {rows:,} free rows broken"
+        if part["broken"] is None:
+            said = f"{part['table']}: hardly a free row is one of values"
+        grid = Grid(said, *COLUMNS[1:])
         for way, found in part["ways"].items():
             grid.add(f"`{way}`", *_shown(found))
         grids.append(grid)
-    advised = [p["ways"]["feedback, adviser"]["valid"] for p in parts]
-    figures = [
-        at_least(
-            "rows valid after feedback to a writer that follows it", min(advised), 1.0, percent
-        )
-    ]
+    advised = [p["ways"]["feedback, adviser"]["valid"] for p in parts if p["broken"] is not None]
+    what = "rows valid after feedback to a writer that follows it"
+    figures = [at_least(what, min(advised), 1.0, percent)] if advised else []
     where = "".join(f" --only {name}" for name in dict.fromkeys(only))
     line = f"python -m bench feedback{where} --rows {rows} --rounds {rounds}"
     if base is not None:
-        own = (base / pretraining.FACTS).is_file()
-        line += f" --learned {how.rows} --epochs {how.epochs}" + (
-            " --work DIR" * own or " --base DIR"
-        )
+        option = "--work" if (base / pretraining.FACTS).is_file() else "--base"
+        line += f" --learned {how.rows} --epochs {how.epochs} {option} DIR"
     return Section(
         "Correction by talk", line, seed, figures, _note(base, how), grids, {"parts": parts}
     )
@@ -143,9 +147,9 @@ def _note(base: Path | None, how: Tuned) -> str:
     said = (
         "Valid is DuckDB's verdict on hard rules, declarations and keys. Rows that feedback leaves "
         "broken are counted, not thrown away. Tokens a row are all that the network read or wrote, "
-        "talk and rejected rows included, by the rows given back; tokens in talk those of prompts "
+        "talk and rejected rows included, by the rows asked for; tokens in talk those of prompts "
         "and answers by the rows that were broken (the adviser counts words and signs). Time is "
-        "the process's."
+        f"the process's. A way that has drawn {PATIENCE} rows for each one asked for gives up."
     )
     if base is None:
         return said
@@ -156,6 +160,30 @@ def _note(base: Path | None, how: Tuned) -> str:
         f"{said} The network is {name}, tuned on {how.rows:,} rows of the table at most, "
         f"{how.epochs} times over, and has not seen the table before."
     )
+
+
+@dataclass
+class Patient:
+    """What draws rows, until it has drawn ``most`` of them; then InfeasibleError says so."""
+
+    source: RowSource
+    most: int
+    drawn: int = 0
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """See :class:`RowSource`."""
+        return self.source.columns
+
+    def draw(
+        self, rows: int, *, level: Level = "free", guide: Guide | None = None, seed: int = 0
+    ) -> Drawn:
+        """See :class:`RowSource`."""
+        if self.drawn >= self.most:
+            raise InfeasibleError(f"gave up after {self.drawn:,} rows drawn")
+        some = min(rows, self.most - self.drawn)
+        self.drawn += some
+        return self.source.draw(some, level=level, guide=guide, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -186,14 +214,12 @@ class Measured:
         loaded = load(self.entry, self.seed)
         network, spent = self._learned(loaded)
         ways: dict[str, Any] = {}
-        free: tuple[Batch, float] | None = None
+        drawn: dict[Mode, Batch | None] = {}
         for mode in MODES:
-            found, batch = self._drawn(loaded, network, mode)
-            ways[mode] = found
-            if mode == MODES[0] and batch is not None:
-                free = batch, found["tokens"]
-        assert free is not None
-        batch, tokens = free
+            ways[mode], drawn[mode] = self._drawn(loaded, network, mode)
+        batch, tokens = drawn[MODES[0]], ways[MODES[0]]["tokens"]
+        if batch is None:
+            return {"table": self.entry.name, "broken": None, "ways": ways, "learned": spent}
         if "refused" not in ways.get("repair", {"refused": ""}):
             mended = repair(loaded.table, batch, rng=np.random.default_rng(self.seed))
             ways["repair"]["cells"] = _cells(mended.changed)
@@ -223,19 +249,21 @@ class Measured:
     ) -> tuple[dict[str, Any], Batch | None]:
         """Return figures of rows in a decoding mode, and the rows."""
         read, began = Reading(), time.process_time()
+        source = Patient(network.generator, PATIENCE * self.rows)
+        found: dict[str, Any] = {}
+        batch = None
         try:
             with tokens_read(read):
-                sample = network.sample_report(self.rows, mode=mode, seed=self.seed + 1)
+                own, _ = network.draw(self.rows, mode=mode, seed=self.seed + 1, source=source)
+            frame = network.finished(own, self.seed + 1)
+            batch = encode_frame(loaded.table.columns, frame)
+            found["valid"] = _valid(loaded, batch)
         except InfeasibleError as error:
-            return {"refused": str(error)}, None
-        spent = time.process_time() - began
-        batch = encode_frame(loaded.table.columns, sample.frame)
-        return {
-            "valid": _valid(loaded, batch),
-            "drawn": sample.counts.drawn,
-            "tokens": read.tokens / len(batch) if self.base is not None else None,
-            "seconds": spent,
-        }, batch
+            found["refused"] = str(error)
+        found["drawn"] = source.drawn
+        found["tokens"] = read.tokens / self.rows if self.base is not None else None
+        found["seconds"] = time.process_time() - began
+        return found, batch
 
     def _writers(self, loaded: Loaded, network: OneTable) -> dict[str, Rewriter]:
         writers: dict[str, Rewriter] = {"feedback, adviser": Adviser()}
@@ -282,15 +310,12 @@ def _valid(loaded: Loaded, batch: Batch) -> float:
 
 
 def _shown(found: dict[str, Any]) -> tuple[str, ...]:
-    if "refused" in found:
-        return ("refused", *[""] * (len(COLUMNS) - 2))
-
     def text(name: str, digits: int) -> str:
         value = found.get(name)
         return "" if value is None else f"{value:,.{digits}f}"
 
     return (
-        percent(found["valid"]),
+        "gave up" if "refused" in found else percent(found["valid"]),
         text("drawn", 0),
         text("rounds", 0),
         text("tokens", 0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_llama import save_tiny_llama
 from tiny_models import tiny
@@ -11,10 +12,16 @@ from tiny_models import tiny
 from bench import feedback
 from bench.adviser import Adviser
 from bench.language_cases import Reading, tokens_read
+from synthtab.batch import Batch
+from synthtab.draw import draw_rows
+from synthtab.errors import InfeasibleError
+from synthtab.generate.drawn import Drawn
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.train import TrainConfig
+from synthtab.lang.model import Model
 from synthtab.schema import Column, EnumType, IntegerType
+from synthtab.solver.project import compile_plan
 
 LEAST = GeneratorConfig(train=TrainConfig(symbols_seen=8_000))
 
@@ -50,6 +57,24 @@ def test_one_language_model_writes_in_all_ways(
         "python -m bench feedback --only engel --rows 4 --rounds 1 --learned 16 --epochs 1 "
         "--base DIR"
     )
+
+
+def test_a_way_that_finds_nothing_gives_up() -> None:
+    class Broken:
+        columns = (Column("a", IntegerType(), False, 0, 9),)
+
+        def draw(self, rows: int, **_: object) -> Drawn:
+            codes = np.zeros((rows, 1), dtype=np.int64)
+            batch = Batch(("a",), codes, np.zeros((rows, 1), dtype=bool), np.empty(0, dtype=object))
+            no = np.zeros(rows, dtype=bool)
+            return Drawn(batch, np.zeros(rows), no, no, no)
+
+    table = Model.parse("table t {\n a integer in 0 .. 9\n rule r: a > 0\n}\n").table()
+    source = feedback.Patient(Broken(), 50)
+    with pytest.raises(InfeasibleError, match="gave up after 50 rows drawn"):
+        draw_rows(table, source, compile_plan(table), 5, mode="reject", seed=0)
+    assert source.drawn == 50
+    assert feedback._shown({"refused": "no", "drawn": 50, "tokens": 3.0})[:2] == ("gave up", "50")
 
 
 def test_tokens_are_counted_as_they_are_read() -> None:
