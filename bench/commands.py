@@ -26,6 +26,7 @@ from bench import (
     peers,
     perturb,
     plans,
+    pretraining,
     privacy,
     profiling,
     quick,
@@ -172,7 +173,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "feedback": Measurement(
         "correction by talk beside repair and masks",
         feedback.command,
-        (tables, rows, seed, feedback.options),
+        (tables, rows, seed, feedback.options, work),
         in_all=False,
     ),
     "peers": Measurement(
@@ -205,8 +206,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "language": Measurement(
         "rows of causal language models: rules kept, what masks cost",
-        lambda g: language.run(g.seed, g.only, g.rows, g.vocabulary),
-        (seed, parts(*language.PARTS), language.options),
+        lambda g: language.run(g.seed, g.only, g.rows, g.vocabulary, g.work),
+        (seed, parts(*language.PARTS), language.options, work),
     ),
     "domains": Measurement(
         "domain models as a start, on tables they have not seen",
@@ -230,6 +231,11 @@ CHORES: dict[str, Chore] = {
     ),
     "tables": Chore(
         "list the registered tables", lambda g: listing.show(g.own), (listing.options,)
+    ),
+    "pretrain": Chore(
+        "train the small language model that others measure with",
+        pretraining.command,
+        (seed, work, pretraining.options),
     ),
     "quick": Chore(
         "two small tables held against limits that only tighten",

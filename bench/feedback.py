@@ -1,10 +1,12 @@
 """Correction by talk beside correction by solver: a writer is told what is wrong, and tries again.
 
-All ways start from one network. ``free`` leaves its rows as they are, ``reject`` draws others for
-those that break rules, ``repair`` mends them, ``solver`` masks so that none comes up. ``feedback``
-hands each broken row with its explanation to a writer, up to so many rounds: to a pretrained
-language model (``--base``), within the grammar of the columns, and to the adviser of
-bench/adviser.py, which does what it is told and so shows the most that explanations can bring.
+All ways start from one network that learned the table: a small one of the table's own, or a
+language model (``--base DIR``, or the one of bench/pretraining.py, kept in ``--work``) tuned on
+some of its rows. ``free`` leaves its rows as they are, ``reject`` draws others for those that break
+rules, ``repair`` mends them, ``solver`` masks so that none comes up. ``feedback`` hands each broken
+row of ``free`` with its explanation to a writer, up to so many rounds: to the language model
+itself, within the grammar of the columns, and to the adviser of bench/adviser.py, which does what
+it is told and so shows the most that explanations can bring.
 """
 
 from __future__ import annotations
@@ -12,41 +14,94 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench import pretraining
 from bench.adviser import Adviser
+from bench.kept import kept_values
+from bench.language_cases import Reading, tokens_read
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Grid, Section, at_least, percent
 from bench.scoring import broken
 from synthtab.batch import Batch, Mask
 from synthtab.choices import Mode
+from synthtab.draw import RowSource
 from synthtab.errors import InfeasibleError
 from synthtab.feedback import ROUNDS, Corrected, Rewriter, feedback_rounds
 from synthtab.frames import decode_frame, encode_frame
+from synthtab.generate.drawn import Drawn
 from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.guide import Guide, Level
+from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.settings import Pretrained, Tuning
 from synthtab.generate.rewriting import LanguageRewriter
 from synthtab.onetable import OneTable
+from synthtab.schema import Column
 from synthtab.solver.repair import repair
 
 TABLES = ("berka_loan", "german_credit", "stroke")
 ROWS = 200
 MODES: tuple[Mode, ...] = ("free", "reject", "repair", "solver")
-COLUMNS = ("way", "valid", "rounds", "tokens a broken row", "cells changed a broken row", "rows/s")
+"""The rows of the first one are corrected by talk."""
+COLUMNS = (
+    "way",
+    "valid",
+    "rows drawn",
+    "rounds",
+    "tokens a row",
+    "tokens in talk",
+    "cells changed",
+    "s",
+)
+"""Cells changed are those of a row that changed; tokens in talk those of a row that was broken."""
+PATIENCE = 20
+"""A way that draws more than so many rows for each one asked for gives up."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How a language model is tuned on a table: rows learned from, at most, and times through."""
+
+    rows: int = 400
+    epochs: int = 3
+    rate: float = 3e-4
+    prompt: int = 512
+
+    def network(self, loaded: Loaded, base: Path) -> OneTable:
+        """Return what learns the table by the language model in a directory."""
+        how = Tuning(rate=self.rate, precision="bfloat16")
+        settings = Pretrained(
+            base, epochs=self.epochs, examples=0, prompt_tokens=self.prompt, tuning=how
+        )
+        return OneTable(loaded.model, generator=settings)
 
 
 def options(parser: ArgumentParser) -> None:
     """Add what says who writes and how often."""
     group = parser.add_argument_group("feedback")
-    group.add_argument("--base", type=Path, help="directory of a language model that writes again")
+    group.add_argument("--base", type=Path, help="directory of the language model that writes")
     group.add_argument("--rounds", type=int, default=ROUNDS, help="at most, for each row")
+    group.add_argument(
+        "--learned", type=int, default=Tuned.rows, help="rows a language model is tuned on, at most"
+    )
+    group.add_argument(
+        "--epochs", type=int, default=Tuned.epochs, help="of tuning a language model"
+    )
 
 
 def command(given: Namespace) -> Iterator[Section]:
     """Measure as the command line says."""
-    yield run(given.only, given.rows or ROWS, given.rounds, given.base, given.seed)
+    base = given.base
+    if base is None and given.work is not None:
+        base = pretraining.made(given.work)
+    how = Tuned(rows=given.learned, epochs=given.epochs)
+    yield run(
+        *(given.only, given.rows or ROWS, given.rounds, base, given.seed), how=how, work=given.work
+    )
 
 
 def run(
@@ -56,89 +111,192 @@ def run(
     base: Path | None = None,
     seed: int = 0,
     config: GeneratorConfig | None = None,
+    how: Tuned | None = None,
+    work: Path | None = None,
 ) -> Section:
-    """Measure tables of the registry by name, or TABLES."""
-    tables = picked(only or TABLES)
-    parts = [_of(one, rows, rounds, base, seed, config) for one in tables]
+    """Measure tables of the registry by name, or TABLES; parts already in ``work`` are taken."""
+    how = how or Tuned()
+    parts = []
+    for one in picked(only or TABLES):
+        made = Measured(one, rows, rounds, base, seed, config, how)
+        parts.append(kept_values(work, f"feedback-{one.name}", made.settings, made.figures))
     grids = []
     for part in parts:
-        grid = Grid(f"{part['table']}, {part['broken']} of {rows:,} free rows broken", *COLUMNS[1:])
+        said = f"{part['table']}, {part['broken']} of {rows:,} free rows broken"
+        if part["broken"] is None:
+            said = f"{part['table']}: hardly a free row is one of values"
+        grid = Grid(said, *COLUMNS[1:])
         for way, found in part["ways"].items():
             grid.add(f"`{way}`", *_shown(found))
         grids.append(grid)
-    advised = [p["ways"]["feedback, adviser"]["valid"] for p in parts]
-    figures = [
-        at_least(
-            "rows valid after feedback to a writer that follows it", min(advised), 1.0, percent
-        )
-    ]
+    advised = [p["ways"]["feedback, adviser"]["valid"] for p in parts if p["broken"] is not None]
+    what = "rows valid after feedback to a writer that follows it"
+    figures = [at_least(what, min(advised), 1.0, percent)] if advised else []
     where = "".join(f" --only {name}" for name in dict.fromkeys(only))
     line = f"python -m bench feedback{where} --rows {rows} --rounds {rounds}"
-    line += " --base DIR" if base is not None else ""
-    note = (
-        "Valid is DuckDB's verdict on hard rules, declarations and keys. Tokens are those of "
-        "prompts and answers; the adviser counts words and signs. Rows that feedback leaves "
-        "broken are counted, not thrown away."
-    )
-    return Section("Correction by talk", line, seed, figures, note, grids, {"parts": parts})
-
-
-def _of(
-    one: Entry,
-    rows: int,
-    rounds: int,
-    base: Path | None,
-    seed: int,
-    config: GeneratorConfig | None,
-) -> dict[str, Any]:
-    loaded = load(one, seed)
-    columns = loaded.table.columns
-    network = OneTable(loaded.model, config=config)
-    network.fit(decode_frame(columns, loaded.train), seed=seed)
-    ways: dict[str, Any] = {}
-    free: Batch | None = None
-    for mode in MODES:
-        started = time.perf_counter()
-        try:
-            sample = network.sample_report(rows, mode=mode, seed=seed + 1)
-        except InfeasibleError as error:
-            ways[mode] = {"refused": str(error)}
-            continue
-        batch = encode_frame(columns, sample.frame)
-        free = batch if mode == "free" else free
-        ways[mode] = {
-            "valid": _valid(loaded, batch),
-            "rounds": None,
-            "tokens": None,
-            "cells": None,
-            "rate": len(batch) / (time.perf_counter() - started),
-        }
-    assert free is not None
-    bad = int(broken(loaded.table, free).sum())
-    if "refused" not in ways["repair"]:
-        mended = repair(loaded.table, free, rng=np.random.default_rng(seed))
-        ways["repair"]["cells"] = _cells(mended.changed)
-    writers: dict[str, Rewriter] = {"feedback, adviser": Adviser()}
     if base is not None:
-        writers[f"feedback, {base.name}"] = LanguageRewriter.load(base, columns, seed=seed)
-    for way, writer in writers.items():
-        started = time.perf_counter()
-        made = feedback_rounds(loaded.table, free, writer, rounds=rounds)
-        seconds = time.perf_counter() - started
-        ways[way] = _talked(loaded, made, seconds)
-    return {"table": one.name, "broken": bad, "ways": ways}
+        option = "--work" if (base / pretraining.FACTS).is_file() else "--base"
+        line += f" --learned {how.rows} --epochs {how.epochs} {option} DIR"
+    return Section(
+        "Correction by talk", line, seed, figures, _note(base, how), grids, {"parts": parts}
+    )
 
 
-def _talked(loaded: Loaded, made: Corrected, seconds: float) -> dict[str, Any]:
-    asked = made.rounds[0].asked if made.rounds else 0
-    return {
-        "valid": _valid(loaded, made.batch),
-        "rounds": len(made.rounds),
-        "tokens": made.tokens / asked if asked else None,
-        "cells": _cells(made.changed),
-        "rate": len(made.batch) / seconds,
-        "by_round": [r.valid for r in made.rounds],
-    }
+def _note(base: Path | None, how: Tuned) -> str:
+    """Return what the tables mean, and which network wrote."""
+    said = (
+        "Valid is DuckDB's verdict on hard rules, declarations and keys. Rows that feedback leaves "
+        "broken are counted, not thrown away. Tokens a row are all that the network read or wrote, "
+        "talk and rejected rows included, by the rows asked for; tokens in talk those of prompts "
+        "and answers by the rows that were broken (the adviser counts words and signs). Time is "
+        f"the process's. A way that has drawn {PATIENCE} rows for each one asked for gives up."
+    )
+    if base is None:
+        return said
+    name = "the language model given"
+    if (base / pretraining.FACTS).is_file():
+        name = pretraining.described(pretraining.facts(base))
+    return (
+        f"{said} The network is {name}, tuned on {how.rows:,} rows of the table at most, "
+        f"{how.epochs} times over, and has not seen the table before."
+    )
+
+
+@dataclass
+class Patient:
+    """What draws rows, until it has drawn ``most`` of them; then InfeasibleError says so."""
+
+    source: RowSource
+    most: int
+    drawn: int = 0
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """See :class:`RowSource`."""
+        return self.source.columns
+
+    def draw(
+        self, rows: int, *, level: Level = "free", guide: Guide | None = None, seed: int = 0
+    ) -> Drawn:
+        """See :class:`RowSource`."""
+        if self.drawn >= self.most:
+            raise InfeasibleError(f"gave up after {self.drawn:,} rows drawn")
+        some = min(rows, self.most - self.drawn)
+        self.drawn += some
+        return self.source.draw(some, level=level, guide=guide, seed=seed)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of one table."""
+
+    entry: Entry
+    rows: int
+    rounds: int
+    base: Path | None
+    seed: int
+    config: GeneratorConfig | None
+    how: Tuned
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the figures follow from, beside the code."""
+        return {
+            "rows": self.rows,
+            "rounds": self.rounds,
+            "base": None if self.base is None else self.base.name,
+            "seed": self.seed,
+            "tuned": asdict(self.how),
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """Learn the table, draw rows in all ways, and judge them."""
+        loaded = load(self.entry, self.seed)
+        network, spent = self._learned(loaded)
+        ways: dict[str, Any] = {}
+        drawn: dict[Mode, Batch | None] = {}
+        for mode in MODES:
+            ways[mode], drawn[mode] = self._drawn(loaded, network, mode)
+        batch, tokens = drawn[MODES[0]], ways[MODES[0]]["tokens"]
+        if batch is None:
+            return {"table": self.entry.name, "broken": None, "ways": ways, "learned": spent}
+        if "refused" not in ways.get("repair", {"refused": ""}):
+            mended = repair(loaded.table, batch, rng=np.random.default_rng(self.seed))
+            ways["repair"]["cells"] = _cells(mended.changed)
+        for way, writer in self._writers(loaded, network).items():
+            ways[way] = self._talked(loaded, batch, writer, tokens)
+            ways[way]["seconds"] += ways[MODES[0]]["seconds"]
+        return {
+            "table": self.entry.name,
+            "broken": int(broken(loaded.table, batch).sum()),
+            "ways": ways,
+            "learned": spent,
+        }
+
+    def _learned(self, loaded: Loaded) -> tuple[OneTable, float]:
+        """Return what learned the table, and the time that took (s)."""
+        if self.base is None:
+            network, rows = OneTable(loaded.model, config=self.config), loaded.train
+        else:
+            network = self.how.network(loaded, self.base)
+            rows = loaded.train.take(np.arange(min(len(loaded.train), self.how.rows)))
+        began = time.process_time()
+        network.fit(decode_frame(loaded.table.columns, rows), seed=self.seed)
+        return network, time.process_time() - began
+
+    def _drawn(
+        self, loaded: Loaded, network: OneTable, mode: Mode
+    ) -> tuple[dict[str, Any], Batch | None]:
+        """Return figures of rows in a decoding mode, and the rows."""
+        read, began = Reading(), time.process_time()
+        source = Patient(network.generator, PATIENCE * self.rows)
+        found: dict[str, Any] = {}
+        batch = None
+        try:
+            with tokens_read(read):
+                own, _ = network.draw(self.rows, mode=mode, seed=self.seed + 1, source=source)
+            frame = network.finished(own, self.seed + 1)
+            batch = encode_frame(loaded.table.columns, frame)
+            found["valid"] = _valid(loaded, batch)
+        except InfeasibleError as error:
+            found["refused"] = str(error)
+        found["drawn"] = source.drawn
+        found["tokens"] = read.tokens / self.rows if self.base is not None else None
+        found["seconds"] = time.process_time() - began
+        return found, batch
+
+    def _writers(self, loaded: Loaded, network: OneTable) -> dict[str, Rewriter]:
+        writers: dict[str, Rewriter] = {"feedback, adviser": Adviser()}
+        source = network.generator
+        if isinstance(source, LanguageGenerator):
+            writers["feedback"] = LanguageRewriter.of(
+                source.base.network, source.base.tokenizer, loaded.table.columns, seed=self.seed
+            )
+        return writers
+
+    def _talked(
+        self, loaded: Loaded, free: Batch, writer: Rewriter, tokens: float | None
+    ) -> dict[str, Any]:
+        """Return figures of free rows after talk."""
+        began = time.process_time()
+        made = feedback_rounds(loaded.table, free, writer, rounds=self.rounds)
+        spent = time.process_time() - began
+        asked = made.rounds[0].asked if made.rounds else 0
+        advised = isinstance(writer, Adviser)
+        return {
+            "valid": _valid(loaded, made.batch),
+            "drawn": len(free),
+            "rounds": len(made.rounds),
+            "tokens": None if tokens is None or advised else tokens + made.tokens / len(free),
+            "talk": made.tokens / asked if asked else None,
+            "cells": _cells(made.changed),
+            "seconds": spent,
+            "by_round": _by_round(made),
+        }
+
+
+def _by_round(made: Corrected) -> list[dict[str, int]]:
+    return [asdict(one) for one in made.rounds]
 
 
 def _cells(changed: Mask) -> float | None:
@@ -152,16 +310,16 @@ def _valid(loaded: Loaded, batch: Batch) -> float:
 
 
 def _shown(found: dict[str, Any]) -> tuple[str, ...]:
-    if "refused" in found:
-        return ("refused", *[""] * (len(COLUMNS) - 2))
-
-    def text(value: float | None, digits: int) -> str:
+    def text(name: str, digits: int) -> str:
+        value = found.get(name)
         return "" if value is None else f"{value:,.{digits}f}"
 
     return (
-        percent(found["valid"]),
-        text(found["rounds"], 0),
-        text(found["tokens"], 0),
-        text(found["cells"], 2),
-        text(found["rate"], 0),
+        "gave up" if "refused" in found else percent(found["valid"]),
+        text("drawn", 0),
+        text("rounds", 0),
+        text("tokens", 0),
+        text("talk", 0),
+        text("cells", 2),
+        text("seconds", 1),
     )

@@ -1,7 +1,8 @@
-"""Rows written by causal language models of random weights: are they valid, and what do masks cost?
+"""Rows written by a causal language model: are they valid, and what do masks cost?
 
-What is measured here does not depend on what a model has learned: rules hold whatever it would
-write, and a mask takes as long. Weights are random and the tokenizer is trained on text at hand.
+The model is the one of bench/pretraining.py, kept in ``--work`` (and trained first where it is not
+there). Without that folder it is one of the same shape whose weights are random: rules hold
+whatever a model would write, and a mask takes as long.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from bench.language_cases import Case, Clock, base, cases, timers
+from bench import pretraining
+from bench.language_cases import Case, Clock, cases, timers
 from bench.language_others import others
 from bench.report import Grid, Section, at_least, at_most, data_directory, percent, seconds
 from bench.scoring import broken
 from synthtab.draw import draw_rows
 from synthtab.generate.language import tables
 from synthtab.generate.language.generator import LanguageGenerator
-from synthtab.generate.language.loading import Base
+from synthtab.generate.language.loading import Base, load_base
 
 ROWS = 64
-SMALL, LARGE = 2_000, 32_000
+LARGE = 32_000
 PARTS = ("valid", "masks", "setup", "others")
 
 
@@ -28,36 +32,62 @@ def options(parser: ArgumentParser) -> None:
     """Add what is measured of how many rows."""
     parser.add_argument("--rows", type=int, default=ROWS, help="rows to write at a time")
     parser.add_argument(
-        "--vocabulary", type=int, default=LARGE, help="tokens, where masks are timed"
+        "--vocabulary", type=int, default=LARGE, help="tokens of a model of random weights"
     )
 
 
-def run(seed: int, only: Sequence[str], rows: int, vocabulary: int) -> Iterable[Section]:
+@dataclass(frozen=True)
+class Writer:
+    """The model that is measured with, and what to say of it."""
+
+    base: Base
+    words: str
+    trained: bool
+
+    @classmethod
+    def of(cls, work: Path | None, vocabulary: int) -> Writer:
+        """Return the model kept in a folder, or one of random weights without one."""
+        if work is not None:
+            path = pretraining.made(work)
+            return cls(load_base(path), pretraining.described(pretraining.facts(path)), True)
+        made = pretraining.untrained(pretraining.Recipe(vocabulary=vocabulary))
+        size = sum(p.numel() for p in made.network.parameters()) / 1e6
+        words = (
+            f"a Llama of random weights, {size:.0f} million parameters, and a byte-level tokenizer "
+            f"of {len(made.vocabulary.tokens):,} tokens"
+        )
+        return cls(made, words, False)
+
+    def command(self, part: str) -> str:
+        """Return the command that measures a part."""
+        return f"python -m bench language --only {part}" + " --work DIR" * self.trained
+
+
+def run(
+    seed: int, only: Sequence[str], rows: int, vocabulary: int, work: Path | None = None
+) -> Iterable[Section]:
     """Yield the sections of the parts asked for; all of them where none is named."""
     data_directory()
     some = list(cases())
     parts = only or PARTS
+    writer = Writer.of(work, vocabulary)
     if "valid" in parts:
-        yield valid(some, seed, rows)
-    if {"masks", "setup", "others"} & set(parts):
-        large = base(vocabulary, 512, 3)
-        size = sum(p.numel() for p in large.network.parameters()) / 1e6
-        if "masks" in parts:
-            yield masks(some, large, size, seed, rows)
-        if "setup" in parts:
-            yield setup(some, large, seed, rows // 4)
-        if "others" in parts:
-            yield others(some, large, seed)
+        yield valid(some, writer, seed, rows)
+    if "masks" in parts:
+        yield masks(some, writer, seed, rows)
+    if "setup" in parts:
+        yield setup(some, writer, seed, rows // 4)
+    if "others" in parts:
+        yield others(some, writer.base, seed)
 
 
-def valid(some: Sequence[Case], seed: int, rows: int) -> Section:
-    """Write rows of each table by a small model, in the mode ``solver``."""
-    small = base(SMALL, 64, 2)
+def valid(some: Sequence[Case], writer: Writer, seed: int, rows: int) -> Section:
+    """Write rows of each table in the mode ``solver``."""
     grid = Grid("table", "columns", "rows", "valid (DuckDB)", "mended", "malformed")
     least = 1.0
     for case in some:
         batch, counts = draw_rows(
-            case.table, case.generator(small), case.plan, rows, mode="solver", seed=seed
+            case.table, case.generator(writer.base), case.plan, rows, mode="solver", seed=seed
         )
         share = 1.0 - float(broken(case.table, batch).mean())
         least = min(least, share)
@@ -65,21 +95,22 @@ def valid(some: Sequence[Case], seed: int, rows: int) -> Section:
         grid.add(case.name, str(len(case.table.columns)), str(len(batch)), *cells)
     return Section(
         "Rows of a language model under the Plan",
-        "python -m bench language --only valid",
+        writer.command("valid"),
         seed,
         [at_least("rows that break no rule, on each table", least, 1.0, percent)],
-        note=f"A byte-level tokenizer of {SMALL:,} tokens, a Llama of random weights.",
+        note=f"Rows are written by {writer.words}; no prompt tells of the table.",
         grids=[grid],
         name="language-valid",
     )
 
 
-def masks(some: Sequence[Case], large: Base, size: float, seed: int, rows: int) -> Section:
+def masks(some: Sequence[Case], writer: Writer, seed: int, rows: int) -> Section:
     """Time masks and the forward pass while rows are written."""
+    vocabulary = len(writer.base.vocabulary.tokens)
     grid = Grid("table", "forward pass", "masks", "share", "the rest", "states met")
     most = 0.0
     for case in some:
-        made = case.generator(large)
+        made = case.generator(writer.base)
         made.draw(2, level="solver", guide=case.plan, seed=seed)  # what is made once is not counted
         clock = _timed_draw(made, case, seed + 1, rows)
         forward, masking = clock.spent["forward"], clock.spent["masks"]
@@ -96,12 +127,12 @@ def masks(some: Sequence[Case], large: Base, size: float, seed: int, rows: int) 
         )
     return Section(
         "What masks cost beside the network",
-        "python -m bench language --only masks",
+        writer.command("masks"),
         seed,
         [at_most("masks, of the time of the forward pass", most, 0.10, percent)],
         note=(
-            f"{rows} rows at a time, {len(large.vocabulary.tokens):,} tokens, {size:.0f} million "
-            "parameters. Masks: tokens of each row's state, what its feasible set leaves of them, "
+            f"{rows} rows at a time, {vocabulary:,} tokens; {writer.words}. "
+            "Masks: tokens of each row's state, what its feasible set leaves of them, "
             "the Plan's answer. The rest: drawing, reading values, moving arrays."
         ),
         grids=[grid],
@@ -120,16 +151,16 @@ def _known(made: LanguageGenerator) -> int:
     return sum(made.tables.strict(slot).known for slot in made.template.slots)
 
 
-def setup(some: Sequence[Case], large: Base, seed: int, rows: int = 16) -> Section:
+def setup(some: Sequence[Case], writer: Writer, seed: int, rows: int = 16) -> Section:
     """Time what is made once a table, and see that rows make no more of it."""
     grid = Grid("table", "vocabulary", "template", "automata", "states met", "in all")
     most, growth = 0.0, 0.0
     started = time.process_time()
-    assert large.vocabulary.levels
+    assert writer.base.vocabulary.levels
     once = time.process_time() - started
     for case in some:
         began = time.process_time()
-        made = case.generator(large)
+        made = case.generator(writer.base)
         template = time.process_time() - began
         began = time.process_time()
         assert made.tables
@@ -150,7 +181,7 @@ def setup(some: Sequence[Case], large: Base, seed: int, rows: int = 16) -> Secti
         )
     return Section(
         "What is made once a table",
-        "python -m bench language --only setup",
+        writer.command("setup"),
         seed,
         [
             at_most("grammar of a table, set up", most, 2.0, seconds),

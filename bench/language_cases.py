@@ -1,4 +1,4 @@
-"""Tables, models of random weights and a clock, for what is measured of language models."""
+"""Tables, a clock and a count of tokens, for what is measured of language models."""
 
 from __future__ import annotations
 
@@ -6,26 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
-
-from bench.byte_level import byte_level
 from bench.registry import entry, load
 from synthtab.batch import Batch
 from synthtab.generate.language import copies, session, tables, walk
 from synthtab.generate.language.generator import LanguageGenerator
-from synthtab.generate.language.loading import Base, make_base
+from synthtab.generate.language.loading import Base
 from synthtab.ir import nodes
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced, seen
 from synthtab.solver.plan import Plan
 from synthtab.solver.project import compile_plan
 
-_ROOT = Path(__file__).parents[1]
 NOTES = """
 table note {
   number  integer in 0 .. 9_999
@@ -81,39 +74,6 @@ def wide(groups: int = 20) -> str:
     return "table wide {\n" + "\n".join(lines) + "\n}\n"
 
 
-def texts() -> list[str]:
-    """Return the text a tokenizer is trained on: what stands in this repository, and some rows."""
-    found = [
-        path.read_text(encoding="utf-8")
-        for pattern in ("docs/**/*.md", "rules/*.rules", "synthtab/**/*.py", "tests/**/*.py")
-        for path in sorted(_ROOT.glob(pattern))
-    ]
-    rng = np.random.default_rng(0)
-    numbers = [f'{{"n": {n}, "p": {n / 100:.2f}}}' for n in rng.integers(0, 10**6, 20_000)]
-    return [*found, "\n".join(numbers)]
-
-
-def base(vocabulary: int, hidden: int, layers: int) -> Base:
-    """Return a Llama of random weights with a byte-level tokenizer of about so many tokens."""
-    tokenizer = byte_level(texts(), vocabulary)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        config = LlamaConfig(
-            vocab_size=vocabulary,
-            hidden_size=hidden,
-            intermediate_size=hidden * 11 // 4,
-            num_hidden_layers=layers,
-            num_attention_heads=hidden // 64,
-            max_position_embeddings=4096,
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            eos_token_id=0,
-            pad_token_id=0,
-        )
-        network = LlamaForCausalLM(config).eval()
-    return make_base(network, tokenizer)
-
-
 @dataclass
 class Clock:
     """Time (s of this process) by what it was spent on."""
@@ -146,6 +106,29 @@ class Clock:
                 self.spent[name] = self.spent.get(name, 0.0) + time.process_time() - started
 
         return timed
+
+
+@dataclass
+class Reading:
+    """How many tokens networks have read, those they wrote themselves included."""
+
+    tokens: int = 0
+
+
+@contextmanager
+def tokens_read(count: Reading) -> Iterator[None]:
+    """Count the tokens that networks read while rows are written; a shared prompt is read once."""
+    before = session.Cached.feed
+
+    def feed(own: session.Cached, tokens: Any, real: Any) -> Any:
+        count.tokens += int(real.sum())
+        return before(own, tokens, real)
+
+    session.Cached.feed = feed  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        session.Cached.feed = before  # type: ignore[method-assign]
 
 
 @contextmanager

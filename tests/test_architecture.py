@@ -68,6 +68,7 @@ HOMES = {
     "faker": ["generate/"],
     "peft": ["generate/language/adapters"],
     "huggingface_hub": ["generate/language/hub"],
+    "jinja2": ["generate/language/chat"],
     "annoy": ["generate/retrieval/neighbours"],
     "pypdf": ["generate/retrieval/pdf"],
     "PIL": ["generate/retrieval/pictures"],

@@ -4,28 +4,97 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_llama import save_tiny_llama
+from tiny_models import tiny
 
 from bench import feedback
 from bench.adviser import Adviser
+from bench.language_cases import Reading, tokens_read
+from synthtab.batch import Batch
+from synthtab.draw import draw_rows
+from synthtab.errors import InfeasibleError
+from synthtab.generate.drawn import Drawn
 from synthtab.generate.generator import GeneratorConfig
+from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.train import TrainConfig
+from synthtab.lang.model import Model
+from synthtab.schema import Column, EnumType, IntegerType
+from synthtab.solver.project import compile_plan
+
+LEAST = GeneratorConfig(train=TrainConfig(symbols_seen=8_000))
 
 
-def test_ways_are_measured_side_by_side(tmp_path: Path) -> None:
-    least = GeneratorConfig(train=TrainConfig(symbols_seen=8_000))
-    base = save_tiny_llama(tmp_path / "tiny", positions=8_192)
-    section = feedback.run(["engel"], 4, 1, base, 0, least)
+def test_ways_of_a_small_network_are_measured_side_by_side(tmp_path: Path) -> None:
+    section = feedback.run(["engel"], 4, 1, None, 0, LEAST, work=tmp_path)
     assert section.data is not None
     (part,) = section.data["parts"]
     ways = part["ways"]
-    assert list(ways) == [*feedback.MODES, "feedback, adviser", "feedback, tiny"]
+    assert list(ways) == [*feedback.MODES, "feedback, adviser"]
     assert ways["solver"]["valid"] == ways["feedback, adviser"]["valid"] == 1
-    assert section.command == (
-        "python -m bench feedback --only engel --rows 4 --rounds 1 --base DIR"
-    )
+    assert section.command == "python -m bench feedback --only engel --rows 4 --rounds 1"
     assert len(section.grids[0].rows) == len(ways)
+    # What was measured is kept, and taken where the same is asked again.
+    again = feedback.run(["engel"], 4, 1, None, 0, LEAST, work=tmp_path)
+    assert again.data == section.data
+
+
+def test_one_language_model_writes_in_all_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without a grammar, a model of random weights hardly ever writes a value.
+    monkeypatch.setattr(feedback, "MODES", ("grammar", "grammar+repair", "solver"))
+    base = save_tiny_llama(tmp_path / "tiny", positions=8_192)
+    section = feedback.run(["engel"], 4, 1, base, 0, how=feedback.Tuned(rows=16, epochs=1))
+    assert section.data is not None
+    ways = section.data["parts"][0]["ways"]
+    assert list(ways) == [*feedback.MODES, "feedback, adviser", "feedback"]
+    assert ways["solver"]["valid"] == ways["grammar+repair"]["valid"] == 1
+    assert ways["feedback"]["tokens"] >= ways["grammar"]["tokens"] > 0
+    assert ways["solver"]["drawn"] >= 4
+    assert section.command == (
+        "python -m bench feedback --only engel --rows 4 --rounds 1 --learned 16 --epochs 1 "
+        "--base DIR"
+    )
+
+
+def test_a_way_that_finds_nothing_gives_up() -> None:
+    class Broken:
+        columns = (Column("a", IntegerType(), False, 0, 9),)
+
+        def draw(self, rows: int, **_: object) -> Drawn:
+            codes = np.zeros((rows, 1), dtype=np.int64)
+            batch = Batch(("a",), codes, np.zeros((rows, 1), dtype=bool), np.empty(0, dtype=object))
+            no = np.zeros(rows, dtype=bool)
+            return Drawn(batch, np.zeros(rows), no, no, no)
+
+    table = Model.parse("table t {\n a integer in 0 .. 9\n rule r: a > 0\n}\n").table()
+    source = feedback.Patient(Broken(), 50)
+    with pytest.raises(InfeasibleError, match="gave up after 50 rows drawn"):
+        draw_rows(table, source, compile_plan(table), 5, mode="reject", seed=0)
+    assert source.drawn == 50
+    assert feedback._shown({"refused": "no", "drawn": 50, "tokens": 3.0})[:2] == ("gave up", "50")
+
+
+def test_tokens_are_counted_as_they_are_read() -> None:
+    base = tiny()
+    columns = (Column("sex", EnumType(("a", "b"))), Column("age", IntegerType(), False, 0, 9))
+    domains = {"sex": (0, 1), "age": (0, 9)}
+    made = LanguageGenerator.of(base, columns, ("sex", "age"), domains, prompt="Rows:\n")
+    assert made.tables  # made now
+    assert made._cached is True
+    count = Reading()
+    with tokens_read(count):
+        batch = made.draw(3, level="grammar").batch
+    assert len(batch) == 3
+    # The prompt once, and of each row at least the forced tokens and one for the first value.
+    row = len(made.template.first) + 1 + len(made.template.slots[0].forced[0])
+    assert count.tokens >= len(made.prompt_tokens) + 3 * row
+    assert count.tokens < 2 * len(made.prompt_tokens) + 3 * 40
+    before = count.tokens
+    made.draw(3, level="grammar")
+    assert count.tokens == before
 
 
 @pytest.mark.parametrize(

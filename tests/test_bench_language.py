@@ -2,7 +2,7 @@
 
 from tiny_models import tiny
 
-from bench.language import masks, setup, valid
+from bench.language import Writer, masks, setup, valid
 from bench.language_cases import Case, Clock, wide
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced
@@ -32,17 +32,19 @@ def test_times_are_counted_once_by_name():
 
 
 def test_masks_and_what_is_made_once_are_measured():
-    base = tiny()
-    timed = masks([case()], base, 1.0, 0, 3)
-    made = setup([case()], base, 0, 4)
+    writer = Writer(tiny(), "a tiny model", trained=False)
+    timed = masks([case()], writer, 0, 3)
+    made = setup([case()], writer, 0, 4)
+    assert "a tiny model" in timed.note
+    assert timed.command == "python -m bench language --only masks"
     assert [row[0] for row in timed.grids[0].rows] == ["wide"]
     assert int(timed.grids[0].rows[0][-1]) > 10
     assert made.figures[0].what == "grammar of a table, set up"
     assert len(timed.figures) == 1
 
 
-def test_rows_are_judged_by_the_database(monkeypatch):
-    monkeypatch.setattr("bench.language.base", lambda *_: tiny())
-    section = valid([case()], 0, 4)
+def test_rows_are_judged_by_the_database():
+    section = valid([case()], Writer(tiny(), "a tiny model", trained=True), 0, 4)
+    assert section.command == "python -m bench language --only valid --work DIR"
     assert section.figures[0].met
     assert section.grids[0].rows[0][3] == "100.00%"

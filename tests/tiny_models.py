@@ -39,6 +39,21 @@ def byte_level(size: int = 600) -> PreTrainedTokenizerFast:
     return train(_texts(), size)
 
 
+CHAT = (
+    "{% for turn in messages %}<|{{ turn['role'] }}|>\n{{ turn['content'] }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
+
+
+@cache
+def chatting(template: str = CHAT) -> PreTrainedTokenizerFast:
+    """A tokenizer that knows of turns."""
+    made = train(_texts(), 600)
+    made.add_special_tokens({"additional_special_tokens": ["<|user|>", "<|assistant|>"]})
+    made.chat_template = template
+    return made
+
+
 @cache
 def sentencepiece(*, fallback: bool = True) -> PreTrainedTokenizerFast:
     """A tokenizer like Llama 2's: a space is ``▁``, one comes first, unknown bytes are spelled."""

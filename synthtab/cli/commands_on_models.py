@@ -18,6 +18,7 @@ def prompt(
     corpus: language.CorpusFolder = None,
     examples: language.Examples = None,
     prompt_tokens: language.PromptTokens = None,
+    chat: language.Chat = None,
     violations: language.Broken = "error",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which rows are shown.")] = 0,
     as_json: AsJson = False,
@@ -31,9 +32,8 @@ def prompt(
     """
     from synthtab.cli import writing  # torch, pandas
 
-    shown = data, base, corpus, examples, prompt_tokens
-    request = writing.PromptRequest(*shown, violations, seed=seed, as_json=as_json)
-    writing.show_prompt(rules, request)
+    shown = data, base, corpus, examples, prompt_tokens, chat, violations, seed, as_json
+    writing.show_prompt(rules, writing.PromptRequest(*shown))
 
 
 def ledger(

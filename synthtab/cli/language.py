@@ -85,6 +85,15 @@ PromptTokens = Annotated[
         "--prompt-tokens", min=1, help="The longest the prompt may be.", rich_help_panel=PANEL
     ),
 ]
+Chat = Annotated[
+    bool | None,
+    typer.Option(
+        "--chat/--no-chat",
+        help="The prompt as a turn in the model's chat format, the row as the answer; by default "
+        "where it has one.",
+        rich_help_panel=PANEL,
+    ),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option("--batch-size", min=1, help="Rows to a step (16).", rich_help_panel=PANEL),

@@ -82,6 +82,7 @@ def fit(
     corpus: language.CorpusFolder = None,
     examples: language.Examples = None,
     prompt_tokens: language.PromptTokens = None,
+    chat: language.Chat = None,
     batch_size: language.BatchSize = None,
     at_once: language.AtOnce = None,
     rate: language.Rate = None,
@@ -117,7 +118,7 @@ def fit(
     settings = {k: v for k, v in chosen.items() if v is not None}
     asked = writing.Asked(
         *(generator, base, lora, rank, eight_bit, corpus, examples),
-        *(prompt_tokens, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
+        *(prompt_tokens, chat, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
     )
     privacy = fitting.budget(epsilon, delta, settings, zeros)
     request = fitting.request(violations, seed, epochs, privacy, asked, init, as_json)

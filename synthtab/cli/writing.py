@@ -39,6 +39,7 @@ class Asked:
     corpus: Path | None
     examples: int | None
     prompt_tokens: int | None
+    chat: bool | None
     checkpoints: Path | None
     batch_size: int | None
     at_once: int | None
@@ -79,6 +80,7 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
         corpus=asked.corpus,
         examples=asked.examples,
         prompt_tokens=asked.prompt_tokens,
+        chat=asked.chat,
         checkpoints=asked.checkpoints,
         tuning=Tuning(**asked.tuning),
     )
@@ -104,6 +106,7 @@ class PromptRequest:
     corpus: Path | None
     examples: int | None
     prompt_tokens: int | None
+    chat: bool | None
     violations: Violations
     seed: int
     as_json: bool
@@ -118,7 +121,10 @@ def show_prompt(rules: Path, request: PromptRequest) -> None:
     with Sources() as sources:
         data = None if request.data is None else sources.one(request.data, table.name)
         subject = OneTable(model).subject(data, violations=request.violations)
-    shown = Shown(opened(request.corpus, subject), many, many, request.prompt_tokens)
+    if request.chat and request.base is None:
+        raise UsageError("--chat is the format of a model: give --base as well")
+    corpus = opened(request.corpus, subject)
+    shown = Shown(corpus, many, many, request.prompt_tokens, request.chat)
     prompt = preview(subject, shown, base=request.base, seed=request.seed)
     if request.as_json:
         common.print_json(prompt.to_dict())

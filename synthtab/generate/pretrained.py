@@ -17,6 +17,7 @@ from outlines.backends import get_cfg_logits_processor
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
 
 from synthtab.errors import SavedModelError, UsageError
+from synthtab.generate.language.chat import framed, has_chat
 from synthtab.generate.weights import LOCAL, complete, open_pretrained
 
 
@@ -34,10 +35,7 @@ class PretrainedWriter:
 
         Raises UsageError where there is none that may be read, SavedModelError where it is damaged.
         """
-        if find_spec("llguidance") is None:
-            raise UsageError(
-                "to write within a grammar takes llguidance: pip install 'synthtab[translate]'"
-            )
+        _require_llguidance()
         # In the precision that it was saved in: in float32 a large one takes twice the memory.
         network, tokenizer = open_pretrained(
             directory,
@@ -49,6 +47,12 @@ class PretrainedWriter:
         )
         if tokenizer.eos_token_id is None:
             raise SavedModelError(f"the tokenizer in {directory} has no token that ends a text")
+        return cls.of(network, tokenizer)
+
+    @classmethod
+    def of(cls, network: Any, tokenizer: Any) -> PretrainedWriter:
+        """Write with a model that is in memory. Raises UsageError where llguidance is missing."""
+        _require_llguidance()
         network.eval()
         return cls(network, tokenizer, from_transformers(network, tokenizer))
 
@@ -60,7 +64,13 @@ class PretrainedWriter:
         Without a seed the likeliest token is taken each time, with one they are drawn. Raises
         UsageError where the prompt does not fit into what the model can read.
         """
-        given = self.tokenizer(self._framed(prompt), return_tensors="pt")
+        chat = has_chat(self.tokenizer)
+        # The template writes the token that begins a text as well.
+        given = self.tokenizer(
+            framed(self.tokenizer, prompt) if chat else prompt,
+            return_tensors="pt",
+            add_special_tokens=not chat,
+        )
         length = given["input_ids"].shape[1]
         limit = getattr(self.network.config, "max_position_embeddings", None)
         if limit is not None and length + max_tokens > limit:
@@ -89,11 +99,10 @@ class PretrainedWriter:
             return None
         return str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
 
-    def _framed(self, prompt: str) -> str:
-        """Return a prompt in the model's own chat format, if it has one."""
-        if getattr(self.tokenizer, "chat_template", None) is None:
-            return prompt
-        message = [{"role": "user", "content": prompt}]
-        return str(
-            self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+
+def _require_llguidance() -> None:
+    """Raise UsageError where what masks tokens by a grammar is missing."""
+    if find_spec("llguidance") is None:
+        raise UsageError(
+            "to write within a grammar takes llguidance: pip install 'synthtab[translate]'"
         )

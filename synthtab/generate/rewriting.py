@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from synthtab.generate.pretrained import PretrainedWriter
 from synthtab.generate.rowjson import row_grammar
@@ -37,6 +38,13 @@ class LanguageRewriter:
     ) -> LanguageRewriter:
         """Read a model that transformers saved; errors as of PretrainedWriter.load."""
         return cls(PretrainedWriter.load(directory), columns, seed=seed)
+
+    @classmethod
+    def of(
+        cls, network: Any, tokenizer: Any, columns: Sequence[Column], *, seed: int | None = None
+    ) -> LanguageRewriter:
+        """Write with a model that is in memory already. Raises UsageError without llguidance."""
+        return cls(PretrainedWriter.of(network, tokenizer), columns, seed=seed)
 
     def rewrite(self, prompts: Sequence[str]) -> list[str]:
         """Return an answer to each prompt; an empty one where it got too long."""

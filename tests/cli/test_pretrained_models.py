@@ -114,3 +114,14 @@ def test_a_prompt_is_for_one_table(tmp_path: Path, call: Call) -> None:
     ran = call(synthtab.main, "prompt", tmp_path / "two.rules")
     assert ran.code == 2
     assert "several tables" in ran.err
+
+
+def test_a_chat_format_takes_a_model_that_has_one(folder: Path, call: Call) -> None:
+    given = ["prompt", folder / "visits.rules", "--chat"]
+    ran = call(synthtab.main, *given)
+    assert ran.code == 2
+    assert "--chat is the format of a model: give --base as well" in ran.err
+    ran = call(synthtab.main, *given, "--base", folder / "base")
+    assert ran.code == 2
+    assert "has no chat_template" in ran.err
+    assert call(synthtab.main, *given[:-1], "--no-chat", "--base", folder / "base").code == 0

@@ -20,10 +20,13 @@ from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level, check_request
 from synthtab.generate.language.adapters import Adapters
 from synthtab.generate.language.batching import MOST_ROWS
+from synthtab.generate.language.chat import chats, framed
 from synthtab.generate.language.loading import Base, load_base, with_adapters
+from synthtab.generate.language.reading import Lines, log_probabilities
 from synthtab.generate.language.session import keeps_places
 from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
+from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.generate.language.walk import Tables, Walk
 from synthtab.generate.storage import (
     column_of,
@@ -47,8 +50,8 @@ class LanguageGenerator:
     """A model, the row it writes and the text before each row.
 
     ``columns`` are the table's, in its order; the template has them in the order they are written.
-    ``prompt`` is put before each row as it is, so it should end with a line's end.
-    ``fingerprints`` tell copies of training texts.
+    ``prompt`` is put before each row as it is, so it should end with a line's end; with ``chat`` it
+    is the user's turn, and the row the answer. ``fingerprints`` tell copies of training texts.
     """
 
     base: Base
@@ -57,6 +60,7 @@ class LanguageGenerator:
     prompt: str = ""
     fingerprints: Mapping[str, Fingerprints] | None = None
     most_rows: int = MOST_ROWS
+    chat: bool = False
 
     @classmethod
     def of(
@@ -85,8 +89,15 @@ class LanguageGenerator:
     @cached_property
     def prompt_tokens(self) -> tuple[int, ...]:
         """The tokens before each row: the one that begins a text, and the prompt's."""
-        vocabulary = self.base.vocabulary
-        return (vocabulary.start, *vocabulary.encoded(self.prompt))
+        return prompt_tokens(self.base.vocabulary, self.prompt, chat=self.chat)
+
+    @property
+    def before(self) -> str:
+        """The text before each row, without a token that begins one."""
+        if not self.chat:
+            return self.prompt
+        tokenizer = self.base.tokenizer
+        return framed(tokenizer, self.prompt).removeprefix(tokenizer.bos_token or "")
 
     def check_length(self) -> None:
         """Raise UsageError where the prompt and one row are more than the model can read."""
@@ -138,6 +149,29 @@ class LanguageGenerator:
                 self.columns, walk.draw(rows, random, progress), self.fingerprints or {}
             )
 
+    def lines(self, batch: Batch) -> Lines:
+        """Return rows as the tokens that drawing would put in, behind the prompt's.
+
+        Raises DataError as :meth:`Template.row_tokens`.
+        """
+        return Lines.of(self.base, self.prompt_tokens, self.template, batch)
+
+    def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
+        """Return the log of the probability of each row's values (rows,), in nats.
+
+        It is that of free drawing, without masks, under the prompt and with keys and punctuation
+        given; and of one way to put a row into tokens, the one that it is tuned on: there are
+        others, which the network finds rare. -inf for rows that it does not write: a value outside
+        its domain, none where there has to be one, a text of other characters or longer than any,
+        a row beyond what the network reads.
+        """
+        found = np.full(len(rows), -np.inf)
+        can = self.template.writes(rows)
+        if can.any():
+            lines = self.lines(rows.take(can))
+            found[can] = log_probabilities(self.base, lines, shared=self._cached)
+        return found
+
     @cached_property
     def tables(self) -> Tables:
         """The automata and token tables of the columns, made when the first row is drawn."""
@@ -169,6 +203,7 @@ class LanguageGenerator:
                 for s in self.template.slots
             ],
             "prompt": self.prompt,
+            "chat": self.chat,
             "fingerprints": sorted(self.fingerprints or {}),
             "base": WEIGHTS if own else str(Path(str(self.base.path)).resolve()),
             "own": own,
@@ -209,6 +244,7 @@ class LanguageGenerator:
             ]
             texts = [str(name) for name in facts["fingerprints"]]
             prompt, own, where = str(facts["prompt"]), bool(facts["own"]), str(facts["base"])
+            chat = bool(facts.get("chat", False))  # which earlier versions did not have
             adapted, eight_bit = bool(facts["adapters"]), bool(facts["eight_bit"])
         except (KeyError, TypeError, ValueError, IndexError) as problem:
             raise damaged(path, f"is not a generator's: {problem}") from None
@@ -218,7 +254,16 @@ class LanguageGenerator:
             if adapted:
                 base = with_adapters(base, Adapters.load(directory / ADAPTERS))
         template = Template.made_of(base.vocabulary, bare)
-        return cls(base, tuple(columns.values()), template, prompt, prints)
+        made = cls(base, tuple(columns.values()), template, prompt, prints)
+        return replace(made, chat=chats(base.tokenizer, chat))
+
+
+def prompt_tokens(vocabulary: Vocabulary, prompt: str, *, chat: bool = False) -> tuple[int, ...]:
+    """Return the tokens before each row: of a prompt as it is, or as the user's turn."""
+    if not chat:
+        return (vocabulary.start, *vocabulary.encoded(prompt))
+    ids = vocabulary.encoded(framed(vocabulary.tokenizer, prompt))
+    return tuple(ids) or (vocabulary.start,)
 
 
 def _base(path: Path, own: bool, eight_bit: bool) -> Base:

@@ -14,7 +14,8 @@ from synthtab.batch import Batch
 from synthtab.diagnostics import Source
 from synthtab.errors import UsageError
 from synthtab.generate.language.adapters import require_peft
-from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.chat import chats
+from synthtab.generate.language.generator import LanguageGenerator, prompt_tokens
 from synthtab.generate.language.hub import located
 from synthtab.generate.language.loading import load_base, load_reader
 from synthtab.generate.language.material import material, written_rows
@@ -62,19 +63,21 @@ class Subject:
 class Shown:
     """What a prompt shows beside the schema: ``passages`` of a corpus and ``rows`` of the batch.
 
-    ``most`` limits its tokens (None: 2,048, or what the model reads if that is less).
+    ``most`` limits its tokens (None: 2,048, or what the model reads if that is less). ``chat`` says
+    whether it is a turn, as of :class:`Pretrained`.
     """
 
     corpus: Corpus | None = None
     passages: int = 0
     rows: int = 0
     most: int | None = None
+    chat: bool | None = None
 
     @classmethod
     def of(cls, settings: Pretrained, subject: Subject) -> Shown:
         """Open what settings name. Raises as :func:`opened`."""
         corpus = opened(settings.corpus, subject)
-        return cls(corpus, settings.passages, settings.rows, settings.prompt_tokens)
+        return cls(corpus, settings.passages, settings.rows, settings.prompt_tokens, settings.chat)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def learn(
     )
     chosen = _examples(subject.batch, shown.rows, seed)
     prompt = _prompt(shown, subject, chosen, generator.template, base.positions)
-    generator = replace(generator, prompt=prompt.text)
+    generator = replace(generator, prompt=prompt.text, chat=chats(base.tokenizer, settings.chat))
     generator.check_length()
     if not settings.epochs or subject.batch is None:
         return Told(generator, prompt, None)
@@ -212,9 +215,10 @@ def _prompt(
     if template is None:
         return render(given)
     vocabulary = template.vocabulary
+    chat = chats(vocabulary.tokenizer, shown.chat)
 
     def count(text: str) -> int:
-        return 1 + len(vocabulary.encoded(text))  # one begins the text
+        return len(prompt_tokens(vocabulary, text, chat=chat))
 
     return render(given, count, _room(positions, shown.most, template, batch))
 

@@ -22,8 +22,11 @@ from transformers import DynamicCache
 
 from synthtab.batch import Batch
 from synthtab.errors import UsageError
-from synthtab.generate.language.generator import LanguageGenerator
-from synthtab.generate.language.template import RowTokens
+from synthtab.generate.language.loading import Base
+from synthtab.generate.language.template import RowTokens, Template
+
+_AT_ONCE = 16
+"""So many rows are read at a time where they are only looked at."""
 
 
 @dataclass(frozen=True)
@@ -35,26 +38,19 @@ class Lines:
     padding: int
 
     @classmethod
-    def of(cls, generator: LanguageGenerator, batch: Batch) -> Lines:
-        """Write the rows of a batch. Raises UsageError where one is longer than the network reads.
+    def of(cls, base: Base, prompt: Sequence[int], template: Template, batch: Batch) -> Lines:
+        """Write the rows of a batch behind a prompt's tokens. DataError as Template.row_tokens."""
+        return cls(tuple(prompt), tuple(template.row_tokens(batch)), base.vocabulary.end)
 
-        DataError as :meth:`Template.row_tokens`.
-        """
-        base = generator.base
-        lines = cls(
-            generator.prompt_tokens,
-            tuple(generator.template.row_tokens(batch)),
-            base.vocabulary.end,
-        )
-        longest = max((len(ids) for ids, _ in lines.rows), default=0)
-        limit, prompt = base.positions, len(lines.prompt)
+    def check_length(self, limit: int | None) -> None:
+        """Raise UsageError where a row is longer than a network that reads so much can read."""
+        longest, prompt = int(self.lengths.max(initial=0)), len(self.prompt)
         if limit is not None and prompt + longest > limit:
             raise UsageError(
                 f"the model reads {limit:,} tokens; the prompt takes {prompt:,} and the longest "
                 f"row {longest:,}: give a shorter prompt (fewer examples), or a model that reads "
                 "more"
             )
-        return lines
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -105,3 +101,20 @@ def row_losses(network: Any, lines: Lines, chosen: Sequence[int], *, shared: boo
     each = functional.cross_entropy(logits[counted].float(), wanted[counted], reduction="none")
     rows = torch.arange(len(chosen), device=device)[:, None].expand_as(counted)[counted]
     return torch.zeros(len(chosen), device=device).index_add(0, rows, each)
+
+
+@torch.inference_mode()
+def log_probabilities(base: Base, lines: Lines, *, shared: bool) -> NDArray[np.float64]:
+    """Return log P of the values of each row (rows,), in nats; -inf of those that do not fit."""
+    base.network.eval()
+    found = np.full(len(lines), -np.inf)
+    fit = np.arange(len(lines))
+    if base.positions is not None:
+        fit = np.flatnonzero(len(lines.prompt) + lines.lengths <= base.positions)
+    # Rows of like length together: a batch is as wide as its longest.
+    fit = fit[np.argsort(lines.lengths[fit], kind="stable")]
+    for start in range(0, len(fit), _AT_ONCE):
+        some = fit[start : start + _AT_ONCE]
+        losses = row_losses(base.network, lines, some.tolist(), shared=shared)
+        found[some] = -losses.double().cpu().numpy()
+    return found

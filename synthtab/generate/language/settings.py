@@ -105,9 +105,11 @@ class Pretrained:
     the weights in 8 bits, which needs them. ``corpus`` has documents for the prompt: one, a saved
     one's directory, or a folder of files. ``examples`` is how many of its passages, and of the real
     rows, the prompt shows; None is 8 where nothing is trained, else passages only.
-    ``prompt_tokens`` limits the prompt. ``checkpoints`` is a directory in which training goes on
-    after an interruption. ``device`` is where the network computes, as torch names it; None is a
-    GPU if there is one. ``tuning`` has the rest; its epochs and adapters are those said here.
+    ``prompt_tokens`` limits the prompt. With ``chat`` the prompt is the user's turn and the row the
+    answer, in the format of the tokenizer; None is with, where it has one. ``checkpoints`` is a
+    directory in which training goes on after an interruption. ``device`` is where the network
+    computes, as torch names it; None is a GPU if there is one. ``tuning`` has the rest; its epochs
+    and adapters are those said here.
 
     Raises UsageError where a value is none.
     """
@@ -119,6 +121,7 @@ class Pretrained:
     corpus: Corpus | str | Path | None = None
     examples: int | None = None
     prompt_tokens: int | None = None
+    chat: bool | None = None
     checkpoints: str | Path | None = None
     device: str | None = None
     tuning: Tuning = field(default_factory=Tuning)

@@ -128,6 +128,20 @@ class Template:
             for row in zip(*parts, strict=True)
         ]
 
+    def writes(self, batch: Batch) -> Mask:
+        """Say which rows of a batch (rows,) can be written as they are."""
+        good = np.ones(len(batch), dtype=bool)
+        for slot in self.slots:
+            codes, nulls = batch.column(slot.column.name)
+            if isinstance(slot.column.type, TextType):
+                used = np.unique(codes[~nulls])
+                whole = [str(text) == fit(slot, str(text)) for text in batch.pool[used]]
+                within = np.isin(codes, used[np.array(whole, dtype=bool)])
+            else:
+                within = (codes >= slot.lo) & (codes <= slot.hi)
+            good &= np.where(nulls, slot.column.optional, within)
+        return good
+
     def row_tokens(self, batch: Batch) -> list[RowTokens]:
         """Return the tokens of each row, and which of them are a value's (drawn, not forced).
 

@@ -64,7 +64,8 @@ def tune(
     how = how or Tuning()
     if not len(batch):
         raise DataError("there are no rows to tune the language model on; at least one is needed")
-    lines = Lines.of(generator, batch)
+    lines = generator.lines(batch)
+    lines.check_length(generator.base.positions)
     with explained(how, False):
         shared = not how.checkpointing and keeps_places(generator.base)
     run = _name_of_run(generator, lines, how, seed)

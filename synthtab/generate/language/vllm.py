@@ -109,7 +109,7 @@ class ServedGenerator:
             engine,
             generator.columns,
             generator.template,
-            generator.prompt,
+            generator.before,
             fingerprints=generator.fingerprints,
         )
 

@@ -17,7 +17,7 @@ from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.generate.language.adapters import Adapters
 from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.loading import load_base, make_base
-from synthtab.generate.language.reading import Lines, row_losses
+from synthtab.generate.language.reading import row_losses
 from synthtab.generate.language.settings import Lora, Pretrained, Tuning
 from synthtab.generate.language.training import rate, split, tune
 from synthtab.generate.train import Progress
@@ -46,7 +46,7 @@ def weights(generator: LanguageGenerator) -> dict[str, torch.Tensor]:
 
 def loss(generator: LanguageGenerator, batch: Batch) -> float:
     with torch.no_grad():
-        lines = Lines.of(generator, batch)
+        lines = generator.lines(batch)
         found = row_losses(generator.base.network, lines, range(len(batch)), shared=True)
     return float(found.mean())
 
@@ -54,7 +54,7 @@ def loss(generator: LanguageGenerator, batch: Batch) -> float:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_shared_prompt_gives_the_same_losses_and_gradients(shape: str) -> None:
     generator = made(shape, prompt="A rather long prompt, for what it is.\nRows:\n")
-    net, lines = generator.base.network, Lines.of(generator, rows(5))
+    net, lines = generator.base.network, generator.lines(rows(5))
     found = []
     for shared in (True, False):
         net.zero_grad()
@@ -69,7 +69,7 @@ def test_a_shared_prompt_gives_the_same_losses_and_gradients(shape: str) -> None
 def test_only_values_count() -> None:
     """The loss is that of the tokens that are drawn, each given all before it."""
     generator = made()
-    lines = Lines.of(generator, rows(1))
+    lines = generator.lines(rows(1))
     ids, drawn = lines.rows[0]
     whole = torch.tensor([*lines.prompt, *ids])
     with torch.no_grad():
