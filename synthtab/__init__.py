@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from synthtab.errors import SynthTabError
+    from synthtab.generate.generator import GeneratorConfig
     from synthtab.generate.language.settings import Pretrained
+    from synthtab.generate.pretrain.domainmodel import DomainModel
     from synthtab.generate.retrieval.corpus import Corpus
     from synthtab.lang.model import Model
     from synthtab.pipeline import Synthesizer
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Corpus",
+    "DomainModel",
+    "GeneratorConfig",
     "Model",
     "Pretrained",
     "Privacy",
@@ -32,6 +36,8 @@ __all__ = [
 # Loaded when first asked for: torch comes with the Synthesizer, and rules can do without.
 _HOMES = {
     "Corpus": "synthtab.generate.retrieval.corpus",
+    "DomainModel": "synthtab.generate.pretrain.domainmodel",
+    "GeneratorConfig": "synthtab.generate.generator",
     "Model": "synthtab.lang.model",
     "Pretrained": "synthtab.generate.language.settings",
     "Privacy": "synthtab.privacy.settings",
