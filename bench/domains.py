@@ -31,7 +31,7 @@ from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.model import new_network, position_losses
 from synthtab.generate.pretrain.domainmodel import DomainModel
 from synthtab.generate.tokenizer import make_layout
-from synthtab.generate.train import Progress, TrainConfig, train
+from synthtab.generate.train import Progress, TrainConfig, learned_rows, train
 from synthtab.onetable import OneTable
 from synthtab.schema import TextType
 
@@ -174,7 +174,7 @@ def curve(
     network = (
         new_network(config.model, layout, seed)
         if config.init is None
-        else config.init.network.network(layout, symbols)
+        else config.init.network.network(layout, learned_rows(symbols, config.train, seed))
     )
     points: list[tuple[int, float]] = []
 

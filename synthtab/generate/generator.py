@@ -38,7 +38,7 @@ from synthtab.generate.storage import (
 )
 from synthtab.generate.texts import Fingerprints, Texts
 from synthtab.generate.tokenizer import Layout, make_layout
-from synthtab.generate.train import ProgressHook, TrainConfig, Trained, train
+from synthtab.generate.train import ProgressHook, TrainConfig, Trained, learned_rows, train
 from synthtab.schema import Column, TextType
 
 _AT_ONCE = 1_000
@@ -120,9 +120,21 @@ class RowGenerator:
             network = new_network(config.model, layout, seed, config.examples)
             training = config.train
         else:
-            network = config.init.network.network(layout, symbols, config.examples)
+            # Not of the rows that weights are judged by, or the start would know them.
+            told = learned_rows(symbols, config.train, seed)
+            network = config.init.network.network(layout, told, config.examples)
             training = config.train.gentler()
-        trained = train(network, layout, symbols, training, seed, progress, retrieval=retrieval)
+        begun = config.init is not None
+        trained = train(
+            network,
+            layout,
+            symbols,
+            training,
+            seed,
+            progress,
+            retrieval=retrieval,
+            keep_start=begun,
+        )
         prints = _fingerprints(layout, batch)
         shown = None if retrieval is None else retrieval.examples(symbols)
         return cls(tuple(columns), layout, network, prints, trained, shown)

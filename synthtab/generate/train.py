@@ -91,29 +91,24 @@ def train(
     progress: ProgressHook | None = None,
     emphasis: Sequence[float] | None = None,
     retrieval: Retrieval | None = None,
+    keep_start: bool = False,
 ) -> Trained:
     """Fit the network's weights, in place, to rows of symbols (rows, positions); at least one row.
 
     With ``emphasis``, a number for each position, gradients are those of the weighted sum of the
     positions' losses; weights are judged by the plain sum all the same. With ``retrieval`` each row
     has its examples before it, and only its own loss counts; they come from the training rows, for
-    the held-out ones too. On return the weights are
-    those with the least loss on the held-out rows. An interruption leaves the network half trained
-    and nothing else changed: nothing is written here.
+    the held-out ones too. On return the weights are those with the least loss on the held-out rows,
+    where ``keep_start`` is asked for perhaps those that there were. An interruption leaves the
+    network half trained and nothing else changed: nothing is written here.
     """
     random = torch.Generator().manual_seed(seed)
-    rows = torch.from_numpy(np.ascontiguousarray(symbols))
-    shuffled = rows[torch.randperm(len(rows), generator=random)]
-    held = min(int(len(rows) * config.held_out), config.max_held_out)
-    held = max(held, min(len(rows) // 5, 64))
-    # Too few rows to spare any: the loss on the training rows has to do.
-    held_rows = shuffled[:held] if held >= 8 else shuffled[:64]
-    train_rows: Tensor | Sequences = shuffled[held:] if held >= 8 else shuffled
+    spared, held_rows = _split(symbols, config, random)
+    train_rows: Tensor | Sequences = spared
     examples = 0
     if retrieval is not None:
-        assert isinstance(train_rows, Tensor)
-        held_rows = retrieval.sequences(held_rows, train_rows).every
-        train_rows = retrieval.sequences(train_rows, train_rows)
+        held_rows = retrieval.sequences(held_rows, spared).every
+        train_rows = retrieval.sequences(spared, spared)
         examples = retrieval.number
 
     size = min(config.batch_size, max(8, 2 ** round(math.log2(max(len(train_rows) / 16, 1)))))
@@ -135,8 +130,8 @@ def train(
     started, step, recent = time.monotonic(), 0, float("nan")
     with Shards(network, layout, size * (1 + examples), emphasis) as shards:
         watch = _Watch(network, shards, held_rows, horizon=max(check_every, 10))
-        # What was learned before may be better than anything these rows teach.
-        watch.look(0)
+        if keep_start:
+            watch.look(0)
         while step < course.end:
             order = torch.randperm(len(train_rows), generator=random)
             for batch in torch.split(order, size):
@@ -160,6 +155,22 @@ def train(
                 if step == course.end:
                     break
         return watch.finish(step)
+
+
+def learned_rows(symbols: Symbols, config: TrainConfig, seed: int) -> Symbols:
+    """Return the rows that :func:`train` makes steps on, given the same; others are held out."""
+    rows, _ = _split(symbols, config, torch.Generator().manual_seed(seed))
+    return rows.numpy()
+
+
+def _split(symbols: Symbols, config: TrainConfig, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return rows to make steps on, in a random order, and rows to judge weights by."""
+    rows = torch.from_numpy(np.ascontiguousarray(symbols))
+    shuffled = rows[torch.randperm(len(rows), generator=random)]
+    held = min(int(len(rows) * config.held_out), config.max_held_out)
+    held = max(held, min(len(rows) // 5, 64))
+    # Too few rows to spare any: the loss on the training rows has to do.
+    return (shuffled[held:], shuffled[:held]) if held >= 8 else (shuffled, shuffled[:64])
 
 
 @dataclass(frozen=True)
