@@ -11,6 +11,7 @@ it is told and so shows the most that explanations can bring.
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
@@ -215,8 +216,10 @@ class Measured:
         network, spent = self._learned(loaded)
         ways: dict[str, Any] = {}
         drawn: dict[Mode, Batch | None] = {}
+        self._say(f"learned in {spent:.0f} s")
         for mode in MODES:
             ways[mode], drawn[mode] = self._drawn(loaded, network, mode)
+            self._say(f"{mode}: {', '.join(_shown(ways[mode]))}")
         batch, tokens = drawn[MODES[0]], ways[MODES[0]]["tokens"]
         if batch is None:
             return {"table": self.entry.name, "broken": None, "ways": ways, "learned": spent}
@@ -226,12 +229,17 @@ class Measured:
         for way, writer in self._writers(loaded, network).items():
             ways[way] = self._talked(loaded, batch, writer, tokens)
             ways[way]["seconds"] += ways[MODES[0]]["seconds"]
+            self._say(f"{way}: {', '.join(_shown(ways[way]))}")
         return {
             "table": self.entry.name,
             "broken": int(broken(loaded.table, batch).sum()),
             "ways": ways,
             "learned": spent,
         }
+
+    def _say(self, what: str) -> None:
+        """Tell how far it is: a language model takes minutes."""
+        print(f"{self.entry.name}, {what}", file=sys.stderr, flush=True)
 
     def _learned(self, loaded: Loaded) -> tuple[OneTable, float]:
         """Return what learned the table, and the time that took (s)."""

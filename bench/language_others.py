@@ -21,7 +21,7 @@ from synthtab.generate.language.loading import Base
 from synthtab.generate.language.regexes import row_regex, slot_regex
 
 
-def others(some: Sequence[Case], large: Base, seed: int, rows: int = 8) -> Section:
+def others(some: Sequence[Case], large: Base, seed: int, command: str, rows: int = 8) -> Section:
     """Write whole rows without a Plan in both ways, and index columns in both."""
     grid = Grid("table", "by", "set up", "masks a token and row", "forward pass a token and row")
     model = from_transformers(large.network, large.tokenizer)
@@ -65,7 +65,7 @@ def others(some: Sequence[Case], large: Base, seed: int, rows: int = 8) -> Secti
         compared.add(f"{case.name}.{name}", *_indexed(case.generator(large), name))
     return Section(
         "Whole rows without a Plan, and an index of the whole vocabulary",
-        "python -m bench language --only others",
+        command,
         seed,
         [],
         note=(
