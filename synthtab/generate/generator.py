@@ -124,17 +124,7 @@ class RowGenerator:
             told = learned_rows(symbols, config.train, seed)
             network = config.init.network.network(layout, told, config.examples)
             training = config.train.gentler()
-        begun = config.init is not None
-        trained = train(
-            network,
-            layout,
-            symbols,
-            training,
-            seed,
-            progress,
-            retrieval=retrieval,
-            keep_start=begun,
-        )
+        trained = train(network, layout, symbols, training, seed, progress, retrieval=retrieval)
         prints = _fingerprints(layout, batch)
         shown = None if retrieval is None else retrieval.examples(symbols)
         return cls(tuple(columns), layout, network, prints, trained, shown)

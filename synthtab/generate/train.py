@@ -91,16 +91,15 @@ def train(
     progress: ProgressHook | None = None,
     emphasis: Sequence[float] | None = None,
     retrieval: Retrieval | None = None,
-    keep_start: bool = False,
 ) -> Trained:
     """Fit the network's weights, in place, to rows of symbols (rows, positions); at least one row.
 
     With ``emphasis``, a number for each position, gradients are those of the weighted sum of the
     positions' losses; weights are judged by the plain sum all the same. With ``retrieval`` each row
     has its examples before it, and only its own loss counts; they come from the training rows, for
-    the held-out ones too. On return the weights are those with the least loss on the held-out rows,
-    where ``keep_start`` is asked for perhaps those that there were. An interruption leaves the
-    network half trained and nothing else changed: nothing is written here.
+    the held-out ones too. On return the weights are those with the least loss on the held-out rows.
+    An interruption leaves the network half trained and nothing else changed: nothing is written
+    here.
     """
     random = torch.Generator().manual_seed(seed)
     spared, held_rows = _split(symbols, config, random)
@@ -130,8 +129,6 @@ def train(
     started, step, recent = time.monotonic(), 0, float("nan")
     with Shards(network, layout, size * (1 + examples), emphasis) as shards:
         watch = _Watch(network, shards, held_rows, horizon=max(check_every, 10))
-        if keep_start:
-            watch.look(0)
         while step < course.end:
             order = torch.randperm(len(train_rows), generator=random)
             for batch in torch.split(order, size):
