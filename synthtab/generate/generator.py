@@ -115,7 +115,7 @@ class RowGenerator:
         network = new_network(config.model, layout, seed, config.examples)
         trained = train(network, layout, symbols, config.train, seed, progress, retrieval=retrieval)
         prints = _fingerprints(layout, batch)
-        shown = None if retrieval is None else retrieval.examples(symbols)
+        shown = None if retrieval is None else retrieval.examples(symbols, seed)
         return cls(tuple(columns), layout, network, prints, trained, shown)
 
     def draw(

@@ -108,8 +108,8 @@ def train(
     examples = 0
     if retrieval is not None:
         assert isinstance(train_rows, Tensor)
-        held_rows = retrieval.sequences(held_rows, train_rows).every
-        train_rows = retrieval.sequences(train_rows, train_rows)
+        held_rows = retrieval.sequences(held_rows, train_rows, seed).every
+        train_rows = retrieval.sequences(train_rows, train_rows, seed)
         examples = retrieval.number
 
     size = min(config.batch_size, max(8, 2 ** round(math.log2(max(len(train_rows) / 16, 1)))))
