@@ -1,11 +1,11 @@
 """Rows like a row before it: what a small network gains by examples, with few rows and with many.
 
-Of each table so many rows are learned, without examples and after 2 or 8 (the nearest other rows
-among them), by networks of one shape and seed, trained for as many steps at most. As examples make
-a step longer, there is also a network without them that may see nine times as many symbols. Shape,
-pair and two-sample figures are against real rows that were not learned, so that copying is not
-rewarded. Utility is on the held-out rows. ``--only`` names tables of the registry; ``--work
-FOLDER`` keeps what each run found.
+Of each table so many rows are learned, without examples and after 2 or 8 (others of them that show
+its neighbourhood), by networks of one shape and seed, trained for as many steps at most. As
+examples make a step longer, there is also a network without them that may see nine times as many
+symbols. Shape, pair and two-sample figures are against real rows that were not learned, so that
+copying is not rewarded. Utility is on the held-out rows. ``--only`` names tables of the registry;
+``--work FOLDER`` keeps what each run found.
 """
 
 from __future__ import annotations
