@@ -41,7 +41,7 @@ NOTE = (
     "Pair error is the mean total variation of the tables of all pairs of columns (numbers in 20 "
     f"quantile bins). Of each table at most {MOST:,} rows are used, 80% of them to learn from, and "
     "as many rows are made as were learned from. *Drawn* is the mean of "
-    f"{SAMPLES} plain samples in the mode `solver+weighted`, *noise* their standard deviation, and "
+    f"{SAMPLES} plain samples in the usual mode, `solver`, *noise* their standard deviation, and "
     "*gain* how many times the noise a refined sample is below that mean; it is better where that "
     "is above 1. The hold-out is seen by neither fit nor refinement. *Real* is the distance of the "
     "training rows from the hold-out: as many rows of the very same source."
