@@ -1,11 +1,11 @@
 """Rows like a row before it: what a small network gains by examples, with few rows and with many.
 
-Of each table so many rows are learned, without examples and after 2 or 8 (the nearest other rows
-among them), by networks of one shape and seed, trained for as many steps at most. As examples make
-a step longer, there is also a network without them that may see nine times as many symbols. Shape,
-pair and two-sample figures are against real rows that were not learned, so that copying is not
-rewarded. Utility is on the held-out rows. ``--only`` names tables of the registry; ``--work
-FOLDER`` keeps what each run found.
+Of each table so many rows are learned, without examples and after 2 or 8 (others of them that show
+its neighbourhood), by networks of one shape and seed, trained for as many steps at most. As
+examples make a step longer, there is also a network without them that may see nine times as many
+symbols. Shape, pair and two-sample figures are against real rows that were not learned, so that
+copying is not rewarded. Utility is on the held-out rows. ``--only`` names tables of the registry;
+``--work FOLDER`` keeps what each run found.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ SIZES = (100, 300, 1_000)
 FULL = 5_000
 """All rows of the training part, up to so many."""
 SEEDS = 3
+BATCH = 64
+"""Rows of a step at most: of so few symbols larger ones would leave too few steps."""
 SHAPE = ModelConfig(hidden=64, layers=2, heads=4, kv_heads=2, feed_forward=160)
 """A smaller network than the usual one, so that as many of them as here can be trained."""
 SYMBOLS = 200_000
@@ -138,7 +140,7 @@ def _of(
             continue  # all rows are measured anyway
         for way in WAYS:
             how = {"rules": loaded.model.to_text(), "symbols": symbols, "drawn": DRAWN}
-            how["shape"] = repr(SHAPE)
+            how["shape"] = f"{SHAPE}, {BATCH} rows a step"
             name = f"examples-{entry.name}-{size or 'full'}-{way.examples}-{way.longer}-{seed}"
             values = kept_values(
                 work,
@@ -160,7 +162,7 @@ def measure(loaded: Loaded, size: int | None, way: Way, seed: int, symbols: int)
     learned, left = (loaded.train.take(part) for part in np.split(order, [size or FULL]))
     texts = [c.name for c in columns if isinstance(c.type, TextType)]
     others = concat([left, loaded.holdout], texts)
-    training = TrainConfig(symbols_seen=symbols * way.longer)
+    training = TrainConfig(symbols_seen=symbols * way.longer, batch_size=BATCH)
     config = GeneratorConfig(SHAPE, training, way.examples)
     started = time.process_time()
     synthesizer = Synthesizer(loaded.model, config=config)

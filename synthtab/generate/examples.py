@@ -1,5 +1,9 @@
 """Rows that stand before a row as examples of what is like it: how they are found, and kept.
 
+Its nearest rows would tell a row exactly: it lies in their middle, and a network that is trained to
+find it there writes the rows it has learned. So the examples of a row lie around *another* row,
+which is one of those near it: they show the neighbourhood, and not where in it the row is.
+
 A row is likened to others column by column, as by Gower's coefficient ("A general coefficient of
 similarity and some of its properties", 1971), with squares: values of an ordered type by how far
 apart their ranks are, of 0 to 1, categories by whether they differ, NULL differing from every
@@ -24,6 +28,10 @@ from synthtab.schema import BooleanType, EnumType
 
 MOST_SHOWN = 10_000
 """So many different rows serve as examples; of more, those are taken that lie evenly in order."""
+AROUND = 16
+"""So many rows are a neighbourhood, or twice as many as there are examples."""
+SETS = 4_000
+"""So many sets of examples are kept where there are fewer rows than that."""
 _AT_ONCE = 1 << 22
 """So many distances are held at a time."""
 _TIE = 1e-4
@@ -32,11 +40,11 @@ _TIE = 1e-4
 
 @dataclass(frozen=True)
 class Examples:
-    """The examples of each of some real rows, of which one at random is what a new row is like.
+    """Sets of examples, of which one at random stands before each new row.
 
-    ``shown`` (entries, positions) are different rows of symbols; ``lists`` (rows, K) the places
-    there of each real row's examples, the nearest last. The real rows themselves are not kept, but
-    as examples of others.
+    ``shown`` (entries, positions) are different rows of symbols; ``lists`` (sets, K) are places
+    there. Each real row has as many sets that were picked for it. The real rows themselves are not
+    kept, but as examples of others.
     """
 
     shown: Symbols
@@ -55,18 +63,20 @@ class Examples:
 
 @dataclass(frozen=True)
 class Sequences:
-    """Rows of symbols (rows, positions), each with its examples before it."""
+    """Rows of symbols (rows, positions), which get other examples each time they are asked for."""
 
-    shown: Tensor
-    lists: Tensor
     rows: Tensor
+    circle: Circle
+    number: int
+    chance: np.random.Generator
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, at: Tensor) -> Tensor:
         """Return symbols (picked, K + 1, positions) of rows picked by index, their own last."""
-        return torch.cat([self.shown[self.lists[at].long()], self.rows[at][:, None]], dim=1)
+        lists = self.circle.pick(at.numpy(), self.number, self.chance)
+        return torch.cat([torch.from_numpy(self.circle.shown[lists]), self.rows[at][:, None]], 1)
 
     @property
     def every(self) -> Tensor:
@@ -86,19 +96,61 @@ class Retrieval:
     number: int
     corpus: Symbols | None = None
 
-    def examples(self, rows: Symbols) -> Examples:
+    def examples(self, rows: Symbols, seed: int) -> Examples:
         """Return what a generator that has learned ``rows`` (at least one) keeps."""
-        index = self._index(rows)
-        return Examples(index.shown, index.near(rows, self.number))
+        circle = self._circle(rows, rows)
+        each = np.repeat(np.arange(len(rows)), max(1, SETS // len(rows)))
+        lists = circle.pick(each, self.number, np.random.default_rng(seed))
+        return Examples(circle.shown, lists)
 
-    def sequences(self, rows: Tensor, among: Tensor) -> Sequences:
+    def sequences(self, rows: Tensor, among: Tensor, seed: int) -> Sequences:
         """Return rows with their examples, which are found ``among`` others or in the corpus."""
-        index = self._index(among.numpy())
-        lists = index.near(rows.numpy(), self.number)
-        return Sequences(torch.from_numpy(index.shown), torch.from_numpy(lists), rows)
+        circle = self._circle(rows.numpy(), among.numpy())
+        return Sequences(rows, circle, self.number, np.random.default_rng(seed))
 
-    def _index(self, rows: Symbols) -> Index:
-        return Index.of(self.layout, rows if self.corpus is None else self.corpus)
+    def _circle(self, rows: Symbols, among: Symbols) -> Circle:
+        index = Index.of(self.layout, among if self.corpus is None else self.corpus)
+        return Circle.of(index, rows, max(AROUND, 2 * self.number))
+
+
+@dataclass(frozen=True)
+class Circle:
+    """Rows, the entries near each, and the entries near those.
+
+    ``own`` (rows,) is the entry that a row is, -1 if none; ``near`` (rows, M) are those nearest to
+    it, ``around`` (entries, M) those nearest to each entry, which itself comes last.
+    """
+
+    shown: Symbols
+    own: NDArray[np.int64]
+    near: NDArray[np.int32]
+    around: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, index: Index, rows: Symbols, size: int) -> Circle:
+        """Find what is near rows of symbols: ``size`` entries."""
+        own, around = index.own(rows), index.near(index.shown, size)
+        near = around[own] if (own >= 0).all() else index.near(rows, size)
+        itself = np.arange(len(around), dtype=np.int32)[:, None]
+        return cls(index.shown, own, near, np.concatenate([around, itself], axis=1))
+
+    def pick(
+        self, at: NDArray[np.int64], number: int, chance: np.random.Generator
+    ) -> NDArray[np.int32]:
+        """Return examples (picked, number) of rows picked by index: places of entries.
+
+        They are any of the entries around one that is near the row, but never the row itself, as
+        long as there is another. Those that are nearer to the one in the middle come later.
+        """
+        middle = self.near[at, chance.integers(0, self.near.shape[1], len(at))]
+        around = self.around[middle]
+        turn = chance.random(around.shape)
+        turn[around == self.own[at, None]] = 2.0
+        chosen = np.sort(np.argsort(turn, axis=1)[:, :number], axis=1)
+        picked = np.take_along_axis(around, chosen, axis=1)
+        # A table may have but few rows that differ: what stands in for the row is any other then.
+        same = picked == self.own[at, None]
+        return np.where(same, middle[:, None], picked)
 
 
 @dataclass(frozen=True)
@@ -124,7 +176,7 @@ class Index:
         the same chance each time.
         """
         chance = np.random.default_rng(0)
-        own = self._own(rows)
+        own = self.own(rows)
         out = np.empty((len(rows), number), dtype=np.int32)
         step = max(1, _AT_ONCE // len(self.shown))
         for first in range(0, len(rows), step):
@@ -136,7 +188,7 @@ class Index:
             out[first : first + step] = _least(distances, number)[:, ::-1]
         return out
 
-    def _own(self, rows: Symbols) -> NDArray[np.int64]:
+    def own(self, rows: Symbols) -> NDArray[np.int64]:
         """Return the place (rows,) of the entry that each row is; -1 where there is none."""
         both = np.concatenate([self.shown, rows])
         kinds = np.unique(both, axis=0, return_inverse=True)[1].reshape(-1)

@@ -126,7 +126,7 @@ class RowGenerator:
             training = config.train.gentler()
         trained = train(network, layout, symbols, training, seed, progress, retrieval=retrieval)
         prints = _fingerprints(layout, batch)
-        shown = None if retrieval is None else retrieval.examples(symbols)
+        shown = None if retrieval is None else retrieval.examples(symbols, seed)
         return cls(tuple(columns), layout, network, prints, trained, shown)
 
     def draw(

@@ -106,8 +106,8 @@ def train(
     train_rows: Tensor | Sequences = spared
     examples = 0
     if retrieval is not None:
-        held_rows = retrieval.sequences(held_rows, spared).every
-        train_rows = retrieval.sequences(spared, spared)
+        held_rows = retrieval.sequences(held_rows, spared, seed).every
+        train_rows = retrieval.sequences(spared, spared, seed)
         examples = retrieval.number
 
     size = min(config.batch_size, max(8, 2 ** round(math.log2(max(len(train_rows) / 16, 1)))))

@@ -15,7 +15,7 @@ from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.frames import decode_frame
 from synthtab.generate.automaton import automata
 from synthtab.generate.decode import Walk
-from synthtab.generate.examples import Index, Retrieval
+from synthtab.generate.examples import Circle, Index, Retrieval
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.guide import Given
 from synthtab.generate.model import ModelConfig, new_network, position_losses, tokens_of
@@ -198,18 +198,55 @@ def fitted():
 
 def test_held_out_rows_are_examples_of_none():
     rows, held = torch.from_numpy(LAWFUL[:60]), torch.from_numpy(LAWFUL[60:70])
-    found = Retrieval(LAYOUT, 4).sequences(held, rows)
-    assert found.every.shape == (10, 5, LAYOUT.length)
-    torch.testing.assert_close(found.every[:, -1], held)
+    found = Retrieval(LAYOUT, 4).sequences(held, rows, 0).every
+    assert found.shape == (10, 5, LAYOUT.length)
+    torch.testing.assert_close(found[:, -1], held)
     among = {tuple(r) for r in rows.tolist()}
-    assert {tuple(r) for r in found.every[:, :-1].reshape(-1, LAYOUT.length).tolist()} <= among
+    assert {tuple(r) for r in found[:, :-1].reshape(-1, LAYOUT.length).tolist()} <= among
 
 
-def test_what_is_kept_are_the_nearest_of_all_rows(fitted):
-    kept, index = fitted.examples, Index.of(LAYOUT, LAYOUT.encode(drawn_batch(150)))
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 9))
+@settings(max_examples=25)
+def test_examples_lie_around_a_row_near_by_and_are_never_the_row(seed, rows, number):
+    random = np.random.default_rng(seed)
+    pool = LAWFUL[random.integers(0, len(LAWFUL), rows)]
+    circle = Circle.of(Index.of(LAYOUT, pool), pool, 2 * number)
+    at = random.integers(0, rows, 30)
+    picked = circle.pick(at, number, random)
+    assert picked.shape == (30, number)
+    for row, examples in zip(at, picked, strict=True):
+        alone = len(circle.shown) == 1
+        assert alone or circle.own[row] not in examples
+        np.testing.assert_array_equal(circle.shown[circle.own[row]], pool[row])
+        middles = [m for m in circle.near[row] if set(examples) <= {m, *circle.around[m]}]
+        assert middles
+
+
+def test_examples_do_not_tell_the_row_in_their_middle():
+    columns = [Column(name, EnumType(("x", "y", "z"))) for name in "abcde"]
+    layout = make_layout(columns, "abcde", dict.fromkeys("abcde", (0, 2)), drawn_batch(1))
+    every = np.array(list(itertools.product(range(3), repeat=5)))
+    sets = Retrieval(layout, 8).examples(every, 0)
+    each = len(sets.lists) // len(every)
+
+    def told(lists, rows):
+        """How often the most frequent values of the examples are the row's."""
+        votes = (sets.shown[lists][..., None] == np.arange(3)).sum(axis=1).argmax(axis=2)
+        return (votes == rows).all(axis=1).mean()
+
+    nearest = Index.of(layout, every).near(every, 8)
+    assert told(nearest, every) > 0.8
+    assert told(sets.lists, np.repeat(every, each, axis=0)) < 0.2
+
+
+def test_what_is_kept_follows_from_rows_and_seed(fitted):
+    symbols = LAYOUT.encode(drawn_batch(150))
+    kept, again = fitted.examples, Retrieval(LAYOUT, 3).examples(symbols, 1)
     assert kept.number == 3
-    np.testing.assert_array_equal(kept.shown, index.shown)
-    np.testing.assert_array_equal(kept.lists, index.near(LAYOUT.encode(drawn_batch(150)), 3))
+    assert len(kept.lists) == 150 * (4_000 // 150)
+    np.testing.assert_array_equal(kept.shown, again.shown)
+    np.testing.assert_array_equal(kept.lists, again.lists)
+    assert (Retrieval(LAYOUT, 3).examples(symbols, 2).lists != kept.lists).any()
 
 
 def test_many_rows_are_thinned_evenly(monkeypatch):
