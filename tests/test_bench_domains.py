@@ -68,8 +68,10 @@ def test_a_model_is_made_with_its_card(tmp_path: Path, monkeypatch: pytest.Monke
     assert any("engel" in line for line in told)
 
 
-def test_a_start_is_measured_beside_none() -> None:
-    loaded = registry.load(registry.entry("fair"), 0, 300)
+def test_a_start_is_measured_beside_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domains, "DRAWN", 150)
+    monkeypatch.setattr(domains, "TESTED", 60)
+    loaded = registry.load(registry.entry("fair"), 0, 150)
     runs = [
         domains.measure(loaded, "leisure", 60, init, 0, 4_000)
         for init in (None, replace(domain_model(), name="leisure"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.pretrain.domainmodel import shipped
 from synthtab.generate.train import TrainConfig
+from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
 from synthtab.privacy.settings import Privacy
 
@@ -61,23 +63,23 @@ def test_what_does_not_go_with_it_is_refused(folder: Path, tmp_path: Path, call:
 
 
 def test_the_budget_pays_for_the_frequencies_it_is_told() -> None:
-    config = GeneratorConfig(
-        train=TrainConfig(symbols_seen=5_000, max_epochs=2), init=domain_model()
+    model = Model.parse(
+        "table stay { ward enum('day', 'night', 'icu')  days integer in 0 .. 20 "
+        " rule short: when ward = 'day' then days = 0 }"
     )
-    made = Synthesizer(MODEL, config=config, privacy=Privacy(epsilon=4.0, delta=1e-5)).fit(
-        frame(300)
-    )
-    rows = made.sample(50, seed=1)
-    assert not SqlBackend(MODEL.table()).violated(rows).any()
+    days = frame(200)[["ward", "days"]]
+    days["days"] = days["days"].clip(upper=20)
+    train = TrainConfig(symbols_seen=2_000, max_epochs=2)
+    config = GeneratorConfig(train=train, init=domain_model())
+    budget = Privacy(epsilon=4.0, delta=1e-5)
+    made = Synthesizer(model, config=config, privacy=budget).fit(days)
+    assert not SqlBackend(model.table()).violated(made.sample(50, seed=1)).any()
     report = made.privacy_report
     assert report is not None
     assert report.ledger.spent()[0] <= 4.0 * (1 + 1e-9)
-    for refused in (
-        Privacy(epsilon=1.0, mechanism="perturb"),
-        Privacy(epsilon=1.0, delta=1e-5, generator="graphical"),
-    ):
+    for refused in (replace(budget, mechanism="perturb"), replace(budget, generator="graphical")):
         with pytest.raises(UsageError, match="nothing begins as a domain model"):
-            Synthesizer(MODEL, config=config, privacy=refused)
+            Synthesizer(model, config=config, privacy=refused)
 
 
 def test_models_are_listed_and_their_cards_shown(call: Call) -> None:
