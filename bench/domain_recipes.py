@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import registry
-from bench.record import environment
+from bench.record import environment, versions
 from bench.report import data_directory, rules_file
 from synthtab.batch import Batch
 from synthtab.errors import InfeasibleError, UsageError
@@ -226,7 +226,8 @@ def card(
 ) -> str:
     """Return the model card."""
     rows = sum(len(t.batch) for t in tables)
-    versions = ", ".join(f"{k} {v}" for k, v in sorted(environment().items()))
+    python = environment()["python"]
+    packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     shape = model.network.config
     lines = [
         f"# {model.name}: a network that reads schemas",
@@ -242,7 +243,7 @@ def card(
         f"- **Command**: `python -m bench domain-model {model.name}`, seed {seed}",
         f"- **Training**: {config.steps:,} steps of {config.rows} rows; {config.imagined:.0%} of "
         "them on imagined tables, without names",
-        f"- **Made with**: {versions}",
+        f"- **Made with**: Python {python}; {packages}",
         "- **Licence**: that of SynthTab; the data are named below with their own",
         "",
         "## Data",

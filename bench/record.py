@@ -76,9 +76,14 @@ def recorded(sections: Sequence[Section]) -> Record:
         first.seed,
         dt.date.today().isoformat(),
         environment(),
-        {name: importlib.metadata.version(name) for name in PACKAGES},
+        versions(),
         tuple(sections),
     )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that figures depend on."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def environment() -> dict[str, str | int]:
