@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from synthtab.affordable import check
 from synthtab.batch import Batch
 from synthtab.choices import Mode, Violations
 from synthtab.draw import Counts, RowProgress, RowSource
@@ -74,12 +75,7 @@ class PrivateTable(OneTable):
         generator: Pretrained | None = None,
         solver_budget_s: float = 10.0,
     ) -> None:
-        if generator is not None:
-            _refuse_pretrained(privacy)
-        if config is not None and config.examples:
-            _refuse_examples(privacy)
-        if config is not None and config.init is not None:
-            _refuse_start(privacy)
+        check(privacy, generator, config or GeneratorConfig())
         super().__init__(model, config=config, generator=generator, solver_budget_s=solver_budget_s)
         self.privacy = privacy
         self.private: PrivateReport | None = None
@@ -329,51 +325,6 @@ class PrivateTable(OneTable):
             loaded._estimate = GraphicalGenerator.load(folder, completed.table.columns)
         loaded.private, loaded._kept, loaded._completed = report, table, completed
         return loaded
-
-
-def _refuse_pretrained(privacy: Privacy) -> None:
-    """Raise UsageError where a pretrained model would see real rows, or none drawn under a budget.
-
-    Tuning on rows of an estimate is free, as these are released already. Noisy training of a large
-    model, and rows each made noise by themselves, are not offered.
-    """
-    if privacy.mechanism != "marginals" or privacy.generator != "language-model":
-        what = privacy.mechanism if privacy.mechanism != "marginals" else privacy.generator
-        raise UsageError(
-            f"a pretrained model learns nothing under {what!r}: with a privacy budget it is tuned "
-            "on rows drawn from measured marginals (mechanism 'marginals', generator "
-            "'language-model')"
-        )
-
-
-def _refuse_examples(privacy: Privacy) -> None:
-    """Raise BudgetError where real rows would stand before others, UsageError where none can.
-
-    Rows that were drawn under the budget may serve as examples: that is free.
-    """
-    if privacy.mechanism == "dp-sgd":
-        raise BudgetError(
-            "noisy training (mechanism 'dp-sgd') learns real rows, and a row that stands before "
-            "another as an example is shown as it is, which no privacy budget allows: leave the "
-            "examples out, or take the mechanism 'marginals', whose examples are rows drawn from "
-            "what the budget has paid for"
-        )
-    if privacy.mechanism == "marginals" and privacy.generator == "graphical":
-        raise UsageError(
-            "rows that are drawn from marginals directly (generator 'graphical') have no examples "
-            "before them: leave the examples out, or take the generator 'language-model'"
-        )
-
-
-def _refuse_start(privacy: Privacy) -> None:
-    """Raise UsageError where no network is trained, or none that frequencies can be told to."""
-    if privacy.mechanism != "marginals" or privacy.generator != "language-model":
-        what = privacy.mechanism if privacy.mechanism != "marginals" else privacy.generator
-        raise UsageError(
-            f"under {what!r} nothing begins as a domain model, which is told how frequent values "
-            "are: take the mechanism 'marginals' with the generator 'language-model', where the "
-            "budget has paid for that, or leave the start (init) out"
-        )
 
 
 def _apart(sequences: Sequence[Numbers], draws: Sequence[Draws]) -> set[str]:

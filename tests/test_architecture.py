@@ -41,7 +41,7 @@ LAYERS = [
     ["refine"],
     ["report"],
     ["relational"],
-    ["learnable", "learners", "outcomes"],
+    ["affordable", "learnable", "learners", "outcomes"],
     ["onetable", "privatetable", "wholemodel", "privatedrawing", "privatewhole"],
     ["refining"],
     ["pipeline"],
