@@ -18,6 +18,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 import torch
+from transformers import LlamaForCausalLM
 
 from bench.domain_recipes import RECIPES
 from bench.kept import kept_values
@@ -27,10 +28,11 @@ from bench.scoring import broken, told_apart, worth
 from synthtab.assess.fidelity import compare
 from synthtab.batch import Batch, concat
 from synthtab.frames import decode_frame, encode_frame
-from synthtab.generate.generator import GeneratorConfig
-from synthtab.generate.model import new_network, position_losses
+from synthtab.generate.generator import GeneratorConfig, RowGenerator
+from synthtab.generate.model import ModelConfig, new_network, position_losses
 from synthtab.generate.pretrain.domainmodel import DomainModel
-from synthtab.generate.tokenizer import make_layout
+from synthtab.generate.pretrain.schemamodel import settled
+from synthtab.generate.tokenizer import Layout
 from synthtab.generate.train import Progress, TrainConfig, learned_rows, train
 from synthtab.onetable import OneTable
 from synthtab.schema import TextType
@@ -139,11 +141,19 @@ def measure(
     learned, left = (loaded.train.take(part) for part in np.split(order, [size]))
     texts = [c.name for c in columns if isinstance(c.type, TextType)]
     others = concat([left, loaded.holdout], texts)
-    config = GeneratorConfig(train=TrainConfig(symbols_seen=symbols), init=init)
-    one = OneTable(loaded.model, config=config)
+    # For its Plan and its layout: the network is trained below, where it can be looked at.
+    brief = GeneratorConfig(train=TrainConfig(symbols_seen=1, max_epochs=1))
+    one = OneTable(loaded.model, config=brief)
     one.fit(decode_frame(columns, learned), seed=seed)
-    made = encode_frame(columns, one.sample(DRAWN, mode="solver", seed=seed))
-    distances = compare(columns, others, made)
+    subject = one.subject(decode_frame(columns, learned))
+    assert subject.batch is not None
+    parts = subject.columns, subject.order, subject.domains, subject.batch
+    made = RowGenerator.fit(*parts, config=brief)
+    training = TrainConfig(symbols_seen=symbols)
+    network, points = watched(made.layout, subject.batch, others, init, training, seed)
+    drawn, _ = one.draw(DRAWN, mode="solver", seed=seed, source=replace(made, network=network))
+    rows = encode_frame(columns, one.finished(drawn, seed))
+    distances = compare(columns, others, rows)
     return Run(
         loaded.entry.name,
         domain,
@@ -152,30 +162,29 @@ def measure(
         seed,
         distances.shape,
         distances.pair,
-        told_apart(replace(loaded, train=others), made, seed),
-        worth(loaded, made, seed),
-        int(broken(loaded.table, made).sum()),
-        curve(one, learned, others, config, seed),
+        told_apart(replace(loaded, train=others), rows, seed),
+        worth(loaded, rows, seed),
+        int(broken(loaded.table, rows).sum()),
+        points,
     )
 
 
-def curve(
-    one: OneTable, learned: Batch, others: Batch, config: GeneratorConfig, seed: int
-) -> tuple[tuple[int, float], ...]:
-    """Return (step, loss of other rows in nats a row) pairs while a network learns."""
-    columns = one.table.columns
-    subject = one.subject(decode_frame(columns, learned))
-    assert subject.batch is not None
-    layout = make_layout(subject.columns, subject.order, subject.domains, subject.batch)
-    symbols = layout.encode(subject.batch)
+def watched(
+    layout: Layout,
+    learned: Batch,
+    others: Batch,
+    init: DomainModel | None,
+    training: TrainConfig,
+    seed: int,
+) -> tuple[LlamaForCausalLM, tuple[tuple[int, float], ...]]:
+    """Train a network; return it, and (step, loss of other rows in nats a row) pairs meanwhile."""
+    symbols = layout.encode(learned)
     fits = others.take(layout.within(others))
     tested = torch.from_numpy(layout.encode(fits.take(np.arange(min(TESTED, len(fits))))))
-    training = config.train if config.init is None else config.train.gentler()
-    network = (
-        new_network(config.model, layout, seed)
-        if config.init is None
-        else config.init.network.network(layout, learned_rows(symbols, config.train, seed))
-    )
+    if init is None:
+        network = new_network(ModelConfig(), layout, seed)
+    else:
+        network = init.network.network(layout, learned_rows(symbols, training, seed))
     points: list[tuple[int, float]] = []
 
     def look(step: int) -> None:
@@ -188,7 +197,7 @@ def curve(
 
     look(0)
     train(network, layout, symbols, training, seed, progress)
-    return tuple(points)
+    return network if init is None else settled(network), tuple(points)
 
 
 def section(runs: Sequence[Run], command: str, seed: int, symbols: int) -> Section:

@@ -24,6 +24,7 @@ from synthtab.generate.examples import Examples, Retrieval
 from synthtab.generate.guide import Given, Guide, Level, check_request
 from synthtab.generate.model import ModelConfig, new_network, row_log_probabilities
 from synthtab.generate.pretrain.domainmodel import DomainModel
+from synthtab.generate.pretrain.schemamodel import settled
 from synthtab.generate.publicrows import public_rows
 from synthtab.generate.step import Stepper
 from synthtab.generate.storage import (
@@ -51,7 +52,7 @@ MOST_POSITIONS = 8_192
 class GeneratorConfig:
     """The network's shape and how it is trained.
 
-    With ``init`` it begins as that domain model, in its shape, and with a lower learning rate.
+    With ``init`` it begins as that domain model, in its shape.
 
     With ``examples`` each row is learned, and written, after so many other rows that are like it
     (synthtab/generate/examples.py): others of those learned, which the generator then keeps as they
@@ -118,13 +119,13 @@ class RowGenerator:
         retrieval = _retrieval(config, layout)
         if config.init is None:
             network = new_network(config.model, layout, seed, config.examples)
-            training = config.train
         else:
             # Not of the rows that weights are judged by, or the start would know them.
             told = learned_rows(symbols, config.train, seed)
             network = config.init.network.network(layout, told, config.examples)
-            training = config.train.gentler()
-        trained = train(network, layout, symbols, training, seed, progress, retrieval=retrieval)
+        trained = train(network, layout, symbols, config.train, seed, progress, retrieval=retrieval)
+        if config.init is not None:
+            settled(network)
         prints = _fingerprints(layout, batch)
         shown = None if retrieval is None else retrieval.examples(symbols, seed)
         return cls(tuple(columns), layout, network, prints, trained, shown)

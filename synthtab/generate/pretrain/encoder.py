@@ -58,23 +58,31 @@ class SymbolEncoder(nn.Module):
         self.prior = nn.Parameter(torch.zeros(hidden))
         self.start = nn.Parameter(torch.zeros(hidden))
 
-    def forward(self, facts: Facts, named: bool = True) -> tuple[Tensor, Tensor]:
-        """Return what each token is read as and compared with, both (tokens, hidden).
+    def inputs(self, facts: Facts, named: bool = True) -> Tensor:
+        """Return what each token is read as (tokens, hidden), the first the one before every row.
 
-        The first token is the one before every row. A table that is not ``named`` is read without
-        any words: the network then has types and statistics alone.
+        A table that is not ``named`` is read without any words: the network then has types and
+        statistics alone.
         """
+        places, symbols = self._known(facts, named)
+        announced = self.announce(places)
+        follows = torch.cat([announced[1:], torch.zeros_like(announced[:1])])
+        read = self.read(symbols) + follows[facts.position]
+        return torch.cat([(self.start + announced[0])[None], read])
+
+    def outputs(self, facts: Facts, named: bool = True) -> Tensor:
+        """Return what each token is compared with (tokens, hidden), the first, never, with 0."""
+        _, symbols = self._known(facts, named)
+        compared = self.compare(symbols) + facts.symbols[:, :1] * self.prior
+        return torch.cat([torch.zeros_like(self.start)[None], compared])
+
+    def _known(self, facts: Facts, named: bool) -> tuple[Tensor, Tensor]:
+        """Return what is known of places and of symbols, each a vector."""
         names, labels = self.words(*facts.names), self.words(*facts.labels)
         if not named:
             names, labels = torch.zeros_like(names), torch.zeros_like(labels)
-        of_places = torch.cat([names[facts.column], facts.places], dim=1)
-        announced = self.announce(of_places)
-        known = torch.cat([of_places[facts.position], labels, facts.symbols], dim=1)
-        follows = torch.cat([announced[1:], torch.zeros_like(announced[:1])])
-        read = self.read(known) + follows[facts.position]
-        compared = self.compare(known) + facts.symbols[:, :1] * self.prior
-        first = (self.start + announced[0])[None]
-        return torch.cat([first, read]), torch.cat([torch.zeros_like(first), compared])
+        places = torch.cat([names[facts.column], facts.places], dim=1)
+        return places, torch.cat([places[facts.position], labels, facts.symbols], dim=1)
 
 
 def _mlp(into: int, inner: int, out: int) -> nn.Sequential:

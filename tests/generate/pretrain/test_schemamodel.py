@@ -14,7 +14,7 @@ from synthtab.generate.model import position_losses, row_log_probabilities
 from synthtab.generate.pretrain import domainmodel
 from synthtab.generate.pretrain.domainmodel import DomainModel, facts_of, find, shipped
 from synthtab.generate.pretrain.encoder import Facts
-from synthtab.generate.pretrain.schemamodel import SchemaModel
+from synthtab.generate.pretrain.schemamodel import SchemaModel, settled
 from synthtab.generate.pretrain.symbols import describe
 from synthtab.generate.pretrain.tables import RealTable
 from synthtab.generate.pretrain.training import PretrainConfig, pretrain
@@ -34,7 +34,8 @@ def written(rows=40):
 def test_the_network_of_a_table_is_the_one_that_was_learned():
     layout, symbols = written()
     model = domain_model().network
-    network = model.network(layout, symbols)
+    network = settled(model.network(layout, symbols))
+    assert not any("encoder" in name for name, _ in network.named_parameters())
     with torch.no_grad():
         own = model.losses(layout, torch.from_numpy(symbols), Facts.of(describe(layout, symbols)))
         as_any = position_losses(network, layout, torch.from_numpy(symbols))
@@ -43,7 +44,7 @@ def test_the_network_of_a_table_is_the_one_that_was_learned():
 
 def test_a_network_that_is_not_tied_is_decoded_as_transformers_has_it():
     layout, symbols = written(6)
-    network = domain_model().network.network(layout, symbols)
+    network = settled(domain_model().network.network(layout, symbols))
     assert not network.config.tie_word_embeddings
     stepper = Stepper(network, layout)
     cache = Cache.empty(stepper, len(symbols))
@@ -113,6 +114,10 @@ def test_the_start_knows_nothing_of_the_rows_it_is_judged_by():
     with torch.no_grad():
         held = float(position_losses(start, plain, rows[order[:12]]).sum())
     assert trained.loss == pytest.approx(held, abs=1e-3)
+    settled(network)
+    with torch.no_grad():
+        after = float(position_losses(network, plain, rows[order[:12]]).sum())
+    assert after == pytest.approx(held, abs=1e-3)
     assert sorted(map(tuple, told)) == sorted(map(tuple, rows[order[12:]].tolist()))
 
 
