@@ -63,8 +63,7 @@ class DomainModel:
 
         Raises UsageError where there is neither, SavedModelError where it is damaged.
         """
-        folder = find(name)
-        facts = read_manifest(folder, KIND)
+        folder, facts = _told(name)
         try:
             network = SchemaModel(ModelConfig(**facts["shape"]))
             weights = load_file(folder / WEIGHTS)
@@ -99,18 +98,31 @@ def shipped() -> tuple[str, ...]:
 
 def card_of(name: str | Path) -> str:
     """Return the card of a model (Markdown). Raises as :meth:`DomainModel.load`."""
-    folder = find(name)
-    read_manifest(folder, KIND)
+    folder, _ = _told(name)
     return (folder / CARD).read_text(encoding="utf-8")
 
 
 def facts_of(name: str | Path) -> Mapping[str, Any]:
-    """Return what the manifest of a model tells, and its size, without reading the weights.
+    """Return ``name``, ``about``, ``parameters`` and ``bytes`` of a model, its weights unread.
 
     Raises UsageError and SavedModelError as :meth:`DomainModel.load`.
     """
+    folder, facts = _told(name)
+    size = (folder / WEIGHTS).stat().st_size
+    return {**{key: facts[key] for key in _FACTS}, "bytes": size}
+
+
+_FACTS = ("name", "about", "parameters")
+
+
+def _told(name: str | Path) -> tuple[Path, Mapping[str, Any]]:
+    """Return a model's directory and manifest, once all that belongs to it is there unaltered."""
     folder = find(name)
     facts = read_manifest(folder, KIND)
-    size = (folder / WEIGHTS).stat().st_size
-    told = {key: facts[key] for key in ("name", "about", "parameters") if key in facts}
-    return told | {"bytes": size}
+    lacking = [part for part in (WEIGHTS, CARD) if part not in facts["files"]]
+    lacking += [key for key in (*_FACTS, "shape") if key not in facts]
+    if lacking:
+        raise SavedModelError(
+            f"{folder} is damaged: its manifest says nothing of {lacking[0]}; {KIND.again}"
+        )
+    return folder, facts
