@@ -18,7 +18,7 @@ from synthtab.backends.sqltables import SqlTables
 from synthtab.cli import synthtab
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
-from synthtab.generate.pretrain.domainmodel import shipped
+from synthtab.generate.pretrain.shelf import shipped
 from synthtab.generate.train import TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer

@@ -11,9 +11,10 @@ from tiny_domain import COLUMNS, DOMAINS, TINY, admissions, domain_model, layout
 from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.model import position_losses, row_log_probabilities
-from synthtab.generate.pretrain import domainmodel, training
-from synthtab.generate.pretrain.domainmodel import DomainModel, card_of, facts_of, find, shipped
+from synthtab.generate.pretrain import shelf, training
+from synthtab.generate.pretrain.domainmodel import DomainModel
 from synthtab.generate.pretrain.schemamodel import SchemaModel, settled
+from synthtab.generate.pretrain.shelf import card_of, facts_of, find, shipped
 from synthtab.generate.pretrain.symbols import describe
 from synthtab.generate.pretrain.tables import RealTable
 from synthtab.generate.pretrain.training import PretrainConfig, pretrain
@@ -145,14 +146,14 @@ def test_it_is_kept_in_a_directory(tmp_path):
 
 
 def test_what_is_no_domain_model_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(domainmodel, "shipped", lambda: ("finance", "healthcare"))
+    monkeypatch.setattr(shelf, "shipped", lambda: ("finance", "healthcare"))
     with pytest.raises(UsageError, match=r"there is no domain model 'helthcare': did you mean"):
         find("helthcare")
     (tmp_path / "some").mkdir()
     with pytest.raises(SavedModelError, match=r"is no saved domain model: it has no manifest"):
         DomainModel.load(tmp_path / "some")
     domain_model().save(tmp_path / "tiny")
-    weights = tmp_path / "tiny" / domainmodel.WEIGHTS
+    weights = tmp_path / "tiny" / shelf.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-8])
     with pytest.raises(SavedModelError, match="is truncated or was altered"):
         DomainModel.load(tmp_path / "tiny")
