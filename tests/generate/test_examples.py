@@ -1,6 +1,7 @@
 """Rows that stand before a row as examples: which they are, and rows written after them."""
 
 import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -298,6 +299,16 @@ def test_damaged_examples_are_refused(fitted, tmp_path, harm, message):
     else:
         save_file(harmed, path)
     with pytest.raises(SavedModelError, match=message):
+        RowGenerator.load(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["two", None, [3], True, -3, 3.5, 0])
+def test_a_configuration_that_does_not_say_how_many_is_refused(fitted, tmp_path, number):
+    fitted.save(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"examples_before": number}))
+    with pytest.raises(SavedModelError, match=r"config\.json .*(stand before|does not read)"):
         RowGenerator.load(tmp_path)
 
 
