@@ -109,6 +109,7 @@ def _of(table: str, domain: str, seed: int, symbols: int, work: Path | None) -> 
         for start in STARTS:
             init = None if start == "scratch" else model
             how = {"rules": loaded.model.to_text(), "symbols": symbols, "card": model.card}
+            how |= {"drawn": DRAWN, "tested": TESTED, "looks": LOOKS}
             values = kept_values(
                 work,
                 f"domains-{table}-{size}-{start.replace(' ', '_')}-{seed}",

@@ -125,7 +125,7 @@ def _of(
             continue  # all rows are measured anyway
         for way in WAYS:
             how = {"rules": loaded.model.to_text(), "symbols": symbols, "drawn": DRAWN}
-            how["shape"] = f"{SHAPE}, {BATCH} rows a step"
+            how |= {"shape": f"{SHAPE}, {BATCH} rows a step", "learned": size or FULL}
             name = f"examples-{entry.name}-{size or 'full'}-{way.examples}-{way.longer}-{seed}"
             values = kept_values(
                 work,
