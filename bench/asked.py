@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 
 def command_line(name: str, only: Sequence[str], **numbers: int | None) -> str:
-    """Return the command: tables by ``--only``, and the numbers that were given, in that order."""
-    options = [f"--only {table}" for table in only]
+    """Return the command: tables by ``--only``, each once, then the numbers that were given."""
+    options = [f"--only {table}" for table in dict.fromkeys(only)]
     options += [f"--{key} {number}" for key, number in numbers.items() if number is not None]
     return " ".join([f"python -m bench {name}", *options])
 

@@ -94,7 +94,7 @@ def run(
         raise SystemExit(f"bench: {unknown[0]} is held out of no domain; {', '.join(homes)} are")
     many, seen = times(seeds, SEEDS), symbols or SYMBOLS
     runs: list[Run] = []
-    for table in only or homes:
+    for table in dict.fromkeys(only or homes):
         for turn in range(seed, seed + many):
             runs += _of(table, homes[table], turn, seen, work)
     asked = command_line("domains", only, seeds=seeds, symbols=symbols)

@@ -9,7 +9,7 @@ from bench.asked import command_line, times
 
 def test_a_command_says_what_was_given() -> None:
     assert command_line("refine", []) == "python -m bench refine"
-    given = command_line("refine", ["iris", "abalone"], seeds=None, symbols=600)
+    given = command_line("refine", ["iris", "abalone", "iris"], seeds=None, symbols=600)
     assert given == "python -m bench refine --only iris --only abalone --symbols 600"
 
 
