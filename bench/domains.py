@@ -19,14 +19,15 @@ import numpy as np
 import torch
 from transformers import LlamaForCausalLM
 
+from bench.asked import command_line, times
 from bench.domain_recipes import RECIPES
-from bench.examples import CONFIDENCE, interval, verdict
+from bench.intervals import CONFIDENCE, interval, verdict
 from bench.kept import kept_values
 from bench.registry import Loaded, entry, load
 from bench.report import Figure, Grid, Section
-from bench.scoring import broken, told_apart, worth
-from synthtab.assess.fidelity import compare
-from synthtab.batch import Batch, concat
+from bench.unseen import MEASURES as SCORES
+from bench.unseen import against, parted
+from synthtab.batch import Batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.model import ModelConfig, new_network, position_losses
@@ -35,7 +36,6 @@ from synthtab.generate.pretrain.schemamodel import settled
 from synthtab.generate.tokenizer import Layout
 from synthtab.generate.train import Progress, TrainConfig, learned_rows, train
 from synthtab.onetable import OneTable
-from synthtab.schema import TextType
 
 SIZES = (100, 300, 1_000)
 SEEDS = 3
@@ -49,12 +49,9 @@ STARTS = ("scratch", "domain model")
 MEASURES = {
     "loss": "loss, nats a row",
     "as_soon": "loss after as many steps as from scratch to the least",
-    "shape": "shape error",
-    "pair": "pair error",
-    "auc": "told apart, AUC",
-    "utility": "utility",
+    **{key: name for key, (name, _) in SCORES.items()},
 }
-MORE_IS_BETTER = ("utility",)
+MORE_IS_BETTER = [key for key, (_, more) in SCORES.items() if more]
 
 
 @dataclass(frozen=True)
@@ -95,20 +92,13 @@ def run(
     unknown = [name for name in only if name not in homes]
     if unknown:
         raise SystemExit(f"bench: {unknown[0]} is held out of no domain; {', '.join(homes)} are")
-    many, seen = SEEDS if seeds is None else seeds, symbols or SYMBOLS
-    if many < 1:
-        raise SystemExit(f"bench: --seeds {many}: domain models are measured at least once")
+    many, seen = times(seeds, SEEDS), symbols or SYMBOLS
     runs: list[Run] = []
-    for table in only or homes:
+    for table in dict.fromkeys(only or homes):
         for turn in range(seed, seed + many):
             runs += _of(table, homes[table], turn, seen, work)
-    command = " ".join(
-        ["python -m bench domains"]
-        + [f"--only {name}" for name in only]
-        + ([] if seeds is None else [f"--seeds {seeds}"])
-        + ([] if symbols is None else [f"--symbols {symbols}"])
-    )
-    yield section(runs, command, seed, seen)
+    asked = command_line("domains", only, seeds=seeds, symbols=symbols)
+    yield section(runs, asked, seed, seen)
 
 
 def _of(table: str, domain: str, seed: int, symbols: int, work: Path | None) -> Iterator[Run]:
@@ -119,6 +109,7 @@ def _of(table: str, domain: str, seed: int, symbols: int, work: Path | None) -> 
         for start in STARTS:
             init = None if start == "scratch" else model
             how = {"rules": loaded.model.to_text(), "symbols": symbols, "card": model.card}
+            how |= {"drawn": DRAWN, "tested": TESTED, "looks": LOOKS}
             values = kept_values(
                 work,
                 f"domains-{table}-{size}-{start.replace(' ', '_')}-{seed}",
@@ -137,10 +128,7 @@ def measure(
 ) -> Run:
     """Learn ``size`` rows of a table from a start, draw some, and score them."""
     columns = loaded.table.columns
-    order = np.arange(len(loaded.train))
-    learned, left = (loaded.train.take(part) for part in np.split(order, [size]))
-    texts = [c.name for c in columns if isinstance(c.type, TextType)]
-    others = concat([left, loaded.holdout], texts)
+    learned, others = parted(loaded, size)
     # For its Plan and its layout: the network is trained below, where it can be looked at.
     brief = GeneratorConfig(train=TrainConfig(symbols_seen=1, max_epochs=1))
     one = OneTable(loaded.model, config=brief)
@@ -153,19 +141,14 @@ def measure(
     network, points = watched(made.layout, subject.batch, others, init, training, seed)
     drawn, _ = one.draw(DRAWN, mode="solver", seed=seed, source=replace(made, network=network))
     rows = encode_frame(columns, one.finished(drawn, seed))
-    distances = compare(columns, others, rows)
     return Run(
         loaded.entry.name,
         domain,
         len(learned),
         STARTS[init is not None],
         seed,
-        distances.shape,
-        distances.pair,
-        told_apart(replace(loaded, train=others), rows, seed),
-        worth(loaded, rows, seed),
-        int(broken(loaded.table, rows).sum()),
-        points,
+        **against(loaded, others, rows, seed),
+        curve=points,
     )
 
 

@@ -13,21 +13,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
+from bench.asked import command_line, times
 from bench.finding import compared
+from bench.intervals import interval, verdict
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Figure, Grid, Section
-from bench.scoring import broken, told_apart, worth
-from synthtab.assess.fidelity import compare
-from synthtab.batch import Batch, concat
+from bench.scoring import worth
+from bench.unseen import MEASURES, against, parted
+from synthtab.batch import Batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.model import ModelConfig
@@ -35,7 +34,6 @@ from synthtab.generate.train import TrainConfig
 from synthtab.pipeline import Synthesizer
 from synthtab.privacy.audit.distances import nearer_to_training
 from synthtab.privacy.audit.encoding import Encoder
-from synthtab.schema import TextType
 
 TABLES = ("insurance", "car_evaluation", "titanic", "abalone", "stroke", "german_credit")
 SIZES = (100, 300, 1_000)
@@ -48,14 +46,6 @@ SHAPE = ModelConfig(hidden=64, layers=2, heads=4, kv_heads=2, feed_forward=160)
 """A smaller network than the usual one, so that as many of them as here can be trained."""
 SYMBOLS = 200_000
 DRAWN = 2_000
-CONFIDENCE = 0.95
-MEASURES: dict[str, tuple[str, bool]] = {
-    "shape": ("shape error", False),
-    "pair": ("pair error", False),
-    "auc": ("told apart, AUC", False),
-    "utility": ("utility", True),
-}
-"""What is measured: its name, and whether more is better."""
 FOUND = "abalone"
 """The table on which two ways of finding examples are compared."""
 TITLE = "Examples before each row"
@@ -112,22 +102,15 @@ def run(
 ) -> Iterator[Section]:
     """Measure the tables: ``seeds`` times with few rows, and once with all of them."""
     entries = picked(only or TABLES)
-    many, seen = SEEDS if seeds is None else seeds, symbols or SYMBOLS
-    if many < 1:
-        raise SystemExit(f"bench: --seeds {many}: examples are measured at least once")
+    many, seen = times(seeds, SEEDS), symbols or SYMBOLS
     found = compared(load(picked([FOUND])[0]))  # first, as it asks for Annoy
     runs: list[Run] = []
     for seed in range(many):
         for entry in entries:
             some: tuple[int | None, ...] = (*sizes, None) if seed == 0 else tuple(sizes)
             runs += _of(entry, some, seed, seen, work)
-    command = " ".join(
-        ["python -m bench examples"]
-        + [f"--only {name}" for name in only]
-        + ([] if seeds is None else [f"--seeds {seeds}"])
-        + ([] if symbols is None else [f"--symbols {symbols}"])
-    )
-    yield section(runs, command, seen, [found])
+    asked = command_line("examples", only, seeds=seeds, symbols=symbols)
+    yield section(runs, asked, seen, [found])
 
 
 def _of(
@@ -140,7 +123,7 @@ def _of(
             continue  # all rows are measured anyway
         for way in WAYS:
             how = {"rules": loaded.model.to_text(), "symbols": symbols, "drawn": DRAWN}
-            how["shape"] = f"{SHAPE}, {BATCH} rows a step"
+            how |= {"shape": f"{SHAPE}, {BATCH} rows a step", "learned": size or FULL}
             name = f"examples-{entry.name}-{size or 'full'}-{way.examples}-{way.longer}-{seed}"
             values = kept_values(
                 work,
@@ -158,10 +141,7 @@ def _of(
 def measure(loaded: Loaded, size: int | None, way: Way, seed: int, symbols: int) -> Run:
     """Learn rows of a table (None: all there are, up to FULL) in a way, draw some, and score."""
     columns = loaded.table.columns
-    order = np.arange(len(loaded.train))
-    learned, left = (loaded.train.take(part) for part in np.split(order, [size or FULL]))
-    texts = [c.name for c in columns if isinstance(c.type, TextType)]
-    others = concat([left, loaded.holdout], texts)
+    learned, others = parted(loaded, size or FULL)
     training = TrainConfig(symbols_seen=symbols * way.longer, batch_size=BATCH)
     config = GeneratorConfig(SHAPE, training, way.examples)
     started = time.process_time()
@@ -170,8 +150,7 @@ def measure(loaded: Loaded, size: int | None, way: Way, seed: int, symbols: int)
     fitted = time.process_time()
     made = encode_frame(columns, synthesizer.sample(DRAWN, mode="solver", seed=seed))
     drawn = time.process_time()
-    judged = replace(loaded, train=others)
-    distances = compare(columns, others, made)
+    copies, copies_others, nearer = _nearness(loaded, made, learned, others, seed)
     report: Any = synthesizer.report
     return Run(
         loaded.entry.name,
@@ -179,16 +158,14 @@ def measure(loaded: Loaded, size: int | None, way: Way, seed: int, symbols: int)
         size is None,
         way.name,
         seed,
-        distances.shape,
-        distances.pair,
-        told_apart(judged, made, seed),
-        worth(loaded, made, seed),
-        worth(loaded, learned, seed),
-        *_nearness(loaded, made, learned, others, seed),
-        int(broken(loaded.table, made).sum()),
-        report.trained.steps,
-        fitted - started,
-        drawn - fitted,
+        **against(loaded, others, made, seed),
+        utility_real=worth(loaded, learned, seed),
+        copies=copies,
+        copies_others=copies_others,
+        nearer=nearer,
+        steps=report.trained.steps,
+        fit_s=fitted - started,
+        draw_s=drawn - fitted,
     )
 
 
@@ -253,29 +230,12 @@ def _differences(runs: Sequence[Run], way: Way, measure: str) -> list[float]:
     return found
 
 
-def interval(differences: Sequence[float]) -> tuple[float, float] | None:
-    """Return Student's confidence interval of a mean over tables; None of fewer than two."""
-    if len(differences) < 2:
-        return None
-    spread = stdev(differences) / len(differences) ** 0.5
-    wide = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * spread
-    return fmean(differences) - wide, fmean(differences) + wide
-
-
 def _said(differences: Sequence[float]) -> str:
     if not differences:
         return "-"
     ends = interval(differences)
     ends_said = "" if ends is None else f" ({ends[0]:+.4f} to {ends[1]:+.4f})"
     return f"{fmean(differences):+.4f}{ends_said}"
-
-
-def verdict(differences: Sequence[float], more: bool) -> str:
-    """Say in a word whether examples helped: only where the whole interval says so."""
-    ends = interval(differences)
-    if ends is None or ends[0] <= 0 <= ends[1]:
-        return "no difference that could be told"
-    return "better" if (ends[0] > 0) == more else "worse"
 
 
 def _whole(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
@@ -326,9 +286,9 @@ def _table(groups: Sequence[tuple[str, list[Run]]], table: str) -> Grid:
         for way in WAYS:
             own = [r for r in runs if r.table == table and r.way == way.name]
             if own:
-                some = [[_value(r, key) for r in own] for key in MEASURES]
-                shares = [[r.copies for r in own], [r.nearer for r in own]]
-                grid.add(f"{own[0].learned:,}", way.name, *map(_spread, [*some, *shares]))
+                shown = [_spread([_value(r, key) for r in own]) for key in MEASURES]
+                shown += [_spread([getattr(r, key) for r in own]) for key in ("copies", "nearer")]
+                grid.add(f"{own[0].learned:,}", way.name, *shown)
     return grid
 
 

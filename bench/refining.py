@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from bench.asked import command_line, times
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Figure, Grid, Section, at_least, percent, seconds
@@ -90,11 +91,9 @@ def run(
 ) -> Iterator[Section]:
     """Measure the tables, ``seeds`` times each (once unless said), from ``seed`` on."""
     entries = picked(only or TABLES)
-    many = 1 if seeds is None else seeds
-    if many < 1:
-        raise SystemExit(f"bench: --seeds {many}: refinement is measured at least once")
+    many = times(seeds, 1)
     runs = [_kept(work, entry, seed + k, symbols) for entry in entries for k in range(many)]
-    yield _section(runs, _command(only, seeds, symbols), seed)
+    yield _section(runs, command_line("refine", only, seeds=seeds, symbols=symbols), seed)
 
 
 def measure(loaded: Loaded, seed: int, symbols: int | None = None) -> Run:
@@ -298,10 +297,3 @@ def _plot(tables: Sequence[_Table]) -> dict[str, Any]:
             {"name": "real rows", "values": [fmean(r.real for r in t.runs) for t in tables]},
         ],
     }
-
-
-def _command(only: Sequence[str], seeds: int | None, symbols: int | None) -> str:
-    words = ["python -m bench refine", *(f"--only {name}" for name in only)]
-    words += [] if seeds is None else [f"--seeds {seeds}"]
-    words += [] if symbols is None else [f"--symbols {symbols}"]
-    return " ".join(words)

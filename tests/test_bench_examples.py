@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import examples
+from bench import examples, intervals
 from bench.examples import OTHERS, PLAIN, Run
 
 BASE = Run("a", 100, False, PLAIN.name, 0, 0.1, 0.2, 0.8, 0.5, 0.7, 0.0, 0.0, 0.5, 0, 10, 1.0, 1.0)
@@ -60,11 +60,11 @@ def test_differences_are_of_the_same_seed_and_a_mean_for_each_table() -> None:
 
 
 def test_a_verdict_needs_the_whole_interval() -> None:
-    ends = examples.interval([1.0, 2.0, 3.0])
+    ends = intervals.interval([1.0, 2.0, 3.0])
     assert ends == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)  # Student's t, 2 degrees
-    assert examples.interval([1.0]) is None
-    assert examples.verdict([1.0], True) == "no difference that could be told"
-    assert examples.verdict([1.0, 2.0, 3.0], True) == "no difference that could be told"
-    assert examples.verdict([1.0, 1.1, 1.2], True) == "better"
-    assert examples.verdict([1.0, 1.1, 1.2], False) == "worse"
-    assert examples.verdict([-1.0, -1.1, -1.2], False) == "better"
+    assert intervals.interval([1.0]) is None
+    assert intervals.verdict([1.0], True) == "no difference that could be told"
+    assert intervals.verdict([1.0, 2.0, 3.0], True) == "no difference that could be told"
+    assert intervals.verdict([1.0, 1.1, 1.2], True) == "better"
+    assert intervals.verdict([1.0, 1.1, 1.2], False) == "worse"
+    assert intervals.verdict([-1.0, -1.1, -1.2], False) == "better"

@@ -18,8 +18,6 @@ from synthtab.sources import Sources
 
 _SPELLED = {"checkpointing": "gradient_checkpointing"}
 """Options that are not spelled as their fields."""
-
-
 _SHARED = ("--corpus", "--examples")
 """Options that a small network takes as well."""
 

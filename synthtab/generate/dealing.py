@@ -39,7 +39,8 @@ def deal(
     """Merge rows of one node that drew one symbol, and split what is too much for one batch.
 
     ``node`` and ``drawn`` (n,) are each row's node, of ``nodes``, and symbol, of ``size``; every
-    node has a row. Where ``separate``, every row gets a node of its own. A part has ``most`` nodes.
+    node has a row. Where ``separate``, every row gets a node of its own. A part has at most
+    ``most`` nodes, or as many as there were.
     """
     rows = len(node)
     if nodes == rows:

@@ -98,19 +98,41 @@ class Retrieval:
 
     def examples(self, rows: Symbols, seed: int) -> Examples:
         """Return what a generator that has learned ``rows`` (at least one) keeps."""
-        circle = self._circle(rows, rows)
+        circle = self.among(rows).circle(rows)
         each = np.repeat(np.arange(len(rows)), max(1, SETS // len(rows)))
         lists = circle.pick(each, self.number, np.random.default_rng(seed))
         return Examples(circle.shown, lists)
 
-    def sequences(self, rows: Tensor, among: Tensor, seed: int) -> Sequences:
-        """Return rows with their examples, which are found ``among`` others or in the corpus."""
-        circle = self._circle(rows.numpy(), among.numpy())
+    def sequences(self, rows: Tensor, among: Surroundings, seed: int) -> Sequences:
+        """Return rows with their examples, which are found ``among`` others."""
+        circle = among.circle(rows.numpy())
         return Sequences(rows, circle, self.number, np.random.default_rng(seed))
 
-    def _circle(self, rows: Symbols, among: Symbols) -> Circle:
-        index = Index.of(self.layout, among if self.corpus is None else self.corpus)
-        return Circle.of(index, rows, max(AROUND, 2 * self.number))
+    def among(self, rows: Symbols) -> Surroundings:
+        """Return where examples are found: among rows (at least one), or in the corpus."""
+        index = Index.of(self.layout, rows if self.corpus is None else self.corpus)
+        return Surroundings.of(index, max(AROUND, 2 * self.number))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Entries, and ``around`` (entries, M + 1) each those nearest to it, itself last."""
+
+    index: Index
+    around: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, index: Index, size: int) -> Surroundings:
+        """Find the ``size`` entries nearest to each."""
+        itself = np.arange(len(index.shown), dtype=np.int32)[:, None]
+        return cls(index, np.concatenate([index.near(index.shown, size), itself], axis=1))
+
+    def circle(self, rows: Symbols) -> Circle:
+        """Find as many entries that are near each of other rows of symbols."""
+        own, nearest = self.index.own(rows), self.around[:, :-1]
+        known = bool((own >= 0).all())
+        near = nearest[own] if known else self.index.near(rows, nearest.shape[1])
+        return Circle(self.index.shown, own, near, self.around)
 
 
 @dataclass(frozen=True)
@@ -118,21 +140,13 @@ class Circle:
     """Rows, the entries near each, and the entries near those.
 
     ``own`` (rows,) is the entry that a row is, -1 if none; ``near`` (rows, M) are those nearest to
-    it, ``around`` (entries, M) those nearest to each entry, which itself comes last.
+    it, ``around`` (entries, M + 1) those nearest to each entry, which itself comes last.
     """
 
     shown: Symbols
     own: NDArray[np.int64]
     near: NDArray[np.int32]
     around: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, index: Index, rows: Symbols, size: int) -> Circle:
-        """Find what is near rows of symbols: ``size`` entries."""
-        own, around = index.own(rows), index.near(index.shown, size)
-        near = around[own] if (own >= 0).all() else index.near(rows, size)
-        itself = np.arange(len(around), dtype=np.int32)[:, None]
-        return cls(index.shown, own, near, np.concatenate([around, itself], axis=1))
 
     def pick(
         self, at: NDArray[np.int64], number: int, chance: np.random.Generator

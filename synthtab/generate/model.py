@@ -88,8 +88,11 @@ def blank_network(config: LlamaConfig) -> LlamaForCausalLM:
 
 
 def examples_before(network: LlamaForCausalLM) -> int:
-    """Return how many rows a network reads before each row that it writes."""
-    return int(getattr(network.config, EXAMPLES, 0))
+    """Return how many rows a network reads before each; ValueError where that is no number."""
+    number = getattr(network.config, EXAMPLES, 0)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ValueError(f"{EXAMPLES} is {number!r}, not how many rows stand before each")
+    return number
 
 
 def rope_theta(network: LlamaForCausalLM) -> float:

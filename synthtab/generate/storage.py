@@ -178,12 +178,18 @@ def write_examples(directory: Path, examples: Examples) -> None:
 def read_examples(directory: Path, layout: Layout, network: LlamaForCausalLM) -> Examples | None:
     """Read what :func:`write_examples` wrote; None where the network reads no examples.
 
-    Raises SavedModelError where they are missing or damaged, or do not fit layout and network.
+    Raises SavedModelError where they are missing or damaged, or do not fit layout and network, or
+    there are some for a network that reads none.
     """
-    many = examples_before(network)
-    if many < 1:
-        return None
     path = directory / EXAMPLES
+    try:
+        many = examples_before(network)
+    except ValueError as problem:
+        raise damaged(directory / CONFIG, f"is not a network's configuration: {problem}") from None
+    if not many:
+        if path.exists():
+            raise damaged(directory / CONFIG, f"is of a network that does not read {EXAMPLES}")
+        return None
     try:
         arrays = load_arrays(path)
         shown, lists = arrays["shown"], arrays["lists"]

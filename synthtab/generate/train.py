@@ -106,8 +106,9 @@ def train(
     train_rows: Tensor | Sequences = spared
     examples = 0
     if retrieval is not None:
-        held_rows = retrieval.sequences(held_rows, spared, seed).every
-        train_rows = retrieval.sequences(spared, spared, seed)
+        among = retrieval.among(spared.numpy())
+        held_rows = retrieval.sequences(held_rows, among, seed).every
+        train_rows = retrieval.sequences(spared, among, seed)
         examples = retrieval.number
 
     size = min(config.batch_size, max(8, 2 ** round(math.log2(max(len(train_rows) / 16, 1)))))

@@ -65,6 +65,10 @@ def test_the_command_line_says_that_real_rows_are_kept(
         (["--examples", 2, "--corpus", "nowhere"], "is no folder"),
         (["--examples", 2, "--corpus", "none"], "has no rows to serve as examples"),
         (["--examples", 2, "--epsilon", 1, "--mechanism", "dp-sgd"], "no privacy budget allows"),
+        (
+            ["--examples", 2, "--corpus", "public", "--epsilon", 1, "--mechanism", "dp-sgd"],
+            "or public rows that are chosen by them",
+        ),
         (["--examples", 2, "--epsilon", 1, "--generator", "graphical"], "have no examples"),
     ],
 )

@@ -1,6 +1,7 @@
 """Rows that stand before a row as examples: which they are, and rows written after them."""
 
 import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.frames import decode_frame
 from synthtab.generate.automaton import automata
 from synthtab.generate.decode import Walk
-from synthtab.generate.examples import Circle, Index, Retrieval
+from synthtab.generate.examples import Index, Retrieval, Surroundings
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.guide import Given
 from synthtab.generate.model import ModelConfig, new_network, position_losses, tokens_of
@@ -198,7 +199,8 @@ def fitted():
 
 def test_held_out_rows_are_examples_of_none():
     rows, held = torch.from_numpy(LAWFUL[:60]), torch.from_numpy(LAWFUL[60:70])
-    found = Retrieval(LAYOUT, 4).sequences(held, rows, 0).every
+    retrieval = Retrieval(LAYOUT, 4)
+    found = retrieval.sequences(held, retrieval.among(rows.numpy()), 0).every
     assert found.shape == (10, 5, LAYOUT.length)
     torch.testing.assert_close(found[:, -1], held)
     among = {tuple(r) for r in rows.tolist()}
@@ -210,7 +212,7 @@ def test_held_out_rows_are_examples_of_none():
 def test_examples_lie_around_a_row_near_by_and_are_never_the_row(seed, rows, number):
     random = np.random.default_rng(seed)
     pool = LAWFUL[random.integers(0, len(LAWFUL), rows)]
-    circle = Circle.of(Index.of(LAYOUT, pool), pool, 2 * number)
+    circle = Surroundings.of(Index.of(LAYOUT, pool), 2 * number).circle(pool)
     at = random.integers(0, rows, 30)
     picked = circle.pick(at, number, random)
     assert picked.shape == (30, number)
@@ -297,6 +299,16 @@ def test_damaged_examples_are_refused(fitted, tmp_path, harm, message):
     else:
         save_file(harmed, path)
     with pytest.raises(SavedModelError, match=message):
+        RowGenerator.load(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["two", None, [3], True, -3, 3.5, 0])
+def test_a_configuration_that_does_not_say_how_many_is_refused(fitted, tmp_path, number):
+    fitted.save(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"examples_before": number}))
+    with pytest.raises(SavedModelError, match=r"config\.json .*(stand before|does not read)"):
         RowGenerator.load(tmp_path)
 
 

@@ -61,20 +61,21 @@ def test_temperature_flattens_and_sharpens():
     st.sampled_from(["one", "few", "many", "own"]),
     st.integers(1, 50),
     st.booleans(),
+    st.sampled_from([NODES, 30]),
     st.integers(0, 2**32 - 1),
 )
-def test_dealing_keeps_every_row_its_prefix_and_its_symbol(rows, kind, size, separate, seed):
+def test_dealing_keeps_every_row_its_prefix_and_its_symbol(rows, kind, size, separate, most, seed):
     random = np.random.default_rng(seed)
-    rows = min(rows, NODES) if kind == "own" else rows
-    nodes = {"one": 1, "few": min(7, rows), "many": min(NODES, rows), "own": rows}[kind]
+    rows = min(rows, most) if kind == "own" else rows
+    nodes = {"one": 1, "few": min(7, rows), "many": min(most, rows), "own": rows}[kind]
     node = random.permutation(np.append(np.arange(nodes), random.integers(0, nodes, rows - nodes)))
     drawn = random.integers(0, size, rows)
     seen = np.zeros(rows, dtype=int)
-    for part in deal(node, drawn, nodes, size, separate):
+    for part in deal(node, drawn, nodes, size, separate, most):
         mine = np.arange(rows) if part.rows is None else part.rows
         parents = np.arange(nodes) if part.parents is None else part.parents
         seen[mine] += 1
-        assert len(part.chosen) == len(parents) <= max(NODES, nodes)
+        assert len(part.chosen) == len(parents) <= max(most, nodes)
         np.testing.assert_array_equal(parents[part.node], node[mine])
         np.testing.assert_array_equal(part.chosen[part.node], drawn[mine])
         if separate:
