@@ -25,8 +25,9 @@ from synthtab.errors import InfeasibleError, UsageError
 from synthtab.files import read_frame
 from synthtab.frames import encode_frame
 from synthtab.generate.model import ModelConfig
-from synthtab.generate.pretrain.domainmodel import KIND, SHIPPED, DomainModel
+from synthtab.generate.pretrain.domainmodel import DomainModel
 from synthtab.generate.pretrain.schemamodel import SchemaModel
+from synthtab.generate.pretrain.shelf import KIND, SHIPPED
 from synthtab.generate.pretrain.tables import RealTable
 from synthtab.generate.pretrain.training import PretrainConfig, Seen, pretrain
 from synthtab.generate.train import Progress

@@ -2,10 +2,9 @@
 
 Of each table so many rows are learned, from scratch and from the domain's model, by networks of one
 shape, for as many steps at most. *Loss* is that of real rows that were not learned, in nats a row,
-the least while training; *steps to it* says how many it takes until that is reached which is the
-least from scratch. Shape, pair and two-sample figures are distances from real rows that were not
-learned, utility is on the held-out rows. ``--only`` names tables; ``--work FOLDER`` keeps what each
-run found.
+the least while training, and the least by the step at which it is that from scratch. Shape, pair
+and two-sample figures are distances from real rows that were not learned, utility is on the
+held-out rows. ``--only`` names tables; ``--work FOLDER`` keeps what each run found.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from transformers import LlamaForCausalLM
 
 from bench.asked import command_line, times
 from bench.domain_recipes import RECIPES
+from bench.examples import CONFIDENCE, interval, verdict
 from bench.kept import kept_values
 from bench.registry import Loaded, entry, load
 from bench.report import Figure, Grid, Section
@@ -46,12 +46,15 @@ TESTED = 500
 LOOKS = 40
 TITLE = "Domain models: from scratch, and from one"
 STARTS = ("scratch", "domain model")
-MEASURES: dict[str, tuple[str, bool]] = {
-    "loss": ("loss, nats a row", False),
-    "steps": ("steps to the least loss from scratch", False),
-    **SCORES,
+MEASURES = {
+    "loss": "loss, nats a row",
+    "as_soon": "loss after as many steps as from scratch to the least",
+    "shape": "shape error",
+    "pair": "pair error",
+    "auc": "told apart, AUC",
+    "utility": "utility",
 }
-"""What is measured: its name, and whether more is better."""
+MORE_IS_BETTER = ("utility",)
 
 
 @dataclass(frozen=True)
@@ -184,83 +187,112 @@ def watched(
 
 
 def section(runs: Sequence[Run], command: str, seed: int, symbols: int) -> Section:
-    """Return what was found: a row of the grid for each table and number of rows."""
-    grid = Grid("domain: table", "rows", *(name for name, _ in MEASURES.values()))
-    better = dict.fromkeys(MEASURES, 0)
-    worse = dict(better)
-    for some in _groups(runs):
-        cells = []
-        for key, (_, more) in MEASURES.items():
-            pairs = [_values(key, scratch, begun) for scratch, begun in some]
-            known = [p for p in pairs if p is not None]
-            cells.append(_cell(key, known))
-            gains = [(b - a) * (1 if more else -1) for a, b in known]
-            if gains and abs(fmean(gains)) > _error(gains):
-                (better if fmean(gains) > 0 else worse)[key] += 1
-        first = some[0][0]
-        grid.add(f"{first.domain}: {first.table}", str(first.learned), *cells)
-    cases = len(_groups(runs))
-    figures = [
+    """Return what was found: differences over tables by number of rows, then each table."""
+    pairs = _pairs(runs)
+    sizes = sorted({scratch.learned for scratch, _ in pairs})
+    whole = Grid("rows", "figure", "tables", "from scratch", "from a domain model; less that")
+    each = Grid("domain: table", "rows", *MEASURES.values(), _STEPS)
+    figures = []
+    for key, name in MEASURES.items():
+        words: dict[str, list[str]] = {}
+        for size in sizes:
+            some = [pair for pair in pairs if pair[0].learned == size]
+            gains = [fmean(b - a for a, b in known) for _, known in _tables(some, key)]
+            plain = [fmean(a for a, _ in known) for _, known in _tables(some, key)]
+            if gains:
+                words.setdefault(verdict(gains, key in MORE_IS_BETTER), []).append(f"{size:,}")
+                form = _FORMS.get(key, "{:.3f}")
+                cells = form.format(fmean(plain)), _difference(gains, form)
+                whole.add(f"{size:,}", name, str(len(gains)), *cells)
+        told = "; ".join(f"{word}: {', '.join(rows)}" for word, rows in words.items())
+        figures.append(Figure(f"{name}, by rows learned", told))
+    for size in sizes:
+        some = [pair for pair in pairs if pair[0].learned == size]
+        for table in dict.fromkeys(scratch.table for scratch, _ in some):
+            own = [pair for pair in some if pair[0].table == table]
+            domain = f"{own[0][0].domain}: {table}"
+            each.add(domain, f"{size:,}", *(_cell(own, key) for key in MEASURES), _steps(own))
+    reached = [(scratch.steps_to(scratch.loss), _first(scratch, begun)) for scratch, begun in pairs]
+    sooner = sum(own is not None and other is not None and other < own for own, other in reached)
+    lost = sum(r.broken for r in runs)
+    figures += [
         Figure(
-            f"{name}: better from the domain's model, beyond chance",
-            f"{better[key]} of {cases} (worse in {worse[key]})",
-        )
-        for key, (name, _) in MEASURES.items()
+            f"the least loss from scratch is reached, of {len(pairs)} runs",
+            f"{sum(other is not None for _, other in reached)}, in fewer steps in {sooner}",
+        ),
+        Figure("rows that break a rule", f"{lost:,}", "0", lost == 0),
     ]
-    figures.append(
-        Figure(
-            "rows that break a rule",
-            f"{sum(r.broken for r in runs):,}",
-            "0",
-            met=not any(r.broken for r in runs),
-        )
-    )
     note = (
-        "Each cell: from scratch → from the domain's model, means over seeds. A difference counts "
-        "as beyond chance where its mean is greater than twice its standard error over seeds (one "
-        "seed: any); after ± is the standard deviation of the difference. Networks of the usual "
-        f"shape, at most {symbols:,} symbols seen, mode `solver`, {DRAWN:,} rows drawn. The loss "
-        f"is looked at {LOOKS} times a run; steps are - where it was never reached."
+        f"Less: the mean over tables of the difference, with its {CONFIDENCE:.0%} interval by "
+        "Student's distribution; better or worse is said where the whole interval says so. Of each "
+        "table: from scratch → from its domain's model, means over seeds, after ± the standard "
+        "deviation of the difference. A utility below 0 counts as 0. Networks of the usual shape, "
+        f"at most {symbols:,} symbols seen, mode `solver`, {DRAWN:,} rows drawn. The loss, that of "
+        f"rows that were not learned, is looked at {LOOKS} times a run."
     )
-    return Section(TITLE, command, seed, figures, note, [grid])
+    return Section(TITLE, command, seed, figures, note, [whole, each])
 
 
 Pair = tuple[Run, Run]
+"""A run from scratch, and one from the domain's model that is like it in all else."""
+
+_FORMS = {"loss": "{:.2f}", "as_soon": "{:.2f}", "shape": "{:.2%}", "pair": "{:.2%}"}
+_STEPS = "steps to the least loss from scratch"
 
 
-def _groups(runs: Sequence[Run]) -> list[list[Pair]]:
-    """Return pairs of runs, from scratch and not, by table and number of rows; a seed each."""
-    groups: dict[tuple[str, int], dict[int, dict[str, Run]]] = {}
-    for one in runs:
-        groups.setdefault((one.table, one.learned), {}).setdefault(one.seed, {})[one.start] = one
-    return [
-        [(both[STARTS[0]], both[STARTS[1]]) for both in by_seed.values()]
-        for by_seed in groups.values()
-    ]
+def _pairs(runs: Sequence[Run]) -> list[Pair]:
+    found = {(r.table, r.learned, r.seed, r.start): r for r in runs}
+    return [(r, found[r.table, r.learned, r.seed, STARTS[1]]) for r in runs if r.start == STARTS[0]]
 
 
-def _values(key: str, scratch: Run, begun: Run) -> tuple[float, float] | None:
-    if key == "steps":
-        least = scratch.loss
-        own, other = scratch.steps_to(least), begun.steps_to(least)
-        return None if own is None or other is None else (float(own), float(other))
-    a, b = getattr(scratch, key), getattr(begun, key)
-    return None if a is None or b is None else (float(a), float(b))
+def _tables(pairs: Sequence[Pair], key: str) -> list[tuple[str, list[tuple[float, float]]]]:
+    """Return a measure's values, both known, by table; tables where it is not defined left out."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for scratch, begun in pairs:
+        a, b = _value(key, scratch, scratch), _value(key, scratch, begun)
+        if a is not None and b is not None:
+            found.setdefault(scratch.table, []).append((a, b))
+    return list(found.items())
 
 
-def _cell(key: str, pairs: Sequence[tuple[float, float]]) -> str:
-    if not pairs:
+def _value(key: str, scratch: Run, run: Run) -> float | None:
+    """Return a figure of a run that has one from scratch to be held against."""
+    if key == "as_soon":
+        enough = scratch.steps_to(scratch.loss)
+        return min(loss for step, loss in run.curve if enough is None or step <= enough)
+    found: float | None = getattr(run, key)
+    return max(0.0, found) if found is not None and key == "utility" else found
+
+
+def _first(scratch: Run, begun: Run) -> int | None:
+    """Return how many steps it takes from the domain's model to the least loss from scratch."""
+    return begun.steps_to(scratch.loss)
+
+
+def _difference(gains: Sequence[float], form: str) -> str:
+    signed = form.replace("{:", "{:+")
+    ends = interval(gains)
+    told = "" if ends is None else f" ({signed.format(ends[0])} to {signed.format(ends[1])})"
+    return signed.format(fmean(gains)) + told
+
+
+def _cell(pairs: Sequence[Pair], key: str) -> str:
+    """Return a table's means, and the standard deviation of the difference over seeds."""
+    values = [v for _, known in _tables(pairs, key) for v in known]
+    if not values:
         return "-"
     form = _FORMS.get(key, "{:.3f}")
-    gains = [b - a for a, b in pairs]
+    gains = [b - a for a, b in values]
     spread = f" ± {form.format(stdev(gains))}" if len(gains) > 1 else ""
-    before, after = (form.format(fmean(values)) for values in zip(*pairs, strict=True))
+    before, after = (form.format(fmean(side)) for side in zip(*values, strict=True))
     return f"{before} → {after}{spread}"
 
 
-_FORMS = {"loss": "{:.2f}", "steps": "{:.0f}", "shape": "{:.2%}", "pair": "{:.2%}"}
-
-
-def _error(gains: Sequence[float]) -> float:
-    """Return twice the standard error of a mean; 0 of a single value."""
-    return 2 * stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else 0.0
+def _steps(pairs: Sequence[Pair]) -> str:
+    """Return the steps that were taken, and in how many runs the loss was reached at all."""
+    own = [scratch.steps_to(scratch.loss) or 0 for scratch, _ in pairs]
+    other = [steps for pair in pairs if (steps := _first(*pair)) is not None]
+    if not other:
+        return f"{fmean(own):.0f} → never"
+    often = "" if len(other) == len(own) else f" ({len(other)} of {len(own)} runs)"
+    return f"{fmean(own):.0f} → {fmean(other):.0f}{often}"

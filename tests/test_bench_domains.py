@@ -83,40 +83,53 @@ def test_a_start_is_measured_beside_none(monkeypatch: pytest.MonkeyPatch) -> Non
         assert len(run.curve) > 3
         assert run.loss == min(loss for _, loss in run.curve)
     found = domains.section(runs, "python -m bench domains", 0, 4_000)
-    assert found.grids[0].rows[0][:2] == ("leisure: fair", "60")
+    assert found.grids[1].rows[0][:2] == ("leisure: fair", "60")
     assert found.figures[-1].measured == "0"
 
 
-def run(start: str, seed: int, pair: float, losses: tuple[float, ...]) -> Run:
+def run(start: str, table: str, pair: float, losses: tuple[float, ...], seed: int = 0) -> Run:
     curve = tuple((10 * k, loss) for k, loss in enumerate(losses))
-    return Run("t", "d", 100, start, seed, 0.1, pair, 0.9, None, 0, curve)
+    return Run(table, "d", 100, start, seed, 0.1, pair, 0.9, None, 0, curve)
 
 
-def counted(runs: list[Run]) -> dict[str, str]:
-    """Return in how many cases each measure is better."""
-    figures = domains.section(runs, "c", 0, 1).figures
-    return {f.what.split(":")[0]: f.measured for f in figures}
+def told(runs: list[Run]) -> dict[str, str]:
+    """Return what the figures say, by name."""
+    return {f.what.split(",")[0]: f.measured for f in domains.section(runs, "c", 0, 1).figures}
 
 
-def test_differences_count_beyond_chance_only() -> None:
-    clear = [run("scratch", k, 0.20 + k / 1000, (9.0, 5.0)) for k in range(3)]
-    clear += [run("domain model", k, 0.10 + k / 900, (4.0, 3.0)) for k in range(3)]
-    told = counted(clear)
-    assert told["pair error"] == told["loss, nats a row"] == "1 of 1 (worse in 0)"
-    assert told["shape error"] == "0 of 1 (worse in 0)"
-    unclear = [run("scratch", k, 0.20, (9.0, 5.0)) for k in range(3)]
-    unclear += [run("domain model", k, 0.20 + (k - 1) / 10, (4.0, 3.0)) for k in range(3)]
-    assert counted(unclear)["pair error"] == "0 of 1 (worse in 0)"
-    cells = domains.section(clear, "c", 0, 1).grids[0].rows[0]
-    assert cells[3] == "10 → 0 ± 0"  # steps to the least loss from scratch
-    assert cells[7] == "-"  # no utility
+def test_a_difference_is_told_where_tables_agree() -> None:
+    agreed, unclear = [], []
+    for k, table in enumerate("abc"):
+        agreed += [run("scratch", table, 0.20 + k / 1000, (9.0, 6.0, 5.0))]
+        agreed += [run("domain model", table, 0.10 + k / 900, (5.5, 4.0, 3.0))]
+        unclear += [run("scratch", table, 0.20, (9.0, 6.0, 5.0))]
+        unclear += [run("domain model", table, 0.20 + (k - 1) / 10, (5.5, 4.0, 3.0))]
+    found = domains.section(agreed, "c", 0, 1)
+    assert told(agreed)["pair error"] == "better: 100"
+    assert told(agreed)["shape error"] == "no difference that could be told: 100"
+    assert told(unclear)["pair error"] == "no difference that could be told: 100"
+    assert told(agreed)["utility"] == ""
+    assert told(agreed)["the least loss from scratch is reached"] == "3, in fewer steps in 3"
+    whole, each = found.grids
+    assert whole.rows[0] == ("100", "loss, nats a row", "3", "5.00", "-2.00 (-2.00 to -2.00)")
+    assert each.rows[0][2:4] == ("5.00 → 3.00", "5.00 → 3.00")
+    assert each.rows[0][-2:] == ("-", "20 → 10")
+
+
+def test_two_tables_that_differ_say_nothing_alone() -> None:
+    one = [run("scratch", "a", 0.2, (9.0, 5.0)), run("domain model", "a", 0.1, (4.0, 3.0))]
+    assert told(one)["pair error"] == "no difference that could be told: 100"
 
 
 def test_a_start_that_never_gets_there_is_shown() -> None:
-    poor = run("domain model", 0, 0.2, (9.0, 8.0))
+    poor = run("domain model", "a", 0.2, (9.0, 8.0))
+    good = run("domain model", "a", 0.2, (9.0, 4.0), seed=1)
+    scratch = [run("scratch", "a", 0.2, (9.0, 5.0), seed) for seed in (0, 1)]
     assert poor.steps_to(5.0) is None
-    cells = domains.section([run("scratch", 0, 0.2, (9.0, 5.0)), poor], "c", 0, 1).grids[0].rows[0]
-    assert cells[3] == "-"
+    assert domains.section([scratch[0], poor], "c", 0, 1).grids[1].rows[0][-1] == "10 → never"
+    both = domains.section([*scratch, poor, good], "c", 0, 1)
+    assert both.grids[1].rows[0][-1] == "10 → 10 (1 of 2 runs)"
+    assert told([*scratch, poor, good])["the least loss from scratch is reached"].startswith("1,")
 
 
 def test_a_table_of_no_domain_is_refused() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synthtab.cli import language
+from synthtab.cli import language, starting
 from synthtab.cli.options import AsJson, ModelRules
 
 
@@ -64,6 +64,4 @@ def models(
 
     Example: [cyan]synthtab models healthcare[/]
     """
-    from synthtab.cli import starting  # torch
-
     starting.show(name, as_json)

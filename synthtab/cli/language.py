@@ -30,7 +30,7 @@ Init = Annotated[
         "--init",
         metavar="NAME",
         help="Begin the small network as a domain model, by its name (synthtab models) or its "
-        "directory: of use where rows are few.",
+        "directory: of use with some hundred rows.",
     ),
 ]
 Base = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table as Grid
 
 from synthtab.cli import common
-from synthtab.generate.pretrain.domainmodel import card_of, facts_of, shipped
+from synthtab.generate.pretrain.shelf import card_of, facts_of, shipped
 
 
 def show(name: str | None, as_json: bool) -> None:

@@ -9,17 +9,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line import Call
+from shop import QUICK, shop
+from shop import RULES as SHOP_RULES
 from tiny_domain import MODEL, RULES, domain_model, frame
 
 from synthtab.backends.sql import SqlBackend
+from synthtab.backends.sqltables import SqlTables
 from synthtab.cli import synthtab
 from synthtab.errors import UsageError
 from synthtab.generate.generator import GeneratorConfig
-from synthtab.generate.pretrain.domainmodel import shipped
+from synthtab.generate.pretrain.shelf import shipped
 from synthtab.generate.train import TrainConfig
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer
 from synthtab.privacy.settings import Privacy
+from synthtab.wholemodel import WholeModel
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +84,17 @@ def test_the_budget_pays_for_the_frequencies_it_is_told() -> None:
     for refused in (replace(budget, mechanism="perturb"), replace(budget, generator="graphical")):
         with pytest.raises(UsageError, match="nothing begins as a domain model"):
             Synthesizer(model, config=config, privacy=refused)
+
+
+def test_each_of_several_tables_may_begin_as_one(tmp_path: Path) -> None:
+    model = Model.parse(SHOP_RULES)
+    config = replace(QUICK, init=domain_model())
+    WholeModel(model, config=config).fit(shop(), seed=1).save(tmp_path / "model")
+    frames = WholeModel.load(tmp_path / "model").sample(seed=2)
+    hard = {t.name: [r for r in t.rules if r.share is None] for t in model.tables}
+    found = SqlTables(model.tables).violated(frames, hard)
+    assert found
+    assert not any(rows.any() for rows in found.values())
 
 
 def test_models_are_listed_and_their_cards_shown(call: Call) -> None:

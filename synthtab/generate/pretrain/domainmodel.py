@@ -7,25 +7,17 @@ network's shape. Those that come with SynthTab are called by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from synthtab.errors import SavedModelError, UsageError
+from synthtab.errors import SavedModelError
 from synthtab.generate.model import ModelConfig
 from synthtab.generate.pretrain.schemamodel import SchemaModel
-from synthtab.store import Kind, read_manifest, save_directory
-
-KIND = Kind(
-    "synthtab-domain-model", 1, "domain model", "make it again, or name one that is shipped"
-)
-WEIGHTS, CARD = "model.safetensors", "README.md"
-SHIPPED = Path(__file__).parents[2] / "models"
+from synthtab.generate.pretrain.shelf import CARD, KIND, WEIGHTS, told
+from synthtab.store import save_directory
 
 
 @dataclass(frozen=True)
@@ -63,8 +55,7 @@ class DomainModel:
 
         Raises UsageError where there is neither, SavedModelError where it is damaged.
         """
-        folder = find(name)
-        facts = read_manifest(folder, KIND)
+        folder, facts = told(name)
         try:
             network = SchemaModel(ModelConfig(**facts["shape"]))
             weights = load_file(folder / WEIGHTS)
@@ -75,42 +66,3 @@ class DomainModel:
             raise SavedModelError(
                 f"{folder} does not hold the weights that its manifest tells of: {problem}"
             ) from None
-
-
-def find(name: str | Path) -> Path:
-    """Return the directory of a domain model, by name or path. Raises UsageError for neither."""
-    known = shipped()
-    if str(name) in known:
-        return SHIPPED / str(name)
-    if Path(name).is_dir():
-        return Path(name)
-    near = get_close_matches(str(name), known, 1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(
-        f"there is no domain model {str(name)!r}: {meant}shipped are "
-        f"{', '.join(known) or 'none'}; or give the directory of one"
-    )
-
-
-def shipped() -> tuple[str, ...]:
-    """Return the names of the domain models that come with SynthTab."""
-    return tuple(sorted(p.parent.name for p in SHIPPED.glob(f"*/{WEIGHTS}")))
-
-
-def card_of(name: str | Path) -> str:
-    """Return the card of a model (Markdown). Raises as :meth:`DomainModel.load`."""
-    folder = find(name)
-    read_manifest(folder, KIND)
-    return (folder / CARD).read_text(encoding="utf-8")
-
-
-def facts_of(name: str | Path) -> Mapping[str, Any]:
-    """Return what the manifest of a model tells, and its size, without reading the weights.
-
-    Raises UsageError and SavedModelError as :meth:`DomainModel.load`.
-    """
-    folder = find(name)
-    facts = read_manifest(folder, KIND)
-    size = (folder / WEIGHTS).stat().st_size
-    told = {key: facts[key] for key in ("name", "about", "parameters") if key in facts}
-    return told | {"bytes": size}

@@ -8,41 +8,10 @@ hold; what comes out is compared with the vectors of the position's symbols.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 
-from synthtab.generate.pretrain.symbols import BUCKETS, PLACE_FACTS, SYMBOL_FACTS, Described, Words
-
-
-@dataclass(frozen=True)
-class Facts:
-    """A :class:`Described` as tensors."""
-
-    names: tuple[Tensor, Tensor]
-    labels: tuple[Tensor, Tensor]
-    symbols: Tensor
-    places: Tensor
-    position: Tensor
-    column: Tensor
-
-    @classmethod
-    def of(cls, described: Described) -> Self:
-        """Return the tensors of a description."""
-        return cls(
-            _bag(described.names),
-            _bag(described.labels),
-            torch.from_numpy(described.symbols),
-            torch.from_numpy(described.places),
-            torch.from_numpy(described.position),
-            torch.from_numpy(described.column),
-        )
-
-
-def _bag(words: Words) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(words[0]), torch.from_numpy(words[1])
+from synthtab.generate.pretrain.symbols import BUCKETS, PLACE_FACTS, SYMBOL_FACTS, Described
 
 
 class SymbolEncoder(nn.Module):
@@ -58,31 +27,34 @@ class SymbolEncoder(nn.Module):
         self.prior = nn.Parameter(torch.zeros(hidden))
         self.start = nn.Parameter(torch.zeros(hidden))
 
-    def inputs(self, facts: Facts, named: bool = True) -> Tensor:
+    def inputs(self, told: Described, named: bool = True) -> Tensor:
         """Return what each token is read as (tokens, hidden), the first the one before every row.
 
         A table that is not ``named`` is read without any words: the network then has types and
         statistics alone.
         """
-        places, symbols = self._known(facts, named)
+        places, symbols = self._known(told, named)
         announced = self.announce(places)
         follows = torch.cat([announced[1:], torch.zeros_like(announced[:1])])
-        read = self.read(symbols) + follows[facts.position]
+        read = self.read(symbols) + follows[torch.from_numpy(told.position)]
         return torch.cat([(self.start + announced[0])[None], read])
 
-    def outputs(self, facts: Facts, named: bool = True) -> Tensor:
+    def outputs(self, told: Described, named: bool = True) -> Tensor:
         """Return what each token is compared with (tokens, hidden), the first, never, with 0."""
-        _, symbols = self._known(facts, named)
-        compared = self.compare(symbols) + facts.symbols[:, :1] * self.prior
+        _, symbols = self._known(told, named)
+        frequency = torch.from_numpy(told.symbols[:, :1])
+        compared = self.compare(symbols) + frequency * self.prior
         return torch.cat([torch.zeros_like(self.start)[None], compared])
 
-    def _known(self, facts: Facts, named: bool) -> tuple[Tensor, Tensor]:
-        """Return what is known of places and of symbols, each a vector."""
-        names, labels = self.words(*facts.names), self.words(*facts.labels)
+    def _known(self, told: Described, named: bool) -> tuple[Tensor, Tensor]:
+        """Return what is known of places (positions, facts) and of symbols (tokens, facts)."""
+        names, labels = (self.words(*map(torch.from_numpy, w)) for w in (told.names, told.labels))
         if not named:
             names, labels = torch.zeros_like(names), torch.zeros_like(labels)
-        places = torch.cat([names[facts.column], facts.places], dim=1)
-        return places, torch.cat([places[facts.position], labels, facts.symbols], dim=1)
+        column, position = torch.from_numpy(told.column), torch.from_numpy(told.position)
+        places = torch.cat([names[column], torch.from_numpy(told.places)], dim=1)
+        symbols = [places[position], labels, torch.from_numpy(told.symbols)]
+        return places, torch.cat(symbols, dim=1)
 
 
 def _mlp(into: int, inner: int, out: int) -> nn.Sequential:

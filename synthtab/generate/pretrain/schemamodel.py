@@ -24,8 +24,8 @@ from synthtab.generate.model import (
     shifted,
 )
 from synthtab.generate.places import Symbols
-from synthtab.generate.pretrain.encoder import Facts, SymbolEncoder
-from synthtab.generate.pretrain.symbols import describe
+from synthtab.generate.pretrain.encoder import SymbolEncoder
+from synthtab.generate.pretrain.symbols import Described, describe
 from synthtab.generate.tokenizer import Layout
 
 LONGEST = 1_024
@@ -47,13 +47,16 @@ class SchemaModel(nn.Module):
             torch.manual_seed(seed)
             self.encoder = SymbolEncoder(config.hidden)
 
-    def losses(self, layout: Layout, symbols: Tensor, facts: Facts, named: bool = True) -> Tensor:
+    def losses(
+        self, layout: Layout, symbols: Tensor, told: Described, named: bool = True
+    ) -> Tensor:
         """Return the mean cross-entropy (positions,) in nats of rows of symbols.
 
-        ``facts`` describe the layout. Rows that are not ``named`` are read without any words.
+        They are (rows, positions), and ``told`` describes the layout. Rows of a table that is not
+        ``named`` are read without any words.
         """
-        read = self.encoder.inputs(facts, named)
-        compared = self.encoder.outputs(facts, named)
+        read = self.encoder.inputs(told, named)
+        compared = self.encoder.outputs(told, named)
         inputs = functional.embedding(shifted(layout, symbols[:, None]), read)
         hidden = self.body(inputs_embeds=inputs, use_cache=False).last_hidden_state
         return cross_entropies(hidden, compared, layout, symbols, "mean")
@@ -71,10 +74,10 @@ class SchemaModel(nn.Module):
         config = self.config.llama(layout.vocabulary, layout.length, examples=examples, tied=False)
         network = blank_network(config)
         network.model.load_state_dict(self.body.state_dict(), strict=False)
-        facts, encoder = Facts.of(describe(layout, rows)), copy.deepcopy(self.encoder)
+        told, encoder = describe(layout, rows), copy.deepcopy(self.encoder)
         for place, computed in (
-            (network.model.embed_tokens, _Inputs(encoder, facts)),
-            (network.lm_head, _Outputs(encoder, facts)),
+            (network.model.embed_tokens, _Inputs(encoder, told)),
+            (network.lm_head, _Outputs(encoder, told)),
         ):
             parametrize.register_parametrization(place, _WEIGHT, computed, unsafe=True)
         return network
@@ -96,9 +99,9 @@ _WEIGHT = "weight"
 class _Computed(nn.Module):
     """Weights that are computed of a description, whatever they were."""
 
-    def __init__(self, encoder: SymbolEncoder, facts: Facts) -> None:
+    def __init__(self, encoder: SymbolEncoder, told: Described) -> None:
         super().__init__()
-        self.encoder, self.facts = encoder, facts
+        self.encoder, self.told = encoder, told
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Return what is left of weights that were there: nothing."""
@@ -108,10 +111,10 @@ class _Computed(nn.Module):
 class _Inputs(_Computed):
     def forward(self, _: Tensor) -> Tensor:
         """Return what tokens are read as."""
-        return self.encoder.inputs(self.facts)
+        return self.encoder.inputs(self.told)
 
 
 class _Outputs(_Computed):
     def forward(self, _: Tensor) -> Tensor:
         """Return what tokens are compared with."""
-        return self.encoder.outputs(self.facts)
+        return self.encoder.outputs(self.told)

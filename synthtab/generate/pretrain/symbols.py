@@ -51,8 +51,9 @@ PLACE_FACTS = len(_TYPES) + 12
 class Described:
     """A layout in numbers. V tokens (the one before every row left out), P positions, C columns.
 
-    ``names`` has the words of columns (C), ``labels`` those of tokens (V). ``symbols`` (V, facts)
-    and ``places`` (P, facts) are the rest; ``position`` (V,) is each token's, ``column`` (P,) each
+    ``names`` has the words of columns (C), ``labels`` those of tokens (V). ``symbols``
+    (V, SYMBOL_FACTS) and ``places`` (P, PLACE_FACTS) are the rest, the first fact of a symbol being
+    the logarithm of its frequency; ``position`` (V,) is each token's, ``column`` (P,) each
     position's.
     """
 
@@ -209,5 +210,5 @@ def hashed(text: str) -> int:
 def _words(things: Iterable[Sequence[int]]) -> Words:
     """Return words in the form of an embedding bag; a thing without any has the bucket 0."""
     filled = [tuple(words) or (0,) for words in things]
-    ends = np.cumsum([0, *map(len, filled)], dtype=np.int64)
-    return np.array([w for words in filled for w in words], dtype=np.int64), ends[:-1]
+    begins = np.cumsum([0, *map(len, filled)], dtype=np.int64)[:-1]
+    return np.array([w for words in filled for w in words], dtype=np.int64), begins

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 
 from synthtab.errors import DataError
-from synthtab.generate.pretrain.encoder import Facts
 from synthtab.generate.pretrain.schemamodel import SchemaModel
 from synthtab.generate.pretrain.symbols import describe
 from synthtab.generate.pretrain.tables import RealTable, Shown, imagined
 from synthtab.generate.train import Progress, ProgressHook
+
+TRIES = 1_000
+"""So often a table is looked for that is short enough to be learned from."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def pretrain(
     """Train a network, in place, to write the rows of tables by their schema and statistics.
 
     The number of steps is given, not the time, so that a seed gives one model on any machine of a
-    kind. Raises DataError where there are no tables.
+    kind. Raises DataError where there are no tables, or only such as are too long.
     """
     if not tables:
         raise DataError("there are no tables to learn from; at least one is needed")
@@ -79,8 +81,8 @@ def pretrain(
     for step in range(config.steps):
         kind, shown = _next(tables, weights, config, random)
         rows = torch.from_numpy(shown.symbols[random.integers(0, len(shown.symbols), config.rows)])
-        facts = Facts.of(describe(shown.layout, shown.symbols[: shown.counted]))
-        losses = network.losses(shown.layout, rows, facts, shown.named)
+        told = describe(shown.layout, shown.symbols[: shown.counted])
+        losses = network.losses(shown.layout, rows, told, shown.named)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _rate(step, config)
         optimizer.zero_grad(set_to_none=True)
@@ -104,8 +106,8 @@ def _next(
     config: PretrainConfig,
     random: np.random.Generator,
 ) -> tuple[str, Shown]:
-    """Return a table to learn from, and of which kind it is."""
-    while True:
+    """Return a table to learn from, and of which kind it is; DataError where none is short."""
+    for _ in range(TRIES):
         if random.random() < config.imagined:
             kind, shown = "imagined", imagined(random)
         else:
@@ -114,6 +116,11 @@ def _next(
             shown = tables[int(random.choice(len(tables), p=weights))].show(random, named=named)
         if shown.layout.length <= config.longest and shown.layout.vocabulary <= config.tokens:
             return kind, shown
+    names = ", ".join(t.name for t in tables)
+    raise DataError(
+        f"of {TRIES} views of the tables {names} none has at most {config.longest} positions and "
+        f"{config.tokens:,} symbols: leave out long texts, or allow longer rows"
+    )
 
 
 def _rate(step: int, config: PretrainConfig) -> float:

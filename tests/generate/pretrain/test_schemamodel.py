@@ -11,10 +11,10 @@ from tiny_domain import COLUMNS, DOMAINS, TINY, admissions, domain_model, layout
 from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
 from synthtab.generate.model import position_losses, row_log_probabilities
-from synthtab.generate.pretrain import domainmodel
-from synthtab.generate.pretrain.domainmodel import DomainModel, facts_of, find, shipped
-from synthtab.generate.pretrain.encoder import Facts
+from synthtab.generate.pretrain import shelf, training
+from synthtab.generate.pretrain.domainmodel import DomainModel
 from synthtab.generate.pretrain.schemamodel import SchemaModel, settled
+from synthtab.generate.pretrain.shelf import card_of, facts_of, find, shipped
 from synthtab.generate.pretrain.symbols import describe
 from synthtab.generate.pretrain.tables import RealTable
 from synthtab.generate.pretrain.training import PretrainConfig, pretrain
@@ -37,7 +37,7 @@ def test_the_network_of_a_table_is_the_one_that_was_learned():
     network = settled(model.network(layout, symbols))
     assert not any("encoder" in name for name, _ in network.named_parameters())
     with torch.no_grad():
-        own = model.losses(layout, torch.from_numpy(symbols), Facts.of(describe(layout, symbols)))
+        own = model.losses(layout, torch.from_numpy(symbols), describe(layout, symbols))
         as_any = position_losses(network, layout, torch.from_numpy(symbols))
     torch.testing.assert_close(as_any, own, rtol=1e-4, atol=1e-5)
 
@@ -61,10 +61,10 @@ def test_a_network_that_is_not_tied_is_decoded_as_transformers_has_it():
 
 def test_it_learns_of_tables_what_serves_for_the_next():
     layout, symbols = written(300)
-    rows, facts = torch.from_numpy(symbols), Facts.of(describe(layout, symbols))
+    rows, told = torch.from_numpy(symbols), describe(layout, symbols)
     with torch.no_grad():
-        fresh = float(SchemaModel(TINY).losses(layout, rows, facts).sum())
-        seen = float(domain_model().network.losses(layout, rows, facts).sum())
+        fresh = float(SchemaModel(TINY).losses(layout, rows, told).sum())
+        seen = float(domain_model().network.losses(layout, rows, told).sum())
     assert seen < fresh - 3
 
 
@@ -84,6 +84,14 @@ def test_the_seed_decides_and_nothing_global_changes():
 def test_without_tables_there_is_nothing_to_learn():
     with pytest.raises(DataError, match="no tables to learn from"):
         pretrain(SchemaModel(TINY), [], PretrainConfig(steps=1), 0)
+
+
+def test_tables_that_are_too_long_are_named(monkeypatch):
+    monkeypatch.setattr(training, "TRIES", 20)
+    table = RealTable("admission", COLUMNS, admissions(50))
+    config = PretrainConfig(steps=1, imagined=0.0, longest=2)
+    with pytest.raises(DataError, match=r"of 20 views of the tables admission none has at most 2"):
+        pretrain(SchemaModel(TINY), [table], config, 0)
 
 
 def fitted(config):
@@ -138,17 +146,30 @@ def test_it_is_kept_in_a_directory(tmp_path):
 
 
 def test_what_is_no_domain_model_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(domainmodel, "shipped", lambda: ("finance", "healthcare"))
+    monkeypatch.setattr(shelf, "shipped", lambda: ("finance", "healthcare"))
     with pytest.raises(UsageError, match=r"there is no domain model 'helthcare': did you mean"):
         find("helthcare")
     (tmp_path / "some").mkdir()
     with pytest.raises(SavedModelError, match=r"is no saved domain model: it has no manifest"):
         DomainModel.load(tmp_path / "some")
     domain_model().save(tmp_path / "tiny")
-    weights = tmp_path / "tiny" / domainmodel.WEIGHTS
+    weights = tmp_path / "tiny" / shelf.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-8])
     with pytest.raises(SavedModelError, match="is truncated or was altered"):
         DomainModel.load(tmp_path / "tiny")
+
+
+@pytest.mark.parametrize("lost", ["README.md", "about", "shape"])
+def test_a_manifest_that_lacks_something_is_told(tmp_path, lost):
+    domain_model().save(tmp_path / "tiny")
+    manifest = tmp_path / "tiny" / "manifest.json"
+    facts = json.loads(manifest.read_text())
+    for part in (facts, facts["files"]):
+        part.pop(lost, None)
+    manifest.write_text(json.dumps(facts))
+    for read in (DomainModel.load, facts_of, card_of):
+        with pytest.raises(SavedModelError, match=f"its manifest says nothing of {lost}"):
+            read(tmp_path / "tiny")
 
 
 def test_weights_of_another_shape_are_told(tmp_path):
