@@ -18,15 +18,14 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from scipy import stats
-
 from bench.asked import command_line, times
+from bench.differences import said, verdict
 from bench.finding import compared
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Figure, Grid, Section
 from bench.scoring import worth
-from bench.unseen import MEASURES, against, parted
+from bench.unseen import MEASURES, against, figure_of, parted
 from synthtab.batch import Batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
@@ -47,7 +46,6 @@ SHAPE = ModelConfig(hidden=64, layers=2, heads=4, kv_heads=2, feed_forward=160)
 """A smaller network than the usual one, so that as many of them as here can be trained."""
 SYMBOLS = 200_000
 DRAWN = 2_000
-CONFIDENCE = 0.95
 FOUND = "abalone"
 """The table on which two ways of finding examples are compared."""
 TITLE = "Examples before each row"
@@ -209,14 +207,8 @@ def _tables(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(r.table for r in runs))
 
 
-def _value(run: Run, measure: str) -> float | None:
-    """Return a figure; a utility below 0 (R2) is that of rows that teach nothing, 0."""
-    found: float | None = getattr(run, measure)
-    return max(0.0, found) if found is not None and measure == "utility" else found
-
-
 def _mean(runs: Sequence[Run], measure: str) -> float | None:
-    known = [v for r in runs if (v := _value(r, measure)) is not None]
+    known = [v for r in runs if (v := figure_of(r, measure)) is not None]
     return fmean(known) if known else None
 
 
@@ -224,7 +216,7 @@ def _differences(runs: Sequence[Run], way: Way, measure: str) -> list[float]:
     """Return, by table, the mean over seeds of a figure less the same without examples."""
     found = []
     for table in _tables(runs):
-        own = {(r.way, r.seed): _value(r, measure) for r in runs if r.table == table}
+        own = {(r.way, r.seed): figure_of(r, measure) for r in runs if r.table == table}
         pairs = [(own[w, s], own.get((PLAIN.name, s))) for w, s in own if w == way.name]
         known = [a - b for a, b in pairs if a is not None and b is not None]
         if known:
@@ -232,52 +224,27 @@ def _differences(runs: Sequence[Run], way: Way, measure: str) -> list[float]:
     return found
 
 
-def interval(differences: Sequence[float]) -> tuple[float, float] | None:
-    """Return Student's confidence interval of a mean over tables; None of fewer than two."""
-    if len(differences) < 2:
-        return None
-    spread = stdev(differences) / len(differences) ** 0.5
-    wide = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * spread
-    return fmean(differences) - wide, fmean(differences) + wide
-
-
-def _said(differences: Sequence[float]) -> str:
-    if not differences:
-        return "-"
-    ends = interval(differences)
-    ends_said = "" if ends is None else f" ({ends[0]:+.4f} to {ends[1]:+.4f})"
-    return f"{fmean(differences):+.4f}{ends_said}"
-
-
-def verdict(differences: Sequence[float], more: bool) -> str:
-    """Say in a word whether examples helped: only where the whole interval says so."""
-    ends = interval(differences)
-    if ends is None or ends[0] <= 0 <= ends[1]:
-        return "no difference that could be told"
-    return "better" if (ends[0] > 0) == more else "worse"
-
-
 def _whole(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
     """Return, for each size and figure, no examples and the differences that examples make."""
     less = [f"{way.name}; less {PLAIN.name}" for way in OTHERS]
     grid = Grid("rows learned", "figure", PLAIN.name, *less)
     for name, runs in groups:
-        for key, (said, _) in MEASURES.items():
+        for key, (title, _) in MEASURES.items():
             plain = _mean([r for r in runs if r.way == PLAIN.name], key)
-            cells = [_said(_differences(runs, way, key)) for way in OTHERS]
-            grid.add(name, said, "-" if plain is None else f"{plain:.4f}", *cells)
+            cells = [said(_differences(runs, way, key), "{:.4f}") for way in OTHERS]
+            grid.add(name, title, "-" if plain is None else f"{plain:.4f}", *cells)
     return grid
 
 
 def _figures(groups: Sequence[tuple[str, list[Run]]]) -> Iterator[Figure]:
     for way in OTHERS:
-        for key, (said, more) in MEASURES.items():
+        for key, (title, more) in MEASURES.items():
             words: dict[str, list[str]] = {}
             for name, runs in groups:
                 found = verdict(_differences(runs, way, key), more)
                 words.setdefault(found, []).append(name)
             told = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items())
-            yield Figure(f"{said}, {way.name} beside {PLAIN.name}, by rows learned", told)
+            yield Figure(f"{title}, {way.name} beside {PLAIN.name}, by rows learned", told)
 
 
 def _disclosure(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
@@ -299,13 +266,13 @@ _SHARES = ("copies", "copies_others", "nearer")
 
 def _table(groups: Sequence[tuple[str, list[Run]]], table: str) -> Grid:
     """Return one table's figures, mean and standard deviation over seeds."""
-    names = [said for said, _ in MEASURES.values()]
+    names = [title for title, _ in MEASURES.values()]
     grid = Grid(f"{table}: rows learned", "way", *names, "copies", "nearer to learned rows")
     for _, runs in groups:
         for way in WAYS:
             own = [r for r in runs if r.table == table and r.way == way.name]
             if own:
-                shown = [_spread([_value(r, key) for r in own]) for key in MEASURES]
+                shown = [_spread([figure_of(r, key) for r in own]) for key in MEASURES]
                 shown += [_spread([getattr(r, key) for r in own]) for key in ("copies", "nearer")]
                 grid.add(f"{own[0].learned:,}", way.name, *shown)
     return grid
