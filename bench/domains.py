@@ -20,13 +20,13 @@ import torch
 from transformers import LlamaForCausalLM
 
 from bench.asked import command_line, times
+from bench.differences import CONFIDENCE, said, verdict
 from bench.domain_recipes import RECIPES
-from bench.intervals import CONFIDENCE, interval, verdict
 from bench.kept import kept_values
 from bench.registry import Loaded, entry, load
 from bench.report import Figure, Grid, Section
 from bench.unseen import MEASURES as SCORES
-from bench.unseen import against, parted
+from bench.unseen import against, figure_of, parted
 from synthtab.batch import Batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
@@ -47,11 +47,11 @@ LOOKS = 40
 TITLE = "Domain models: from scratch, and from one"
 STARTS = ("scratch", "domain model")
 MEASURES = {
-    "loss": "loss, nats a row",
-    "as_soon": "loss after as many steps as from scratch to the least",
-    **{key: name for key, (name, _) in SCORES.items()},
+    "loss": ("loss, nats a row", False),
+    "as_soon": ("loss after as many steps as from scratch to the least", False),
+    **SCORES,
 }
-MORE_IS_BETTER = [key for key, (_, more) in SCORES.items() if more]
+"""What is measured: its name, and whether more is better."""
 
 
 @dataclass(frozen=True)
@@ -188,18 +188,18 @@ def section(runs: Sequence[Run], command: str, seed: int, symbols: int) -> Secti
     pairs = _pairs(runs)
     sizes = sorted({scratch.learned for scratch, _ in pairs})
     whole = Grid("rows", "figure", "tables", "from scratch", "from a domain model; less that")
-    each = Grid("domain: table", "rows", *MEASURES.values(), _STEPS)
+    each = Grid("domain: table", "rows", *(name for name, _ in MEASURES.values()), _STEPS)
     figures = []
-    for key, name in MEASURES.items():
+    for key, (name, more) in MEASURES.items():
         words: dict[str, list[str]] = {}
         for size in sizes:
             some = [pair for pair in pairs if pair[0].learned == size]
             gains = [fmean(b - a for a, b in known) for _, known in _tables(some, key)]
             plain = [fmean(a for a, _ in known) for _, known in _tables(some, key)]
             if gains:
-                words.setdefault(verdict(gains, key in MORE_IS_BETTER), []).append(f"{size:,}")
+                words.setdefault(verdict(gains, more), []).append(f"{size:,}")
                 form = _FORMS.get(key, "{:.3f}")
-                cells = form.format(fmean(plain)), _difference(gains, form)
+                cells = form.format(fmean(plain)), said(gains, form)
                 whole.add(f"{size:,}", name, str(len(gains)), *cells)
         told = "; ".join(f"{word}: {', '.join(rows)}" for word, rows in words.items())
         figures.append(Figure(f"{name}, by rows learned", told))
@@ -257,20 +257,12 @@ def _value(key: str, scratch: Run, run: Run) -> float | None:
     if key == "as_soon":
         enough = scratch.steps_to(scratch.loss)
         return min(loss for step, loss in run.curve if enough is None or step <= enough)
-    found: float | None = getattr(run, key)
-    return max(0.0, found) if found is not None and key == "utility" else found
+    return figure_of(run, key)
 
 
 def _first(scratch: Run, begun: Run) -> int | None:
     """Return how many steps it takes from the domain's model to the least loss from scratch."""
     return begun.steps_to(scratch.loss)
-
-
-def _difference(gains: Sequence[float], form: str) -> str:
-    signed = form.replace("{:", "{:+")
-    ends = interval(gains)
-    told = "" if ends is None else f" ({signed.format(ends[0])} to {signed.format(ends[1])})"
-    return signed.format(fmean(gains)) + told
 
 
 def _cell(pairs: Sequence[Pair], key: str) -> str:

@@ -19,13 +19,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from bench.asked import command_line, times
+from bench.differences import said, verdict
 from bench.finding import compared
-from bench.intervals import interval, verdict
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Figure, Grid, Section
 from bench.scoring import worth
-from bench.unseen import MEASURES, against, parted
+from bench.unseen import MEASURES, against, figure_of, parted
 from synthtab.batch import Batch
 from synthtab.frames import decode_frame, encode_frame
 from synthtab.generate.generator import GeneratorConfig
@@ -207,14 +207,8 @@ def _tables(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(r.table for r in runs))
 
 
-def _value(run: Run, measure: str) -> float | None:
-    """Return a figure; a utility below 0 (R2) is that of rows that teach nothing, 0."""
-    found: float | None = getattr(run, measure)
-    return max(0.0, found) if found is not None and measure == "utility" else found
-
-
 def _mean(runs: Sequence[Run], measure: str) -> float | None:
-    known = [v for r in runs if (v := _value(r, measure)) is not None]
+    known = [v for r in runs if (v := figure_of(r, measure)) is not None]
     return fmean(known) if known else None
 
 
@@ -222,7 +216,7 @@ def _differences(runs: Sequence[Run], way: Way, measure: str) -> list[float]:
     """Return, by table, the mean over seeds of a figure less the same without examples."""
     found = []
     for table in _tables(runs):
-        own = {(r.way, r.seed): _value(r, measure) for r in runs if r.table == table}
+        own = {(r.way, r.seed): figure_of(r, measure) for r in runs if r.table == table}
         pairs = [(own[w, s], own.get((PLAIN.name, s))) for w, s in own if w == way.name]
         known = [a - b for a, b in pairs if a is not None and b is not None]
         if known:
@@ -230,35 +224,27 @@ def _differences(runs: Sequence[Run], way: Way, measure: str) -> list[float]:
     return found
 
 
-def _said(differences: Sequence[float]) -> str:
-    if not differences:
-        return "-"
-    ends = interval(differences)
-    ends_said = "" if ends is None else f" ({ends[0]:+.4f} to {ends[1]:+.4f})"
-    return f"{fmean(differences):+.4f}{ends_said}"
-
-
 def _whole(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
     """Return, for each size and figure, no examples and the differences that examples make."""
     less = [f"{way.name}; less {PLAIN.name}" for way in OTHERS]
     grid = Grid("rows learned", "figure", PLAIN.name, *less)
     for name, runs in groups:
-        for key, (said, _) in MEASURES.items():
+        for key, (title, _) in MEASURES.items():
             plain = _mean([r for r in runs if r.way == PLAIN.name], key)
-            cells = [_said(_differences(runs, way, key)) for way in OTHERS]
-            grid.add(name, said, "-" if plain is None else f"{plain:.4f}", *cells)
+            cells = [said(_differences(runs, way, key), "{:.4f}") for way in OTHERS]
+            grid.add(name, title, "-" if plain is None else f"{plain:.4f}", *cells)
     return grid
 
 
 def _figures(groups: Sequence[tuple[str, list[Run]]]) -> Iterator[Figure]:
     for way in OTHERS:
-        for key, (said, more) in MEASURES.items():
+        for key, (title, more) in MEASURES.items():
             words: dict[str, list[str]] = {}
             for name, runs in groups:
                 found = verdict(_differences(runs, way, key), more)
                 words.setdefault(found, []).append(name)
             told = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items())
-            yield Figure(f"{said}, {way.name} beside {PLAIN.name}, by rows learned", told)
+            yield Figure(f"{title}, {way.name} beside {PLAIN.name}, by rows learned", told)
 
 
 def _disclosure(groups: Sequence[tuple[str, list[Run]]]) -> Grid:
@@ -280,13 +266,13 @@ _SHARES = ("copies", "copies_others", "nearer")
 
 def _table(groups: Sequence[tuple[str, list[Run]]], table: str) -> Grid:
     """Return one table's figures, mean and standard deviation over seeds."""
-    names = [said for said, _ in MEASURES.values()]
+    names = [title for title, _ in MEASURES.values()]
     grid = Grid(f"{table}: rows learned", "way", *names, "copies", "nearer to learned rows")
     for _, runs in groups:
         for way in WAYS:
             own = [r for r in runs if r.table == table and r.way == way.name]
             if own:
-                shown = [_spread([_value(r, key) for r in own]) for key in MEASURES]
+                shown = [_spread([figure_of(r, key) for r in own]) for key in MEASURES]
                 shown += [_spread([getattr(r, key) for r in own]) for key in ("copies", "nearer")]
                 grid.add(f"{own[0].learned:,}", way.name, *shown)
     return grid

@@ -43,6 +43,12 @@ class Unseen(TypedDict):
     broken: int
 
 
+def figure_of(run: object, measure: str) -> float | None:
+    """Return a figure of a run; a utility below 0 (R2) is that of rows that teach nothing, 0."""
+    found: float | None = getattr(run, measure)
+    return max(0.0, found) if found is not None and measure == "utility" else found
+
+
 def parted(loaded: Loaded, size: int) -> tuple[Batch, Batch]:
     """Return ``size`` training rows to learn, or all there are, and all rows that are left."""
     order = np.arange(len(loaded.train))

@@ -1,4 +1,4 @@
-"""The measurement of examples: parts kept, differences with intervals, verdicts in a word."""
+"""The measurement of examples: parts kept, and differences of the same seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import examples, intervals
+from bench import examples
 from bench.examples import OTHERS, PLAIN, Run
 
 BASE = Run("a", 100, False, PLAIN.name, 0, 0.1, 0.2, 0.8, 0.5, 0.7, 0.0, 0.0, 0.5, 0, 10, 1.0, 1.0)
@@ -57,14 +57,3 @@ def test_differences_are_of_the_same_seed_and_a_mean_for_each_table() -> None:
     assert examples._differences(worse, two, "utility") == [0.25]
     unknown = [replace(BASE, auc=None), replace(BASE, way=two.name)]
     assert examples._differences(unknown, two, "auc") == []
-
-
-def test_a_verdict_needs_the_whole_interval() -> None:
-    ends = intervals.interval([1.0, 2.0, 3.0])
-    assert ends == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)  # Student's t, 2 degrees
-    assert intervals.interval([1.0]) is None
-    assert intervals.verdict([1.0], True) == "no difference that could be told"
-    assert intervals.verdict([1.0, 2.0, 3.0], True) == "no difference that could be told"
-    assert intervals.verdict([1.0, 1.1, 1.2], True) == "better"
-    assert intervals.verdict([1.0, 1.1, 1.2], False) == "worse"
-    assert intervals.verdict([-1.0, -1.1, -1.2], False) == "better"

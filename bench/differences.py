@@ -1,4 +1,4 @@
-"""What can be told of differences that were measured on several tables."""
+"""Two ways held against each other over tables: mean differences, intervals, verdicts in a word."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 
 def interval(differences: Sequence[float]) -> tuple[float, float] | None:
-    """Return Student's confidence interval of a mean; None of fewer than two."""
+    """Return Student's confidence interval of a mean over tables; None of fewer than two."""
     if len(differences) < 2:
         return None
     spread = stdev(differences) / len(differences) ** 0.5
@@ -19,8 +19,17 @@ def interval(differences: Sequence[float]) -> tuple[float, float] | None:
     return fmean(differences) - wide, fmean(differences) + wide
 
 
+def said(differences: Sequence[float], form: str) -> str:
+    """Return the mean, with its sign, and the interval; each number as ``form`` ("{:.2f}") says."""
+    if not differences:
+        return "-"
+    signed, ends = form.replace("{:", "{:+"), interval(differences)
+    told = "" if ends is None else f" ({signed.format(ends[0])} to {signed.format(ends[1])})"
+    return signed.format(fmean(differences)) + told
+
+
 def verdict(differences: Sequence[float], more: bool) -> str:
-    """Say in words whether differences are for the better: only where the whole interval is."""
+    """Say in a word whether it is better, which ``more`` is or less: if the whole interval says."""
     ends = interval(differences)
     if ends is None or ends[0] <= 0 <= ends[1]:
         return "no difference that could be told"
