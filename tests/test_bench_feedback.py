@@ -18,6 +18,7 @@ from synthtab.errors import InfeasibleError
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.session import begin
 from synthtab.generate.train import TrainConfig
 from synthtab.lang.model import Model
 from synthtab.schema import Column, EnumType, IntegerType
@@ -95,6 +96,16 @@ def test_tokens_are_counted_as_they_are_read() -> None:
     before = count.tokens
     made.draw(3, level="grammar")
     assert count.tokens == before
+
+
+def test_tokens_that_are_read_anew_are_counted_each_time() -> None:
+    count, real = Reading(), np.ones((3, 2), dtype=bool)
+    with tokens_read(count):
+        session = begin(tiny(), np.arange(5), cached=False).fork(3)
+        session.feed(np.zeros((3, 2), dtype=np.int64), real)
+        assert count.tokens == 3 * 7
+        session.feed(np.zeros((3, 2), dtype=np.int64), real)
+    assert count.tokens == 3 * 7 + 3 * 9
 
 
 @pytest.mark.parametrize(
