@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # takes most of what a file says at its word. Errors are named, so that those of no file
 # (MemoryError, NameError, our own) pass. Of ours only `clean` and `_pictures` run where they are
 # caught.
-_DAMAGE: tuple[type[Exception], ...] = (
+_DAMAGE = (
     *(AssertionError, AttributeError, TypeError),  # an object of another type than its place wants
     LookupError,  # a key that has to be there, or a place in a list that ends before
     *(ArithmeticError, ValueError),  # a size of 0, a number or a text that is none
