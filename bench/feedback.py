@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from bench import pretraining
 from bench.adviser import Adviser
 from bench.kept import kept_values
 from bench.language_cases import Reading, tokens_read
+from bench.language_texts import HELD_OUT
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Grid, Section, at_least, percent
 from bench.scoring import broken
@@ -139,7 +140,13 @@ def run(
         option = "--work" if (base / pretraining.FACTS).is_file() else "--base"
         line += f" --learned {how.rows} --epochs {how.epochs} {option} DIR"
     return Section(
-        "Correction by talk", line, seed, figures, _note(base, how), grids, {"parts": parts}
+        "Correction by talk",
+        line,
+        seed,
+        figures,
+        _note(base, how, {p["table"] for p in parts}),
+        grids,
+        {"parts": parts},
     )
 
 
@@ -151,8 +158,8 @@ def _told(part: Mapping[str, Any], rows: int) -> str:
     return f"{part['table']}, {free['useless']:,} of {free['drawn']:,} free rows without values"
 
 
-def _note(base: Path | None, how: Tuned) -> str:
-    """Return what the tables mean, and which network wrote."""
+def _note(base: Path | None, how: Tuned, tables: Collection[str]) -> str:
+    """Return what the figures of tables mean, and which network wrote."""
     said = (
         "Valid is DuckDB's verdict on hard rules, declarations and keys, of as many rows as were "
         "asked for. Rows drawn have no values where a cell is none of its column's type, masks "
@@ -165,12 +172,17 @@ def _note(base: Path | None, how: Tuned) -> str:
     )
     if base is None:
         return said
-    name = "the language model given"
+    name, before = "the language model given", "What it has read before is not known."
     if (base / pretraining.FACTS).is_file():
-        name = pretraining.described(pretraining.facts(base))
+        name, before = (
+            pretraining.described(pretraining.facts(base)),
+            "It had read no row of these before.",
+        )
+        if read := sorted(set(tables) - set(HELD_OUT)):
+            before = f"It may have read rows of {', '.join(read)} before, as it was trained."
     return (
-        f"{said} The network is {name}, tuned on {how.rows:,} rows of the table at most, "
-        f"{how.epochs} times over, and has not seen the table before."
+        f"{said} The network is {name}, tuned on {how.rows:,} rows of each table at most, "
+        f"{how.epochs} times over. {before}"
     )
 
 

@@ -101,6 +101,20 @@ def test_figures_of_another_model_are_not_taken(tmp_path: Path) -> None:
     )
 
 
+def test_what_the_model_had_read_before_is_said_as_far_as_it_is_known(tmp_path: Path) -> None:
+    def said(*tables: str) -> str:
+        return feedback._note(tmp_path, feedback.Tuned(), tables)
+
+    assert "The network is the language model given" in said("stroke")
+    assert said("stroke").endswith("What it has read before is not known.")
+    known = pretraining.Facts(1, 2, 8, 3, 4.0, {"text": 5.0}, {"text": 6.0})
+    (tmp_path / pretraining.FACTS).write_text(json.dumps(asdict(known)))
+    assert said("stroke", "berka_loan").endswith("It had read no row of these before.")
+    assert said("stroke", "engel").endswith(
+        "It may have read rows of engel before, as it was trained."
+    )
+
+
 def test_a_way_that_finds_nothing_gives_up() -> None:
     class Broken:
         columns = (Column("a", IntegerType(), False, 0, 9),)
