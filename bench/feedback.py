@@ -174,12 +174,11 @@ def _note(base: Path | None, how: Tuned, tables: Collection[str]) -> str:
         return said
     name, before = "the language model given", "What it has read before is not known."
     if (base / pretraining.FACTS).is_file():
-        name, before = (
-            pretraining.described(pretraining.facts(base)),
-            "It had read no row of these before.",
+        name = pretraining.described(pretraining.facts(base))
+        read = ", ".join(sorted(set(tables) - set(HELD_OUT)))
+        before = (
+            f"It may have read rows of {read} before." if read else "It had read no row of any."
         )
-        if read := sorted(set(tables) - set(HELD_OUT)):
-            before = f"It may have read rows of {', '.join(read)} before, as it was trained."
     return (
         f"{said} The network is {name}, tuned on {how.rows:,} rows of each table at most, "
         f"{how.epochs} times over. {before}"
