@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from bench import pretraining
 from bench.adviser import Adviser
 from bench.kept import kept_values
 from bench.language_cases import Reading, tokens_read
+from bench.language_texts import HELD_OUT
 from bench.registry import Entry, Loaded, load, picked
 from bench.report import Grid, Section, at_least, percent
 from bench.scoring import broken
 from synthtab.batch import Batch, Mask
 from synthtab.choices import Mode
+from synthtab.draw import PATIENCE as BARREN
 from synthtab.draw import RowSource
 from synthtab.errors import InfeasibleError
 from synthtab.feedback import ROUNDS, Corrected, Rewriter, feedback_rounds
@@ -52,13 +54,15 @@ COLUMNS = (
     "way",
     "valid",
     "rows drawn",
+    "no values",
     "rounds",
     "tokens a row",
     "tokens in talk",
     "cells changed",
     "s",
 )
-"""Cells changed are those of a row that changed; tokens in talk those of a row that was broken."""
+"""Cells changed are those of a row that changed; tokens in talk those of a row that was broken.
+Rows of no values are :attr:`Patient.useless`."""
 PATIENCE = 20
 """A way that draws more than so many rows for each one asked for gives up."""
 
@@ -123,10 +127,7 @@ def run(
         parts.append(kept_values(work, f"feedback-{one.name}", made.settings, made.figures))
     grids = []
     for part in parts:
-        said = f"{part['table']}, {part['broken']} of {rows:,} free rows broken"
-        if part["broken"] is None:
-            said = f"{part['table']}: hardly a free row is one of values"
-        grid = Grid(said, *COLUMNS[1:])
+        grid = Grid(_told(part, rows), *COLUMNS[1:])
         for way, found in part["ways"].items():
             grid.add(f"`{way}`", *_shown(found))
         grids.append(grid)
@@ -139,37 +140,63 @@ def run(
         option = "--work" if (base / pretraining.FACTS).is_file() else "--base"
         line += f" --learned {how.rows} --epochs {how.epochs} {option} DIR"
     return Section(
-        "Correction by talk", line, seed, figures, _note(base, how), grids, {"parts": parts}
+        "Correction by talk",
+        line,
+        seed,
+        figures,
+        _note(base, how, {p["table"] for p in parts}),
+        grids,
+        {"parts": parts},
     )
 
 
-def _note(base: Path | None, how: Tuned) -> str:
-    """Return what the tables mean, and which network wrote."""
+def _told(part: Mapping[str, Any], rows: int) -> str:
+    """Return what became of a table's free rows."""
+    if part["broken"] is not None:
+        return f"{part['table']}, {part['broken']:,} of {rows:,} free rows broken"
+    free = part["ways"][MODES[0]]
+    return f"{part['table']}, {free['useless']:,} of {free['drawn']:,} free rows without values"
+
+
+def _note(base: Path | None, how: Tuned, tables: Collection[str]) -> str:
+    """Return what the figures of tables mean, and which network wrote."""
     said = (
-        "Valid is DuckDB's verdict on hard rules, declarations and keys. Rows that feedback leaves "
-        "broken are counted, not thrown away. Tokens a row are all that the network read or wrote, "
-        "talk and rejected rows included, by the rows asked for; tokens in talk those of prompts "
-        "and answers by the rows that were broken (the adviser counts words and signs). Time is "
-        f"the process's. A way that has drawn {PATIENCE} rows for each one asked for gives up."
+        "Valid is DuckDB's verdict on hard rules, declarations and keys, of as many rows as were "
+        "asked for. Rows drawn have no values where a cell is none of its column's type, masks "
+        "left nothing to write, or a free text is a real row's: all ways throw them away and draw "
+        "others. Rows that feedback leaves broken are counted, not thrown away. Tokens a row are "
+        "all that the network read or wrote, talk and rows thrown away included, by the rows asked "
+        "for; tokens in talk those of prompts and answers by the rows that were broken (the "
+        "adviser counts words and signs). Time is the process's. A way gives up that has drawn "
+        f"{PATIENCE} rows for each one asked for, or {BARREN:,} in vain; then none are judged."
     )
     if base is None:
         return said
-    name = "the language model given"
+    name, before = "the language model given", "What it has read before is not known."
     if (base / pretraining.FACTS).is_file():
         name = pretraining.described(pretraining.facts(base))
+        read = ", ".join(sorted(set(tables) - set(HELD_OUT)))
+        before = (
+            f"It may have read rows of {read} before." if read else "It had read no row of any."
+        )
     return (
-        f"{said} The network is {name}, tuned on {how.rows:,} rows of the table at most, "
-        f"{how.epochs} times over, and has not seen the table before."
+        f"{said} The network is {name}, tuned on {how.rows:,} rows of each table at most, "
+        f"{how.epochs} times over. {before}"
     )
 
 
 @dataclass
 class Patient:
-    """What draws rows, until it has drawn ``most`` of them; then InfeasibleError says so."""
+    """What draws rows, until it has drawn ``most`` of them; then InfeasibleError says so.
+
+    ``useless`` counts those of ``drawn`` that every mode throws away: a cell is no value of its
+    column's type, masks left nothing to write, or a free text is a real row's.
+    """
 
     source: RowSource
     most: int
     drawn: int = 0
+    useless: int = 0
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -183,8 +210,10 @@ class Patient:
         if self.drawn >= self.most:
             raise InfeasibleError(f"gave up after {self.drawn:,} rows drawn")
         some = min(rows, self.most - self.drawn)
+        made = self.source.draw(some, level=level, guide=guide, seed=seed)
         self.drawn += some
-        return self.source.draw(some, level=level, guide=guide, seed=seed)
+        self.useless += int((made.malformed | made.copied).sum())
+        return made
 
 
 @dataclass(frozen=True)
@@ -205,8 +234,9 @@ class Measured:
         return {
             "rows": self.rows,
             "rounds": self.rounds,
-            "base": None if self.base is None else self.base.name,
+            "base": None if self.base is None else _which(self.base),
             "seed": self.seed,
+            "config": repr(self.config),
             "tuned": asdict(self.how),
         }
 
@@ -217,18 +247,18 @@ class Measured:
         ways: dict[str, Any] = {}
         drawn: dict[Mode, Batch | None] = {}
         self._say(f"learned in {spent:.0f} s")
+        network.generator.draw(1, seed=self.seed)  # what is made once is not counted
         for mode in MODES:
             ways[mode], drawn[mode] = self._drawn(loaded, network, mode)
             self._say(f"{mode}: {', '.join(_shown(ways[mode]))}")
-        batch, tokens = drawn[MODES[0]], ways[MODES[0]]["tokens"]
+        batch = drawn[MODES[0]]
         if batch is None:
             return {"table": self.entry.name, "broken": None, "ways": ways, "learned": spent}
         if "refused" not in ways.get("repair", {"refused": ""}):
             mended = repair(loaded.table, batch, rng=np.random.default_rng(self.seed))
             ways["repair"]["cells"] = _cells(mended.changed)
         for way, writer in self._writers(loaded, network).items():
-            ways[way] = self._talked(loaded, batch, writer, tokens)
-            ways[way]["seconds"] += ways[MODES[0]]["seconds"]
+            ways[way] = self._talked(loaded, batch, writer, ways[MODES[0]])
             self._say(f"{way}: {', '.join(_shown(ways[way]))}")
         return {
             "table": self.entry.name,
@@ -268,7 +298,7 @@ class Measured:
             found["valid"] = _valid(loaded, batch)
         except InfeasibleError as error:
             found["refused"] = str(error)
-        found["drawn"] = source.drawn
+        found["drawn"], found["useless"] = source.drawn, source.useless
         found["tokens"] = read.tokens / self.rows if self.base is not None else None
         found["seconds"] = time.process_time() - began
         return found, batch
@@ -283,24 +313,32 @@ class Measured:
         return writers
 
     def _talked(
-        self, loaded: Loaded, free: Batch, writer: Rewriter, tokens: float | None
+        self, loaded: Loaded, free: Batch, writer: Rewriter, before: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return figures of free rows after talk."""
+        """Return figures of free rows after talk; ``before`` are those of drawing them."""
         began = time.process_time()
         made = feedback_rounds(loaded.table, free, writer, rounds=self.rounds)
         spent = time.process_time() - began
         asked = made.rounds[0].asked if made.rounds else 0
-        advised = isinstance(writer, Adviser)
+        advised, tokens = isinstance(writer, Adviser), before["tokens"]
         return {
             "valid": _valid(loaded, made.batch),
-            "drawn": len(free),
+            "drawn": before["drawn"],
+            "useless": before["useless"],
             "rounds": len(made.rounds),
             "tokens": None if tokens is None or advised else tokens + made.tokens / len(free),
             "talk": made.tokens / asked if asked else None,
             "cells": _cells(made.changed),
-            "seconds": spent,
+            "seconds": before["seconds"] + spent,
             "by_round": _by_round(made),
         }
+
+
+def _which(base: Path) -> object:
+    """Return what tells a language model from others: its training, or else where it is."""
+    if (base / pretraining.FACTS).is_file():
+        return asdict(pretraining.facts(base))
+    return str(base.resolve())
 
 
 def _by_round(made: Corrected) -> list[dict[str, int]]:
@@ -325,6 +363,7 @@ def _shown(found: dict[str, Any]) -> tuple[str, ...]:
     return (
         "gave up" if "refused" in found else percent(found["valid"]),
         text("drawn", 0),
+        text("useless", 0),
         text("rounds", 0),
         text("tokens", 0),
         text("talk", 0),

@@ -117,18 +117,27 @@ class Reading:
 
 @contextmanager
 def tokens_read(count: Reading) -> Iterator[None]:
-    """Count the tokens that networks read while rows are written; a shared prompt is read once."""
-    before = session.Cached.feed
+    """Count the tokens that networks read while rows are written; a shared prompt is read once.
+
+    Where rows are read anew for each token, all that is read anew counts.
+    """
+    cached, anew = session.Cached.feed, session.Anew._logits
 
     def feed(own: session.Cached, tokens: Any, real: Any) -> Any:
         count.tokens += int(real.sum())
-        return before(own, tokens, real)
+        return cached(own, tokens, real)
+
+    def logits(own: session.Anew, rows: Any) -> Any:
+        count.tokens += sum(map(len, rows))
+        return anew(own, rows)
 
     session.Cached.feed = feed  # type: ignore[method-assign]
+    session.Anew._logits = logits  # type: ignore[method-assign]
     try:
         yield
     finally:
-        session.Cached.feed = before  # type: ignore[method-assign]
+        session.Cached.feed = cached  # type: ignore[method-assign]
+        session.Anew._logits = anew  # type: ignore[method-assign]
 
 
 @contextmanager

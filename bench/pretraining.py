@@ -27,6 +27,8 @@ from bench.byte_level import byte_level
 from bench.language_texts import corrections, prompted, repository, tables
 from synthtab.atomic import atomic_directory
 from synthtab.generate.language.loading import Base, make_base
+from synthtab.generate.language.settings import Tuning
+from synthtab.generate.language.training import rate
 
 NAME = "base"
 FACTS = "training.json"
@@ -39,9 +41,8 @@ class Recipe:
     """How the model is made.
 
     ``tokens`` are read in all, ``length`` of each text and ``at_once`` texts a step; ``text``,
-    ``tables`` and ``corrections`` are the shares of each kind. The rate rises over the first
-    ``rising`` of the steps, then falls along a cosine. ``sampled`` tokens stand for all that a step
-    does not write.
+    ``tables`` and ``corrections`` are the shares of each kind. The rate rises and falls as that of
+    :class:`Tuning`. ``sampled`` tokens stand for all that a step does not write.
     """
 
     vocabulary: int = 32_000
@@ -51,7 +52,7 @@ class Recipe:
     length: int = 1_024
     at_once: int = 4
     rate: float = 1.5e-3
-    rising: float = 0.05
+    warm_up: float = 0.05
     sampled: int = 2_048
     text: float = 0.1
     tables: float = 0.3
@@ -146,7 +147,6 @@ def train(
         after={kind: _loss(network, s.held_out) for kind, s in streams.items()},
     )
     with atomic_directory(path) as folder:
-        folder.mkdir(exist_ok=True)
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / FACTS).write_text(json.dumps(asdict(found), indent=2) + "\n", encoding="utf-8")
@@ -233,6 +233,7 @@ def _learn(
         network.parameters(), lr=recipe.rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True
     )
     random = torch.Generator().manual_seed(seed)
+    how = Tuning(rate=recipe.rate, warm_up=recipe.warm_up)
     network.train()
     began = time.monotonic()
     for step in range(steps):
@@ -243,7 +244,7 @@ def _learn(
             chosen.append(next(running[kind]))
         ids = torch.from_numpy(np.stack(chosen))
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * _height(step, steps, recipe.rising)
+            group["lr"] = rate(how, step, steps)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             read = network.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
             loss = sampled_loss(
@@ -263,14 +264,6 @@ def _learn(
             now = float(loss.detach())
             _say(f"step {step + 1:,} of {steps:,}, loss {now:.3f}, {left:.0f} s to go")
     network.eval()
-
-
-def _height(step: int, steps: int, rising: float) -> float:
-    """Return the rate of a step as a share of the greatest."""
-    up = max(1, round(rising * steps))
-    if step < up:
-        return (step + 1) / up
-    return 0.5 * (1 + math.cos(math.pi * (step - up) / max(1, steps - up)))
 
 
 def sampled_loss(

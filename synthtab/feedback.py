@@ -57,6 +57,11 @@ class Round:
     prompt_tokens: int
     answer_tokens: int
 
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.prompt_tokens + self.answer_tokens
+
 
 @dataclass(frozen=True)
 class Corrected:
@@ -81,7 +86,7 @@ class Corrected:
     @property
     def tokens(self) -> int:
         """All tokens read and written."""
-        return sum(r.prompt_tokens + r.answer_tokens for r in self.rounds)
+        return sum(r.tokens for r in self.rounds)
 
 
 def feedback_rounds(
@@ -204,7 +209,7 @@ class FeedbackCounts:
     @property
     def tokens(self) -> int:
         """All tokens of the conversations, read and written; not those of drawing."""
-        return sum(r.prompt_tokens + r.answer_tokens for r in self.rounds)
+        return sum(r.tokens for r in self.rounds)
 
 
 def draw_corrected(

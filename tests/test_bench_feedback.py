@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +11,17 @@ import pytest
 from tiny_llama import save_tiny_llama
 from tiny_models import tiny
 
-from bench import feedback
+from bench import feedback, pretraining
 from bench.adviser import Adviser
 from bench.language_cases import Reading, tokens_read
+from bench.registry import entry
 from synthtab.batch import Batch
 from synthtab.draw import draw_rows
 from synthtab.errors import InfeasibleError
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.session import begin
 from synthtab.generate.train import TrainConfig
 from synthtab.lang.model import Model
 from synthtab.schema import Column, EnumType, IntegerType
@@ -53,10 +57,60 @@ def test_one_language_model_writes_in_all_ways(
     assert ways["solver"]["valid"] == ways["grammar+repair"]["valid"] == 1
     assert ways["feedback"]["tokens"] >= ways["grammar"]["tokens"] > 0
     assert ways["solver"]["drawn"] >= 4
+    # The rows that are corrected were drawn once, and what that took is told of both.
+    for drawn in ("drawn", "useless"):
+        assert ways["feedback"][drawn] == ways["grammar"][drawn]
     assert section.command == (
         "python -m bench feedback --only engel --rows 4 --rounds 1 --learned 16 --epochs 1 "
         "--base DIR"
     )
+
+
+def test_where_no_free_row_has_values_it_is_told_how_many_were_drawn(tmp_path: Path) -> None:
+    # Without a grammar, a model of random weights hardly ever writes a value.
+    base = save_tiny_llama(tmp_path / "tiny", positions=8_192)
+    section = feedback.run(["engel"], 2, 1, base, 0, how=feedback.Tuned(rows=16, epochs=0))
+    assert section.data is not None
+    (part,) = section.data["parts"]
+    free = part["ways"]["free"]
+    assert free["refused"] == "gave up after 40 rows drawn"
+    assert free["useless"] == free["drawn"] == 40
+    (grid,) = section.grids
+    assert grid.columns[0] == "engel, 40 of 40 free rows without values"
+    assert grid.rows[0][:4] == ("`free`", "gave up", "40", "40")
+    assert list(part["ways"]) == list(feedback.MODES)
+    # They are the same rows, and what is read once for all ways counts in none.
+    assert part["ways"]["reject"]["tokens"] == free["tokens"] > 0
+    assert part["ways"]["solver"]["valid"] == 1
+    assert section.figures == []
+
+
+def test_figures_of_another_model_are_not_taken(tmp_path: Path) -> None:
+    def kept(base: Path) -> object:
+        made = feedback.Measured(entry("engel"), 4, 1, base, 0, None, feedback.Tuned())
+        return made.settings["base"]
+
+    for name, tokens in (("one", 8), ("two", 9)):
+        (tmp_path / name / "base").mkdir(parents=True)
+        assert kept(tmp_path / name / "base") == str(tmp_path / name / "base")
+        known = pretraining.Facts(1, 2, tokens, 3, 4.0, {"text": 5.0}, {"text": 6.0})
+        (tmp_path / name / "base" / pretraining.FACTS).write_text(json.dumps(asdict(known)))
+    assert kept(tmp_path / "one" / "base") != kept(tmp_path / "two" / "base")
+    assert json.loads(json.dumps(kept(tmp_path / "one" / "base"))) == kept(
+        tmp_path / "one" / "base"
+    )
+
+
+def test_what_the_model_had_read_before_is_said_as_far_as_it_is_known(tmp_path: Path) -> None:
+    def said(*tables: str) -> str:
+        return feedback._note(tmp_path, feedback.Tuned(), tables)
+
+    assert "The network is the language model given" in said("stroke")
+    assert said("stroke").endswith("What it has read before is not known.")
+    known = pretraining.Facts(1, 2, 8, 3, 4.0, {"text": 5.0}, {"text": 6.0})
+    (tmp_path / pretraining.FACTS).write_text(json.dumps(asdict(known)))
+    assert said("stroke", "berka_loan").endswith("It had read no row of any.")
+    assert said("stroke", "engel").endswith("It may have read rows of engel before.")
 
 
 def test_a_way_that_finds_nothing_gives_up() -> None:
@@ -95,6 +149,16 @@ def test_tokens_are_counted_as_they_are_read() -> None:
     before = count.tokens
     made.draw(3, level="grammar")
     assert count.tokens == before
+
+
+def test_tokens_that_are_read_anew_are_counted_each_time() -> None:
+    count, real = Reading(), np.ones((3, 2), dtype=bool)
+    with tokens_read(count):
+        session = begin(tiny(), np.arange(5), cached=False).fork(3)
+        session.feed(np.zeros((3, 2), dtype=np.int64), real)
+        assert count.tokens == 3 * 7
+        session.feed(np.zeros((3, 2), dtype=np.int64), real)
+    assert count.tokens == 3 * 7 + 3 * 9
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,8 @@ class PretrainedWriter:
         limit = getattr(self.network.config, "max_position_embeddings", None)
         if limit is not None and length + max_tokens > limit:
             raise UsageError(
-                f"the model reads {limit:,} tokens, and the schema with the sentence takes "
-                f"{length:,} besides {max_tokens} for the answer: use a model that reads more"
+                f"the model reads {limit:,} tokens, and the prompt takes {length:,} besides "
+                f"{max_tokens:,} for the answer: use a model that reads more"
             )
         masks = get_cfg_logits_processor("llguidance", self.outlines, grammar)
         end = self.tokenizer.eos_token_id

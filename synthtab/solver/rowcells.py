@@ -48,7 +48,7 @@ def batch_of(table: nodes.Table, rows: Sequence[Row]) -> Batch:
                 codes[i, j] = pool.setdefault(cell, len(pool))
             elif cell is not None:
                 codes[i, j] = cell
-    return Batch(table.column_names, codes, nulls, np.array([*pool, None], dtype=object)[:-1])
+    return Batch(table.column_names, codes, nulls, np.array(list(pool), dtype=object))
 
 
 def cell_of(column: Column, value: Value | None) -> Cell:

@@ -224,7 +224,7 @@ class LanguageGenerator:
         """Read a saved generator; with ``base`` its weights are not read.
 
         Raises SavedModelError where files are missing or damaged, or the base is no longer where it
-        was.
+        was; UsageError where the prompt is a turn and the base's tokenizer has no chat format.
         """
         path = directory / FACTS
         facts = read_json(path)

@@ -72,11 +72,10 @@ class Tables:
 class Walk:
     """What to draw with: immutable, shared by all rows.
 
-    ``prompt`` are the tokens before each row. ``free`` says that nothing is masked;
-    ``guide`` is None below the level ``solver``. ``cached`` says that the network keeps what it has
-    read. ``fingerprints`` has those of the text columns whose
-    training texts are not to be written again where tokens are masked. ``temperature`` is one for
-    all columns, or a mapping.
+    ``prompt`` are the tokens before each row. ``free`` says that nothing is masked; ``guide`` is
+    None below the level ``solver``. ``cached`` says that the network keeps what it has read.
+    ``fingerprints`` has those of the text columns whose training texts are not to be written again
+    where tokens are masked. ``temperature`` is one for all columns, or a mapping.
     """
 
     base: Base

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # What pypdf lets through on files that break the format's rules, besides errors of its own: it
-# trusts what they say of types, keys, sizes and references. Errors are named, so that those of no
-# file (MemoryError, NameError, our own) pass.
+# takes most of what a file says at its word. Errors are named, so that those of no file
+# (MemoryError, NameError, our own) pass. Of ours only `clean` and `_pictures` run where they are
+# caught.
 _DAMAGE = (
-    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, NotImplementedError),
-    *(OSError, RecursionError, TypeError, ValueError),
+    *(AssertionError, AttributeError, TypeError),  # an object of another type than its place wants
+    LookupError,  # a key that has to be there, or a place in a list that ends before
+    *(ArithmeticError, ValueError),  # a size of 0, a number or a text that is none
+    NotImplementedError,  # a filter that the format does not have
+    RecursionError,  # objects that hold each other
+    *(EOFError, OSError),  # a stream that ends too early; the file itself cannot be read
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import CHAT, byte_level, chatting, network
+from tiny_models import CHAT, byte_level, chatting, network, tiny
 
 from synthtab.batch import Batch
 from synthtab.errors import UsageError
@@ -123,6 +123,8 @@ def test_it_is_saved_and_loaded(tmp_path: Path):
     again = LanguageGenerator.load(tmp_path)
     assert again.chat
     assert again.prompt_tokens == made.prompt_tokens
+    with pytest.raises(UsageError, match="has no chat_template"):
+        LanguageGenerator.load(tmp_path, tiny())
     # A model that an earlier version saved knows nothing of turns.
     facts = json.loads((tmp_path / FACTS).read_text())
     del facts["chat"]

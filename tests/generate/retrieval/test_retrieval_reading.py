@@ -1,6 +1,7 @@
 """Folders of documents: what each kind of file gives, and what cannot be read is named."""
 
 import os
+import re
 import struct
 import sys
 import zlib
@@ -16,6 +17,7 @@ from pypdf.generic import NameObject
 from tiny_pdf import write_pdf
 
 from synthtab.errors import DataError, UsageError
+from synthtab.generate.retrieval.pdf import pages
 from synthtab.generate.retrieval.reading import Cutting, read_folder
 
 
@@ -121,6 +123,32 @@ BAD = {
     "noise.png": (lambda p: p.write_bytes(b"no png"), "not a readable PNG or JPEG"),
     "bomb.png": (_bomb, "the picture is too large"),
 }
+
+
+_WORDS = (b"null", b"0", b"-1", b"/X", b"[]", b"<<>>", b"99999999999", b"1e400", b"(a)", b"1 0 R")
+
+
+def test_files_changed_at_random_give_pages_or_are_named(tmp_path) -> None:
+    """Errors that pypdf and Pillow let through on them are told as damage, whatever they are."""
+    path = write_pdf(tmp_path / "a.pdf", ["First page.", "Second page."])
+    Image.new("RGB", (99, 99)).save(tmp_path / "scan.pdf")
+    writer = pypdf.PdfWriter()
+    for name in ("scan.pdf", "a.pdf"):
+        writer.append(tmp_path / name)
+    writer.write(path)
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    places = [m.span() for m in re.finditer(rb"\d+ 0 R|\d+|/\w+|\[[^\]]{0,40}\]", whole)]
+    ends = {"read": 0, "refused": 0, "without a picture": 0}
+    for _ in range(400):
+        start, stop = places[random.integers(len(places))]
+        path.write_bytes(whole[:start] + _WORDS[random.integers(len(_WORDS))] + whole[stop:])
+        try:
+            found = list(pages(path, pictures=True))
+        except DataError:
+            ends["refused"] += 1
+        else:
+            ends["without a picture" if any(p.unreadable for p in found) else "read"] += 1
+    assert min(ends.values()) > 5, ends
 
 
 @pytest.mark.parametrize("name", BAD)
