@@ -77,7 +77,10 @@ def refuse_unfit(directory: Path, noun: str = "encoder") -> None:
             "model, and nothing is fetched"
         )
     if not (directory / "config.json").is_file():
-        raise UsageError(f"there is no model in {directory}: it has no config.json")
+        raise UsageError(
+            f"there is no model in {directory}: it has no config.json; give the directory that "
+            "transformers saved a model in"
+        )
     if not list(directory.glob("*.safetensors")):
         pickled = [p.name for pattern in _PICKLED for p in directory.glob(pattern)]
         if pickled:
@@ -85,10 +88,16 @@ def refuse_unfit(directory: Path, noun: str = "encoder") -> None:
                 f"the weights in {directory} are pickled ({pickled[0]}), which can run code when "
                 "they are read: save them as safetensors"
             )
-        raise UsageError(f"there are no weights in {directory}: it has no .safetensors file")
+        raise UsageError(
+            f"there are no weights in {directory}: it has no .safetensors file, which is what "
+            "weights are read from; save the model with transformers' save_pretrained"
+        )
     # Without one of them transformers would make up a tokenizer that knows no words.
     if not any((directory / name).is_file() for name in _VOCABULARIES):
-        raise UsageError(f"there is no tokenizer in {directory}: it has no tokenizer.json")
+        raise UsageError(
+            f"there is no tokenizer in {directory}: it has no tokenizer.json; save the model's "
+            "tokenizer there as well"
+        )
 
 
 @contextmanager

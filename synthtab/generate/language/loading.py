@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.language.adapters import Adapters, applied
@@ -19,6 +20,8 @@ from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.generate.weights import LOCAL, complete, open_pretrained, read_facts, refuse_unfit
 
 _NOUN = "language model"
+_WRITING = ("CausalLM", "LMHead")
+"""In the names of networks that write on from a text."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +146,6 @@ def make_base(network: Any, tokenizer: Any, path: Path | None = None) -> Base:
     config = network.config.get_text_config(decoder=True)
     size = int(config.vocab_size if output is None else output.weight.shape[0])
     vocabulary = Vocabulary.of(tokenizer, size)
-    if vocabulary.end >= size:
-        raise SavedModelError(
-            f"the tokenizer's token {vocabulary.end} is beyond the network's {size}: they are not "
-            "of one model"
-        )
     base = Base(network, tokenizer, vocabulary, path)
     _refuse_looking_ahead(base)
     return base
@@ -155,13 +153,17 @@ def make_base(network: Any, tokenizer: Any, path: Path | None = None) -> Base:
 
 def _refuse_kind(folder: Path, facts: Mapping[str, Any]) -> None:
     """Raise UsageError where the configuration is of a model that does not write on from a text."""
-    named = ", ".join(map(str, facts.get("architectures") or ["no architecture"]))
+    architectures = list(map(str, facts.get("architectures") or ()))
+    named = ", ".join(architectures or ["no architecture"])
     if facts.get("is_encoder_decoder"):
         raise UsageError(
             f"the model in {folder} ({named}) reads one text and writes another; rows are written "
             "by a causal language model such as Llama, Qwen or GPT-2"
         )
-    if "MaskedLM" in named:
+    # Most encoders are saved without the head that fills in words, as BertModel. Of some kinds
+    # there are networks that write, too: these say so.
+    writes = any(sign in name for name in architectures for sign in _WRITING)
+    if facts.get("model_type") in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not writes:
         raise _encoder(f"the model in {folder} ({named})")
 
 

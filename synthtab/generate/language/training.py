@@ -31,6 +31,7 @@ from synthtab.generate.language.reading import Lines, row_losses
 from synthtab.generate.language.session import keeps_places
 from synthtab.generate.language.settings import Tuning
 from synthtab.generate.train import Progress, ProgressHook, Trained
+from synthtab.generate.weights import quiet
 
 _FEW = 8
 """With fewer rows than that to hold out, the loss on some of the training rows has to do."""
@@ -76,6 +77,7 @@ def tune(
     kind = network.dtype
     quantised = bool(getattr(network, "is_loaded_in_8bit", False))
     with explained(how, shared), ExitStack() as stack:
+        stack.enter_context(quiet())  # GPT-2 warns of padding that it mistakes for text
         wrapped = None
         if how.adapters is not None:
             with _random(network, seed, 0):
