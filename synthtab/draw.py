@@ -51,22 +51,19 @@ class RowSource(Protocol):
 
 @runtime_checkable
 class Telling(Protocol):
-    """A source of rows that can tell how likely it finds one."""
+    """A source of rows that can tell how likely it finds one, unless ``tells`` says otherwise."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether the rows it draws have a probability that it can compute."""
 
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
         """Return the log of the probability of each row (rows,), in nats, without any masks."""
 
 
 def log_likelihood(source: RowSource, rows: Batch) -> NDArray[np.float64] | None:
-    """Return how likely a source finds rows; None where it cannot tell.
-
-    It cannot where rows have free text, or were learned after examples.
-    """
-    texts = any(isinstance(c.type, TextType) for c in source.columns)
-    mixed = getattr(source, "examples", None) is not None
-    if texts or mixed or not isinstance(source, Telling):
-        return None
-    return source.log_likelihood(rows)
+    """Return how likely a source finds rows; None where it cannot tell."""
+    return source.log_likelihood(rows) if isinstance(source, Telling) and source.tells else None
 
 
 @dataclass(frozen=True)

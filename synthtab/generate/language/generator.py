@@ -156,6 +156,11 @@ class LanguageGenerator:
         """
         return Lines.of(self.base, self.prompt_tokens, self.template, batch)
 
+    @property
+    def tells(self) -> bool:
+        """It can tell how likely any rows are, those with free text too."""
+        return True
+
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
         """Return the log of the probability of each row's values (rows,), in nats.
 

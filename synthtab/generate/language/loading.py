@@ -14,7 +14,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from synthtab.errors import SavedModelError, UsageError
+from synthtab.errors import UsageError
 from synthtab.generate.language.adapters import Adapters, applied
 from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.generate.weights import LOCAL, complete, open_pretrained, read_facts, refuse_unfit

@@ -257,8 +257,8 @@ def _check_size(token: int, size: int) -> None:
     """Raise SavedModelError where a token is none of the network's."""
     if token >= size:
         raise SavedModelError(
-            f"the tokenizer's token {token:,} is beyond the network's {size:,}: they are not of one "
-            "model; give a directory that has both as they were saved together"
+            f"the tokenizer's token {token:,} is beyond the network's {size:,}: they are not of "
+            "one model; give a directory that has both as they were saved together"
         )
 
 
