@@ -43,11 +43,6 @@ class Request:
     corpus: Path | None = None
     init: str | None = None
 
-    @property
-    def shows(self) -> bool:
-        """Whether the saved model is to hold rows of the data as they are."""
-        return bool(self.examples) and self.corpus is None and self.privacy is None
-
 
 def request(
     violations: Violations | None,
@@ -139,8 +134,6 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     else:
         _print_table(report, synthesizer.unenforced, seconds)
     if not as_json:
-        if request.shows:
-            common.stdout().print("the saved model holds rows of the data as examples")
         common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
 
 
@@ -178,6 +171,9 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
         console.print(f"the prompt has {tokens:,} tokens{left_out}", markup=False)
         if report.trained is None:
             console.print("nothing was trained: rows are written by what the prompt says")
+    if (held := report.real_rows) is not None:
+        rows = "1 real row as it is" if held.rows == 1 else f"{held.rows:,} real rows as they are"
+        console.print(f"the saved model holds {rows}, in {held.file}", markup=False)
     if unenforced:
         names = ", ".join(unenforced)
         console.print(f"soft rules are learned, not enforced: {names}", markup=False)

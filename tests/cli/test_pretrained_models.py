@@ -60,6 +60,9 @@ def test_a_model_is_only_told(folder: Path, tmp_path: Path, call: Call) -> None:
     assert facts["trained"] is None
     assert facts["prompt"]["kept"]["rows"] == {"lines": 2, "of": 2}
     assert facts["prompt"]["kept"]["passages"] == {"lines": 1, "of": 1}
+    assert facts["real_rows"] == {"file": "language.json", "rows": 2}
+    spoken = [argument for argument in fit if argument != "--json"]
+    assert "the saved model holds 2 real rows" in call(synthtab.main, *spoken).out
 
 
 def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
