@@ -319,9 +319,18 @@ class _Loop:
         blamed = sorted(((c, r) for r, c in self._blame.items() if c), reverse=True)
         rules = ", ".join(f"{name} ({count:,} rows)" for count, name in blamed[:5])
         tally = ", ".join(f"{v:,} {k}" for k, v in self._tally.items() if v and k != "mended")
-        return (
+        found = (
             f"asked for {self._n:,} rows of table {self._table.name!r} and found only "
             f"{self._have:,} ({tally})"
+        )
+        free = self._method.level == "free"
+        if free and not rules and 2 * self._tally["malformed"] > self._tally["drawn"]:
+            return (
+                f"{found}; what is written freely is hardly ever a row: take a mode that decodes "
+                "under the grammar or the rules (grammar+repair, solver)"
+            )
+        return (
+            found
             + (f"; rules in the way: {rules}" if rules else "")
             + "; ask for fewer rows, loosen the rules, or widen the domains of their columns"
         )

@@ -13,8 +13,9 @@ from rich.markup import escape
 from synthtab.choices import Violations
 from synthtab.cli import common, guarantees
 from synthtab.cli.datasets import all_given
-from synthtab.cli.writing import Asked, pretrained
-from synthtab.errors import UsageError
+from synthtab.cli.spelling import as_options
+from synthtab.cli.writing import Asked, indexed, pretrained
+from synthtab.errors import BudgetError, UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.pretrain.domainmodel import DomainModel
@@ -44,6 +45,7 @@ class Request:
     init: str | None = None
 
 
+@as_options()
 def request(
     violations: Violations | None,
     seed: int | None,
@@ -90,9 +92,11 @@ def budget(
     return None
 
 
+@as_options()
 def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> None:
     """Learn real rows under a rules file, save the model, print what was met."""
     check_target(output)
+    _refuse_data_among(data, request)
     epochs, as_json = request.epochs, request.as_json
     training = TrainConfig() if not epochs else TrainConfig(max_epochs=epochs)
     model = Model.load(rules)
@@ -102,9 +106,8 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
         examples=request.examples,
         corpus=request.corpus,
     )
-    synthesizer = Synthesizer(
-        model, config=config, generator=request.pretrained, privacy=request.privacy
-    )
+    generator = None if request.pretrained is None else indexed(request.pretrained)
+    synthesizer = Synthesizer(model, config=config, generator=generator, privacy=request.privacy)
     started = time.perf_counter()
     with Sources() as sources, common.progress(as_json) as update:
         bars = _Bars(update)
@@ -135,6 +138,25 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
         _print_table(report, synthesizer.unenforced, seconds)
     if not as_json:
         common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
+
+
+def _refuse_data_among(data: Sequence[str], request: Request) -> None:
+    """Raise BudgetError where the public documents have the very file that is learned.
+
+    They are taken for public because they are given as such; this slip can be seen.
+    """
+    known = request.pretrained
+    corpus = request.corpus if known is None else known.corpus
+    if request.privacy is None or not isinstance(corpus, Path):
+        return
+    for argument in data:
+        place = Path(argument.rpartition("=")[2])
+        if place.exists() and place.resolve().is_relative_to(corpus.resolve()):
+            raise BudgetError(
+                f"the corpus {corpus} has the rows that are to be learned in it ({place}), and "
+                "what is taken from there is shown as it is, which no privacy budget allows: keep "
+                "public documents in a folder of their own"
+            )
 
 
 class _Bars:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthtab.choices import Violations
 from synthtab.cli import common
+from synthtab.cli.spelling import as_options
 from synthtab.errors import UsageError
-from synthtab.generate.language.learning import Shown, opened, preview
+from synthtab.generate.language.learning import Shown, indexed_folder, opened, preview
 from synthtab.generate.language.settings import EPOCHS, EXAMPLES, Lora, Pretrained, Tuning
+from synthtab.generate.retrieval.documents import first_of
 from synthtab.lang.model import Model
 from synthtab.onetable import OneTable
 from synthtab.pipeline import refuse_several
 from synthtab.sources import Sources
+
+if TYPE_CHECKING:
+    from synthtab.generate.retrieval.corpus import Corpus
 
 _SPELLED = {"checkpointing": "gradient_checkpointing"}
 """Options that are not spelled as their fields."""
@@ -84,6 +89,23 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
     )
 
 
+def indexed(settings: Pretrained) -> Pretrained:
+    """Return settings with the corpus they name open, what was left out of it told.
+
+    Raises UsageError and DataError as the corpus does.
+    """
+    if not isinstance(settings.corpus, str | Path):
+        return settings
+    return replace(settings, corpus=_told(settings.corpus))
+
+
+def _told(place: str | Path) -> Corpus:
+    corpus = indexed_folder(place)
+    for line in first_of(corpus.skipped):
+        common.stderr().print(f"left out of the corpus: {line}", soft_wrap=True, markup=False)
+    return corpus
+
+
 def _given(asked: Asked) -> list[str]:
     """Return the options that were given, as they are spelled."""
     names = [field.name for field in fields(asked) if field.name != "generator"]
@@ -110,6 +132,7 @@ class PromptRequest:
     as_json: bool
 
 
+@as_options()
 def show_prompt(rules: Path, request: PromptRequest) -> None:
     """Print the prompt that a pretrained model would read before each row."""
     model = Model.load(rules)
@@ -121,7 +144,7 @@ def show_prompt(rules: Path, request: PromptRequest) -> None:
         subject = OneTable(model).subject(data, violations=request.violations)
     if request.chat and request.base is None:
         raise UsageError("--chat is the format of a model: give --base as well")
-    corpus = opened(request.corpus, subject)
+    corpus = opened(None if request.corpus is None else _told(request.corpus), subject)
     shown = Shown(corpus, many, many, request.prompt_tokens, request.chat)
     prompt = preview(subject, shown, base=request.base, seed=request.seed)
     if request.as_json:

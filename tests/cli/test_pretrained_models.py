@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from command_line import Call
 from tiny_models import save_tiny
 
 from synthtab.cli import synthtab
+from synthtab.generate.language import training
 
 RULES = """table visits {
   kind    enum('short', 'long')
@@ -97,8 +99,11 @@ def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
         (["--generator", "pretrained"], "needs --base"),
         (["--generator", "pretrained", "--base", "no/model"], "run 'hf download no/model' once"),
         (["--generator", "pretrained", "--base", "x", "--rank", 3], "give --lora as well"),
-        (["--generator", "pretrained", "--base", "x", "--eight-bit"], "8 bits cannot be trained"),
-        (["--generator", "pretrained", "--base", "x", "--rate", 2], "rate=2.0"),
+        (
+            ["--generator", "pretrained", "--base", "x", "--eight-bit"],
+            "train adapters beside them (--lora), or nothing (--epochs 0)",
+        ),
+        (["--generator", "pretrained", "--base", "x", "--rate", 2], "--rate 2.0"),
         (["--generator", "graphical"], "give --epsilon as well"),
     ],
 )
@@ -110,6 +115,42 @@ def test_options_that_do_not_go_together(
     assert ran.code == 2
     assert message in ran.err
     assert not (tmp_path / "model").exists()
+
+
+def test_memory_that_does_not_suffice_is_told_in_options(
+    folder: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(training, "row_losses", full)
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    ran = call(synthtab.main, *fit, "--generator", "pretrained", "--base", folder / "base")
+    assert ran.code == 2
+    assert "memory does not suffice" in ran.err
+    for way_out in ("(--at-once 8)", "(--lora)", "(--gradient-checkpointing)"):
+        assert way_out in ran.err
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_is_left_out_of_a_corpus_is_told(folder: Path, call: Call, tmp_path: Path) -> None:
+    (tmp_path / "film.mov").write_text("x")
+    (tmp_path / "note.txt").write_text("A short visit takes less than 30 minutes.\n")
+    ran = call(synthtab.main, "prompt", folder / "visits.rules", "--corpus", tmp_path)
+    assert ran.code == 0
+    assert "- A short visit takes" in ran.out
+    assert "left out of the corpus: film.mov: a file of unknown kind" in ran.err
+
+
+def test_the_rows_that_are_learned_are_no_public_documents(
+    folder: Path, tmp_path: Path, call: Call
+) -> None:
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    for more in (["--generator", "pretrained", "--base", folder / "base"], ["--examples", 2]):
+        ran = call(synthtab.main, *fit, *more, "--corpus", folder, "--epsilon", 1)
+        assert ran.code == 2
+        assert "has the rows that are to be learned in it" in ran.err
+        assert "visits.csv), and what is taken from there" in ran.err
 
 
 def test_a_prompt_is_for_one_table(tmp_path: Path, call: Call) -> None:
