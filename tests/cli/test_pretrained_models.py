@@ -169,3 +169,12 @@ def test_a_chat_format_takes_a_model_that_has_one(folder: Path, call: Call) -> N
     assert ran.code == 2
     assert "has no chat_template" in ran.err
     assert call(synthtab.main, *given[:-1], "--no-chat", "--base", folder / "base").code == 0
+
+
+def test_help_shows_options_whole_in_80_columns(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = call(synthtab.main, "fit", "--help").out
+    for option in ("--gradient-checkpointing", "--prompt-tokens", "--no-chat", "--checkpoints"):
+        assert f"{option} " in shown
