@@ -17,7 +17,7 @@ from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
-from synthtab.generate.language.session import begin, keeps_places
+from synthtab.generate.language.session import begin, way_of
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced
 from synthtab.schema import Column, EnumType, IntegerType, TextType
@@ -165,7 +165,10 @@ def test_training_tokens_are_those_that_the_tokenizer_writes_itself(bases):
 
 def test_batches_are_as_large_as_memory_allows(bases):
     made = generator(bases["llama"])
-    sizes = [batch_rows(made.base, made.template, prompt) for prompt in (1, 10**6, 10**9)]
+    lengths = (1, 10**6, 10**9)
+    sizes = [batch_rows(made.base, made.template, n, "kept") for n in lengths]
+    shared = [batch_rows(made.base, made.template, n, "shared") for n in lengths]
+    assert sizes[0] == shared[0] >= shared[1] > 2 * sizes[1]
     assert sizes[0] == 256
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[2] == 1
@@ -258,16 +261,18 @@ def test_a_guide_that_leaves_nothing_marks_rows_and_goes_on(bases):
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_cache_with_padding_gives_what_reading_anew_gives(bases, name):
     base = bases[name]
-    assert keeps_places(base)
+    assert way_of(base) == "shared"
     prompt = np.array([5, 6, 7])
-    kept, anew = (begin(base, prompt, cached=c).fork(3) for c in (True, False))
+    one, other, anew = (begin(base, prompt, way).fork(3) for way in ("shared", "kept", "anew"))
     rng = np.random.default_rng(0)
-    with torch.inference_mode():
-        for width in (2, 1, 3, 1):
-            tokens = rng.integers(0, 300, (3, width))
-            real = np.arange(width) >= rng.integers(0, width, (3, 1))
-            own = kept.feed(tokens, real)
-            assert torch.allclose(own, anew.feed(tokens, real), atol=1e-4)
+    for width in (2, 1, 3, 1, 40, 1, 2):
+        tokens = rng.integers(0, 300, (3, width))
+        real = np.arange(width) >= rng.integers(0, width + 1, (3, 1))
+        read = real[:, -1]
+        found = anew.feed(tokens, real)[read]
+        assert torch.allclose(one.feed(tokens, real)[read], found, atol=1e-4)
+        assert torch.allclose(other.feed(tokens, real)[read], found, atol=1e-4)
+        assert (one.lengths == anew.lengths).all()
 
 
 def test_a_network_that_minds_padding_is_read_anew(bases):
@@ -275,7 +280,7 @@ def test_a_network_that_minds_padding_is_read_anew(bases):
     base = bases["gpt2"]
     forgetful = Base(base.network, base.tokenizer, base.vocabulary)
     forgetful.__dict__["arguments"] = frozenset({"input_ids", "attention_mask"})
-    assert not keeps_places(forgetful)
+    assert way_of(forgetful) == "anew"
     drawn = generator(forgetful).draw(3, level="solver", guide=PLAN)
     assert not VectorBackend(TABLE).violated(drawn.batch).any()
 
@@ -284,7 +289,7 @@ def test_too_little_memory_is_no_sign_of_a_network_that_minds_padding():
     base = make_base(network("llama", len(byte_level())), byte_level())
     base.network.register_forward_pre_hook(lambda *_: torch.empty(1 << 55) and None)
     with pytest.raises(RuntimeError, match="memory"):
-        keeps_places(base)
+        way_of(base)
 
 
 def test_saved_and_loaded_it_writes_the_same_rows(bases, tmp_path):
