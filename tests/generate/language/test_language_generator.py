@@ -8,6 +8,13 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import SHAPES, byte_level, network, save_tiny, tiny
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    Gemma2Config,
+    MambaConfig,
+    MistralConfig,
+)
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
@@ -273,6 +280,27 @@ def test_a_cache_with_padding_gives_what_reading_anew_gives(bases, name):
         assert torch.allclose(one.feed(tokens, real)[read], found, atol=1e-4)
         assert torch.allclose(other.feed(tokens, real)[read], found, atol=1e-4)
         assert (one.lengths == anew.lengths).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "more", "way"),
+    [
+        (MistralConfig, {"sliding_window": None}, "shared"),
+        (MistralConfig, {"sliding_window": 8}, "kept"),  # forgets the prompt
+        (Gemma2Config, {"sliding_window": 512, "head_dim": 16}, "kept"),  # caps its scores
+        (BloomConfig, {}, "kept"),  # adds to its scores by distance
+        (MambaConfig, {}, "anew"),  # has a state instead of a cache
+    ],
+)
+def test_what_a_network_can_do_is_found_out(config, more, way):
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": len(byte_level())}
+    heads = {"intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
+    ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    made = AutoModelForCausalLM.from_config(config(**size, **heads, **ends, **more)).eval()
+    base = make_base(made, byte_level())
+    before = made.config._attn_implementation
+    assert way_of(base) == way
+    assert made.config._attn_implementation == before
 
 
 def test_a_network_that_minds_padding_is_read_anew(bases):
