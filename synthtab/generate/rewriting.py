@@ -17,7 +17,8 @@ class LanguageRewriter:
     """Answers prompts with one JSON row each, within the grammar of the columns alone.
 
     Rules between columns are not in the grammar: whether the model keeps them is what the rounds
-    of feedback are about. ``seed`` makes the answers drawn, else the likeliest is taken.
+    of feedback are about. ``seed`` makes the answers drawn, else the likeliest is taken. An answer
+    of more than ``max_tokens`` is none.
     """
 
     def __init__(
@@ -41,10 +42,17 @@ class LanguageRewriter:
 
     @classmethod
     def of(
-        cls, network: Any, tokenizer: Any, columns: Sequence[Column], *, seed: int | None = None
+        cls,
+        network: Any,
+        tokenizer: Any,
+        columns: Sequence[Column],
+        *,
+        seed: int | None = None,
+        max_tokens: int = MAX_TOKENS,
     ) -> LanguageRewriter:
         """Write with a model that is in memory already. Raises UsageError without llguidance."""
-        return cls(PretrainedWriter.of(network, tokenizer), columns, seed=seed)
+        writer = PretrainedWriter.of(network, tokenizer)
+        return cls(writer, columns, seed=seed, max_tokens=max_tokens)
 
     def rewrite(self, prompts: Sequence[str]) -> list[str]:
         """Return an answer to each prompt; an empty one where it got too long."""
