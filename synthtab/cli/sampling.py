@@ -221,7 +221,7 @@ def _print_written(loaded: Loaded | None, written: str) -> None:
 def _judged(found: Compliance) -> dict[str, object]:
     return {
         "valid_share": found.share,
-        "broken": {rule.name: rule.violated for rule in _broken(found)},
+        "rules_broken": {rule.name: rule.violated for rule in _broken(found)},
         "soft": {
             rule.name: {"share": rule.share, "required": float(rule.required), "kept": rule.kept}
             for rule in found.rules
