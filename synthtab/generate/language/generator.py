@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthtab.batch import Batch
+from synthtab.batch import Batch, Mask
 from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.decode import RowProgress
 from synthtab.generate.drawn import Drawn
@@ -23,11 +23,12 @@ from synthtab.generate.language.batching import MOST_ROWS
 from synthtab.generate.language.chat import chats, framed
 from synthtab.generate.language.loading import Base, load_base, with_adapters
 from synthtab.generate.language.reading import Lines, log_probabilities
-from synthtab.generate.language.session import keeps_places
+from synthtab.generate.language.session import Way, way_of
 from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
 from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.generate.language.walk import Tables, Walk
+from synthtab.generate.rewriting import LanguageRewriter
 from synthtab.generate.storage import (
     column_of,
     column_record,
@@ -142,7 +143,7 @@ class LanguageGenerator:
             temperature=temperature,
             fingerprints=self.fingerprints or {},
             most_rows=self.most_rows,
-            cached=self._cached,
+            way=self._way,
         )
         with torch.inference_mode():
             return assembled(
@@ -174,7 +175,23 @@ class LanguageGenerator:
         can = self.template.writes(rows)
         if can.any():
             lines = self.lines(rows.take(can))
-            found[can] = log_probabilities(self.base, lines, shared=self._cached)
+            found[can] = log_probabilities(self.base, lines, shared=self._way != "anew")
+        return found
+
+    def rewriter(self, columns: Sequence[Column], seed: int) -> LanguageRewriter:
+        """Return what writes rows of these columns again when it is told what is wrong with them.
+
+        Raises UsageError where llguidance is missing.
+        """
+        network, tokenizer, most = self.base.network, self.base.tokenizer, self.template.room
+        return LanguageRewriter.of(network, tokenizer, columns, seed=seed, max_tokens=most)
+
+    def copied(self, rows: Batch) -> Mask:
+        """Say which rows (rows,) have a text that is a training row's."""
+        found = np.zeros(len(rows), dtype=bool)
+        for name, prints in (self.fingerprints or {}).items():
+            codes, nulls = rows.column(name)
+            found |= ~nulls & prints.known(rows.pool[np.where(nulls, 0, codes)])
         return found
 
     @cached_property
@@ -183,8 +200,8 @@ class LanguageGenerator:
         return Tables(self.template)
 
     @cached_property
-    def _cached(self) -> bool:
-        return keeps_places(self.base)
+    def _way(self) -> Way:
+        return way_of(self.base)
 
     # Saving.
 

@@ -8,16 +8,23 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import SHAPES, byte_level, network, save_tiny, tiny
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    Gemma2Config,
+    MambaConfig,
+    MistralConfig,
+)
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
-from synthtab.choices import MODES
+from synthtab.choices import COMMON_MODES
 from synthtab.draw import draw_rows
 from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
-from synthtab.generate.language.session import begin, keeps_places
+from synthtab.generate.language.session import begin, way_of
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced
 from synthtab.schema import Column, EnumType, IntegerType, TextType
@@ -109,7 +116,7 @@ def learned(shape: str) -> LanguageGenerator:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", COMMON_MODES)
 def test_every_mode_works_with_every_shape(shape, mode):
     rows, counts = draw_rows(SMALL, learned(shape), compile_plan(SMALL), 20, mode=mode, seed=1)
     assert len(rows) == 20
@@ -118,6 +125,49 @@ def test_every_mode_works_with_every_shape(shape, mode):
         assert not VectorBackend(SMALL).violated(rows).any()
     if mode in ("grammar", "solver"):
         assert counts.malformed == 0
+
+
+def test_a_language_model_writes_its_broken_rows_again():
+    """With random weights it hits upon a lawful row by chance, asked often enough."""
+    base, plan = tiny("llama", positions=2048), compile_plan(SMALL)
+    made = LanguageGenerator.of(base, SMALL.columns, plan.order, plan.domains)
+    told = []
+    rows, counts = draw_rows(
+        SMALL,
+        made,
+        plan,
+        8,
+        mode="feedback",
+        seed=2,
+        rounds=2,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert len(rows) == counts.returned == 8
+    assert not VectorBackend(SMALL).violated(rows).any()
+    assert counts.talk[0].asked >= counts.mended > 0
+    assert counts.talk[0].answer_tokens > 0
+    assert counts.drawn == 8 + counts.broken + counts.malformed + counts.surplus
+    assert told[-1] == (8, 8)
+
+
+def test_a_model_that_cannot_read_the_correction_says_so():
+    base, plan = tiny("llama", positions=64), compile_plan(SMALL)
+    made = LanguageGenerator.of(base, SMALL.columns, plan.order, plan.domains)
+    with pytest.raises(UsageError, match="the model reads 64 tokens, and the prompt takes"):
+        draw_rows(SMALL, made, plan, 8, mode="feedback", seed=2)
+
+
+def test_rows_with_a_training_text_are_known(bases):
+    pool = np.array(["AB1", "hello", "AC22"], dtype=object)
+    first = generator(bases["llama"]).draw(3, level="solver", guide=PLAN, seed=1).batch
+    codes = np.tile(np.arange(3)[:, None], (1, len(first.columns)))
+    seen = Batch(first.columns, codes, np.zeros_like(first.nulls), pool)
+    made = generator(bases["llama"], batch=seen.take(np.array([0, 1])))
+    texts = [c.name for c in TABLE.columns if isinstance(c.type, TextType)]
+    assert texts
+    assert made.copied(seen).tolist() == [True, True, False]
+    nulls = np.ones_like(seen.nulls)
+    assert not made.copied(Batch(seen.columns, seen.codes, nulls, pool)).any()
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_gives_others(bases):
@@ -165,7 +215,10 @@ def test_training_tokens_are_those_that_the_tokenizer_writes_itself(bases):
 
 def test_batches_are_as_large_as_memory_allows(bases):
     made = generator(bases["llama"])
-    sizes = [batch_rows(made.base, made.template, prompt) for prompt in (1, 10**6, 10**9)]
+    lengths = (1, 10**6, 10**9)
+    sizes = [batch_rows(made.base, made.template, n, "kept") for n in lengths]
+    shared = [batch_rows(made.base, made.template, n, "shared") for n in lengths]
+    assert sizes[0] == shared[0] >= shared[1] > 2 * sizes[1]
     assert sizes[0] == 256
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[2] == 1
@@ -258,16 +311,39 @@ def test_a_guide_that_leaves_nothing_marks_rows_and_goes_on(bases):
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_cache_with_padding_gives_what_reading_anew_gives(bases, name):
     base = bases[name]
-    assert keeps_places(base)
+    assert way_of(base) == "shared"
     prompt = np.array([5, 6, 7])
-    kept, anew = (begin(base, prompt, cached=c).fork(3) for c in (True, False))
+    one, other, anew = (begin(base, prompt, way).fork(3) for way in ("shared", "kept", "anew"))
     rng = np.random.default_rng(0)
-    with torch.inference_mode():
-        for width in (2, 1, 3, 1):
-            tokens = rng.integers(0, 300, (3, width))
-            real = np.arange(width) >= rng.integers(0, width, (3, 1))
-            own = kept.feed(tokens, real)
-            assert torch.allclose(own, anew.feed(tokens, real), atol=1e-4)
+    for width in (2, 1, 3, 1, 40, 1, 2):
+        tokens = rng.integers(0, 300, (3, width))
+        real = np.arange(width) >= rng.integers(0, width + 1, (3, 1))
+        read = real[:, -1]
+        found = anew.feed(tokens, real)[read]
+        assert torch.allclose(one.feed(tokens, real)[read], found, atol=1e-4)
+        assert torch.allclose(other.feed(tokens, real)[read], found, atol=1e-4)
+        assert (one.lengths == anew.lengths).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "more", "way"),
+    [
+        (MistralConfig, {"sliding_window": None}, "shared"),
+        (MistralConfig, {"sliding_window": 8}, "kept"),  # forgets the prompt
+        (Gemma2Config, {"sliding_window": 512, "head_dim": 16}, "kept"),  # caps its scores
+        (BloomConfig, {}, "kept"),  # adds to its scores by distance
+        (MambaConfig, {}, "anew"),  # has a state instead of a cache
+    ],
+)
+def test_what_a_network_can_do_is_found_out(config, more, way):
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": len(byte_level())}
+    heads = {"intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
+    ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    made = AutoModelForCausalLM.from_config(config(**size, **heads, **ends, **more)).eval()
+    base = make_base(made, byte_level())
+    before = made.config._attn_implementation
+    assert way_of(base) == way
+    assert made.config._attn_implementation == before
 
 
 def test_a_network_that_minds_padding_is_read_anew(bases):
@@ -275,7 +351,7 @@ def test_a_network_that_minds_padding_is_read_anew(bases):
     base = bases["gpt2"]
     forgetful = Base(base.network, base.tokenizer, base.vocabulary)
     forgetful.__dict__["arguments"] = frozenset({"input_ids", "attention_mask"})
-    assert not keeps_places(forgetful)
+    assert way_of(forgetful) == "anew"
     drawn = generator(forgetful).draw(3, level="solver", guide=PLAN)
     assert not VectorBackend(TABLE).violated(drawn.batch).any()
 
@@ -284,7 +360,7 @@ def test_too_little_memory_is_no_sign_of_a_network_that_minds_padding():
     base = make_base(network("llama", len(byte_level())), byte_level())
     base.network.register_forward_pre_hook(lambda *_: torch.empty(1 << 55) and None)
     with pytest.raises(RuntimeError, match="memory"):
-        keeps_places(base)
+        way_of(base)
 
 
 def test_saved_and_loaded_it_writes_the_same_rows(bases, tmp_path):
