@@ -229,6 +229,7 @@ class LanguageGenerator:
             "fingerprints": sorted(self.fingerprints or {}),
             "base": WEIGHTS if own else str(Path(str(self.base.path)).resolve()),
             "own": own,
+            "weights": None if own else self.base.weights,
             "adapters": self.base.adapters is not None,
             "eight_bit": bool(getattr(self.base.network, "is_loaded_in_8bit", False)),
         }
@@ -245,8 +246,8 @@ class LanguageGenerator:
     def load(cls, directory: Path, base: Base | None = None) -> LanguageGenerator:
         """Read a saved generator; with ``base`` its weights are not read.
 
-        Raises SavedModelError where files are missing or damaged, or the base is no longer where it
-        was; UsageError where the prompt is a turn and the base's tokenizer has no chat format.
+        Raises SavedModelError where files are missing or damaged, or the base that was there is so
+        no more; UsageError where the prompt is a turn and the base's tokenizer has no chat format.
         """
         path = directory / FACTS
         facts = read_json(path)
@@ -273,6 +274,11 @@ class LanguageGenerator:
         prints = read_fingerprints(directory, texts)
         if base is None:
             base = _base(directory / WEIGHTS if own else Path(where), own, eight_bit)
+            if not own and facts.get("weights") not in (None, base.weights):
+                raise SavedModelError(
+                    f"the language model in {where} is another than the one that this was made "
+                    "with: its weights differ; put that one back, or fit the model again"
+                )
             if adapted:
                 base = with_adapters(base, Adapters.load(directory / ADAPTERS))
         template = Template.made_of(base.vocabulary, bare)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.generate.weights import LOCAL, complete, open_pretrained, read_facts, refuse_unfit
 
 _NOUN = "language model"
+_TOLD = 256
+"""So many numbers of each of a network's tensors tell it from others."""
 _WRITING = ("CausalLM", "LMHead")
 """In the names of networks that write on from a text."""
 
@@ -29,7 +32,7 @@ class Base:
     """A network, its tokenizer, and what its tokens stand for.
 
     ``path`` is where it was read, None where all its weights have changed since; ``adapters`` are
-    what was added to them.
+    what was added to them. ``weights`` tells the weights, as they were read, from others.
     """
 
     network: Any
@@ -37,6 +40,7 @@ class Base:
     vocabulary: Vocabulary
     path: Path | None = None
     adapters: Adapters | None = None
+    weights: str | None = None
 
     @property
     def positions(self) -> int | None:
@@ -79,7 +83,16 @@ def load_base(path: str | Path, *, device: str | None = None, eight_bit: bool = 
     if not eight_bit:  # such a network is where it was read to, and cannot be moved
         network.to(chosen)
     network.eval()
-    return make_base(network, tokenizer, folder)
+    return replace(make_base(network, tokenizer, folder), weights=told_by(network))
+
+
+def told_by(network: Any) -> str:
+    """Return a hash that tells a network's weights from others: of some of each of its tensors."""
+    told = hashlib.sha256()
+    for name, weights in sorted(network.named_parameters()):
+        some = weights.detach().flatten()[:_TOLD].float().cpu()
+        told.update(name.encode() + some.numpy().tobytes())
+    return told.hexdigest()
 
 
 @dataclass(frozen=True)
