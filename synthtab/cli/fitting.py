@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from synthtab.lang.model import Model
 from synthtab.pipeline import FitReport, Synthesizer, WholeReport, needs_whole
 from synthtab.privacy.settings import Privacy
 from synthtab.sources import Sources
-from synthtab.store import check_target
+from synthtab.store import MANIFEST, check_target
 
 DELTA = 1e-6
 """The delta where none is given."""
@@ -109,7 +110,7 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     generator = None if request.pretrained is None else indexed(request.pretrained)
     synthesizer = Synthesizer(model, config=config, generator=generator, privacy=request.privacy)
     started = time.perf_counter()
-    with Sources() as sources, common.progress(as_json) as update:
+    with Sources() as sources, common.progress(as_json, partial(_left, request)) as update:
         bars = _Bars(update)
         synthesizer.fit(
             all_given(model, data, sources),
@@ -138,6 +139,14 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
         _print_table(report, synthesizer.unenforced, seconds)
     if not as_json:
         common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
+
+
+def _left(request: Request) -> str:
+    """Return what there is when fitting was interrupted."""
+    kept = None if request.pretrained is None else request.pretrained.checkpoints
+    if kept is None or not (Path(kept) / MANIFEST).is_file():
+        return "nothing was written"
+    return f"the same command goes on from {kept}"
 
 
 def _refuse_data_among(data: Sequence[str], request: Request) -> None:
@@ -182,7 +191,9 @@ class _Bars:
 
 def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -> None:
     console = common.stdout()
-    console.print(f"learned {report.rows_used:,} of {report.rows_read:,} rows in {seconds:.0f} s")
+    told = report.prompt is not None and report.trained is None
+    done = "told of" if told else "learned"
+    console.print(f"{done} {report.rows_used:,} of {report.rows_read:,} rows in {seconds:.0f} s")
     if report.violated:
         console.print(f"real rows that broke rules were {_done(report)}:")
         for name, count in report.violated.items():
@@ -191,7 +202,7 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
         tokens, cut = report.prompt["tokens"], report.prompt["cut"]
         left_out = f"; left out for want of room: {', '.join(cut)}" if cut else ""
         console.print(f"the prompt has {tokens:,} tokens{left_out}", markup=False)
-        if report.trained is None:
+        if told:
             console.print("nothing was trained: rows are written by what the prompt says")
     if (held := report.real_rows) is not None:
         rows = "1 real row as it is" if held.rows == 1 else f"{held.rows:,} real rows as they are"

@@ -21,6 +21,7 @@ _OPTIONS: Mapping[str, str] = {
     "rank": "--rank",
     "rate": "--rate",
 }
+_OUT = re.compile(rf"\bleave ({'|'.join(_OPTIONS)}) out\b")
 _SETTING = re.compile(rf"\b({'|'.join(_OPTIONS)})=([\w+-]+(?:\.\w+)*)")
 
 
@@ -33,6 +34,7 @@ def spelled(message: str) -> str:
             return name
         return f"--no-{name[2:]}" if value == "False" else f"{name} {value}"
 
+    message = _OUT.sub(lambda found: f"leave {_OPTIONS[found[1]]} out", message)
     return _SETTING.sub(option, message)
 
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 _SPELLED = {"checkpointing": "gradient_checkpointing"}
 """Options that are not spelled as their fields."""
+_TUNING = (
+    *("--lora", "--rank", "--checkpoints", "--batch-size", "--at-once", "--rate"),
+    "--gradient-checkpointing",
+)
+"""Options that say how weights are tuned."""
 _SHARED = ("--corpus", "--examples")
 """Options that a small network takes as well."""
 
@@ -72,6 +77,11 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
         )
     if asked.rank is not None and not asked.lora:
         raise UsageError("--rank is that of adapters: give --lora as well")
+    if epochs == 0 and (idle := [o for o in _given(asked) if o in _TUNING]):
+        raise UsageError(
+            f"{idle[0]} is about tuning, and with --epochs 0 nothing is tuned: leave one of the "
+            "two out"
+        )
     lora: bool | Lora = asked.lora
     if asked.rank is not None:
         lora = Lora(rank=asked.rank, alpha=2 * asked.rank)

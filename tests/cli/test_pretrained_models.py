@@ -137,6 +137,10 @@ def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
             "train adapters beside them (--lora), or nothing (--epochs 0)",
         ),
         (["--generator", "pretrained", "--base", "x", "--rate", 2], "--rate 2.0"),
+        (
+            ["--generator", "pretrained", "--base", "x", "--epochs", 0, "--lora"],
+            "--lora is about tuning, and with --epochs 0 nothing is tuned",
+        ),
         (["--generator", "graphical"], "give --epsilon as well"),
     ],
 )
@@ -201,6 +205,7 @@ def test_a_chat_format_takes_a_model_that_has_one(folder: Path, call: Call) -> N
     ran = call(synthtab.main, *given, "--base", folder / "base")
     assert ran.code == 2
     assert "has no chat_template" in ran.err
+    assert "leave --chat out" in ran.err
     assert call(synthtab.main, *given[:-1], "--no-chat", "--base", folder / "base").code == 0
 
 
@@ -211,3 +216,25 @@ def test_help_shows_options_whole_in_80_columns(
     shown = call(synthtab.main, "fit", "--help").out
     for option in ("--gradient-checkpointing", "--prompt-tokens", "--no-chat", "--checkpoints"):
         assert f"{option} " in shown
+
+
+def test_an_interruption_says_what_it_left(
+    folder: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_step = training._Run._step
+
+    def stop(run: training._Run, step: int) -> float:
+        if step == 3:
+            raise KeyboardInterrupt
+        return make_step(run, step)
+
+    monkeypatch.setattr(training._Run, "_step", stop)
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    fit += ["--generator", "pretrained", "--base", folder / "base"]
+    ran = call(synthtab.main, *fit)
+    assert ran.code == 130
+    assert "interrupted: nothing was written" in ran.err
+    ran = call(synthtab.main, *fit, "--checkpoints", tmp_path / "state")
+    assert ran.code == 130
+    assert f"interrupted: the same command goes on from {tmp_path / 'state'}" in ran.err
+    assert not (tmp_path / "model").exists()
