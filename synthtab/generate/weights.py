@@ -24,7 +24,7 @@ _VOCABULARIES = (
 # weights do not fit each other or what it knows. Of ours nothing but `complete` runs there.
 _UNFIT = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError),
-    SafetensorError,
+    *(SafetensorError, MemoryError),
 )
 LOCAL: Mapping[str, bool] = MappingProxyType({"local_files_only": True, "trust_remote_code": False})
 
@@ -65,7 +65,7 @@ def open_pretrained(
         try:
             return [load() for load in loaders]
         except _UNFIT as error:
-            reason = str(error).strip().split("\n")[0]
+            reason = str(error).strip().split("\n")[0] or type(error).__name__
             raise SavedModelError(f"the {noun} in {directory} cannot be read: {reason}") from error
 
 

@@ -22,6 +22,7 @@ from synthtab.generate.language.adapters import Adapters
 from synthtab.generate.language.batching import MOST_ROWS
 from synthtab.generate.language.chat import chats, framed
 from synthtab.generate.language.loading import Base, load_base, with_adapters
+from synthtab.generate.language.memory import explained_writing
 from synthtab.generate.language.reading import Lines, log_probabilities
 from synthtab.generate.language.session import Way, way_of
 from synthtab.generate.language.template import Template, bare_slot
@@ -125,7 +126,8 @@ class LanguageGenerator:
         The levels are those of :class:`RowGenerator`. Keys and punctuation are forced at each of
         them; at ``free`` the model writes what it likes for values, and a row in which that is no
         JSON value of the column is malformed. Log-weights are of what it writes, given what is
-        forced. Raises UsageError for arguments out of range, or where the prompt is too long.
+        forced. Raises UsageError for arguments out of range, or where the prompt is too long or
+        memory does not suffice.
         """
         check_request(rows, level, guide)
         heats = temperature.values() if isinstance(temperature, Mapping) else [temperature]
@@ -145,7 +147,7 @@ class LanguageGenerator:
             most_rows=self.most_rows,
             way=self._way,
         )
-        with torch.inference_mode():
+        with explained_writing(), torch.inference_mode():
             return assembled(
                 self.columns, walk.draw(rows, random, progress), self.fingerprints or {}
             )
