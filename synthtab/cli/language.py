@@ -83,6 +83,14 @@ Examples = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+Tuned = Annotated[
+    bool,
+    typer.Option(
+        "--tuned",
+        help="The prompt of a model that is tuned on the rows: without any, unless --examples is "
+        "given.",
+    ),
+]
 PromptTokens = Annotated[
     int | None,
     typer.Option(

@@ -135,6 +135,7 @@ class PromptRequest:
     base: str | None
     corpus: Path | None
     examples: int | None
+    tuned: bool
     prompt_tokens: int | None
     chat: bool | None
     violations: Violations
@@ -155,7 +156,8 @@ def show_prompt(rules: Path, request: PromptRequest) -> None:
     if request.chat and request.base is None:
         raise UsageError("--chat is the format of a model: give --base as well")
     corpus = opened(None if request.corpus is None else _told(request.corpus), subject)
-    shown = Shown(corpus, many, many, request.prompt_tokens, request.chat)
+    rows = 0 if request.tuned and request.examples is None else many
+    shown = Shown(corpus, many, rows, request.prompt_tokens, request.chat)
     prompt = preview(subject, shown, base=request.base, seed=request.seed)
     if request.as_json:
         common.print_json(prompt.to_dict())

@@ -112,6 +112,12 @@ def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
     assert "Figures of 40 such rows" in ran.out
     assert "- A short visit takes" in ran.out
     assert ran.out.count('{"kind"') == 3
+    given_none = [*given[:3], *given[5:]]
+    assert call(synthtab.main, *given_none).out.count('{"kind"') == 8
+    tuned = call(synthtab.main, *given_none, "--tuned")
+    assert "- A short visit takes" in tuned.out
+    assert '{"kind"' not in tuned.out
+    assert call(synthtab.main, *given, "--tuned").out.count('{"kind"') == 3
     ran = call(synthtab.main, *given, "--base", folder / "base", "--json")
     facts = json.loads(ran.out)
     assert facts["tokens"] <= facts["limit"]
