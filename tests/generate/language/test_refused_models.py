@@ -16,6 +16,9 @@ def test_a_directory_that_is_no_model_is_refused(tmp_path):
         load_base("some/hub-name")
     with pytest.raises(UsageError, match=r"has no config\.json"):
         load_base(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"but adapters for one .* or give that model's directory"):
+        load_base(tmp_path)
 
 
 def test_encoders_are_refused(tmp_path):
