@@ -79,8 +79,8 @@ def refuse_unfit(directory: Path, noun: str = "encoder") -> None:
     if not (directory / "config.json").is_file():
         if (directory / "adapter_config.json").is_file():
             raise UsageError(
-                f"there is no model in {directory}, but adapters for one (adapter_config.json): add "
-                "them to the model they were trained beside (peft's merge_and_unload) and save "
+                f"there is no model in {directory}, but adapters for one (adapter_config.json): "
+                "add them to the model they were trained beside (peft's merge_and_unload) and save "
                 "that, or give that model's directory"
             )
         raise UsageError(
