@@ -110,6 +110,20 @@ def test_what_memory_does_not_suffice_for_is_told_and_the_rest_goes_on(
     assert cells(memory) == []
 
 
+def test_more_rows_than_are_read_at_a_time_are_not_drawn(
+    few: Callable[[], Setting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large, "AT_A_TIME", (2, 3))
+    monkeypatch.setattr(walk, "batch_rows", lambda *given: 1)
+    setting = replace(few(), rows=3)
+    for part, at in ((large.throughput, 3), (large.memory, 4)):
+        section = part(setting, math.inf)
+        assert {c["rows"] for c in cells(section)} == {min(c["rows"] for c in cells(section))}
+        assert {c["at_once"] for c in cells(section)} == {1}
+    section = large.throughput(setting, math.inf)
+    assert section.grids[0].rows[-1][:4] == ("3", "", "", "as with 2: 1 at a time")
+
+
 def test_other_errors_are_not_taken_for_memory() -> None:
     def fails() -> None:
         raise RuntimeError("shapes do not go together")
