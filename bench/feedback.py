@@ -71,9 +71,9 @@ PATIENCE = 20
 class Tuned:
     """How a language model is tuned on a table: rows learned from, at most, and times through."""
 
-    rows: int = 400
+    rows: int = 1_000
     epochs: int = 3
-    rate: float = 3e-4
+    rate: float = 1e-3
     prompt: int = 512
 
     def network(self, loaded: Loaded, base: Path) -> OneTable:

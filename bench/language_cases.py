@@ -122,22 +122,33 @@ def tokens_read(count: Reading) -> Iterator[None]:
 
     Where rows are read anew for each token, all that is read anew counts.
     """
-    cached, anew = session.Cached.feed, session.Anew._logits
+    shared, kept, anew = session.Shared.feed, session.Kept.feed, session.Anew._logits
+    begin = walk.begin
 
-    def feed(own: session.Cached, tokens: Any, real: Any) -> Any:
-        count.tokens += int(real.sum())
-        return cached(own, tokens, real)
+    def begun(base: Base, prompt: Any, way: session.Way) -> Any:
+        if way == "shared":  # the others feed it as they do all tokens
+            count.tokens += len(prompt)
+        return begin(base, prompt, way)
+
+    def counting(feed: Any) -> Any:
+        def counted(own: Any, tokens: Any, real: Any) -> Any:
+            count.tokens += int(real.sum())
+            return feed(own, tokens, real)
+
+        return counted
 
     def logits(own: session.Anew, rows: Any) -> Any:
         count.tokens += sum(map(len, rows))
         return anew(own, rows)
 
-    session.Cached.feed = feed  # type: ignore[method-assign]
+    walk.begin = begun
+    session.Shared.feed, session.Kept.feed = counting(shared), counting(kept)  # type: ignore[method-assign]
     session.Anew._logits = logits  # type: ignore[method-assign]
     try:
         yield
     finally:
-        session.Cached.feed = cached  # type: ignore[method-assign]
+        walk.begin = begin
+        session.Shared.feed, session.Kept.feed = shared, kept  # type: ignore[method-assign]
         session.Anew._logits = anew  # type: ignore[method-assign]
 
 
@@ -145,7 +156,8 @@ def tokens_read(count: Reading) -> Iterator[None]:
 def timers(clock: Clock) -> Iterator[None]:
     """Count the time of masks and of the forward pass while rows are written."""
     with (
-        clock.of(session.Cached, feed="forward"),
+        clock.of(session.Shared, feed="forward"),
+        clock.of(session.Kept, feed="forward"),
         clock.of(tables.TokenTable, blocks="masks"),
         clock.of(tables.Entries, take="masks"),
         clock.of(walk, allowed="masks", narrower="masks"),

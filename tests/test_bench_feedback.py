@@ -137,7 +137,7 @@ def test_tokens_are_counted_as_they_are_read() -> None:
     domains = {"sex": (0, 1), "age": (0, 9)}
     made = LanguageGenerator.of(base, columns, ("sex", "age"), domains, prompt="Rows:\n")
     assert made.tables  # made now
-    assert made._cached is True
+    assert made._way == "shared"
     count = Reading()
     with tokens_read(count):
         batch = made.draw(3, level="grammar").batch
@@ -154,7 +154,7 @@ def test_tokens_are_counted_as_they_are_read() -> None:
 def test_tokens_that_are_read_anew_are_counted_each_time() -> None:
     count, real = Reading(), np.ones((3, 2), dtype=bool)
     with tokens_read(count):
-        session = begin(tiny(), np.arange(5), cached=False).fork(3)
+        session = begin(tiny(), np.arange(5), "anew").fork(3)
         session.feed(np.zeros((3, 2), dtype=np.int64), real)
         assert count.tokens == 3 * 7
         session.feed(np.zeros((3, 2), dtype=np.int64), real)

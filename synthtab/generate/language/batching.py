@@ -7,6 +7,7 @@ import os
 import torch
 
 from synthtab.generate.language.loading import Base
+from synthtab.generate.language.session import Way
 from synthtab.generate.language.template import Template
 
 MOST_ROWS = 256
@@ -14,10 +15,11 @@ _LEAST = 512 * 2**20
 _OF_CPU, _OF_GPU = 1 / 16, 1 / 4
 
 
-def batch_rows(base: Base, template: Template, prompt: int, most: int = MOST_ROWS) -> int:
+def batch_rows(base: Base, template: Template, prompt: int, way: Way, most: int = MOST_ROWS) -> int:
     """Return as many rows as fit, with a prompt of so many tokens, into a part of all memory.
 
-    All that there is, not what is free: the same seed is to give the same rows on one machine.
+    Rows that share what is kept of the prompt have only scores of it, of one layer at a time. All
+    memory that there is, not what is free: the same seed is to give the same rows on one machine.
     """
     config = base.network.config.get_text_config(decoder=True)
     heads = int(getattr(config, "num_attention_heads", 1) or 1)
@@ -26,9 +28,12 @@ def batch_rows(base: Base, template: Template, prompt: int, most: int = MOST_ROW
     size = int(getattr(config, "head_dim", None) or hidden // heads)
     layers = int(getattr(config, "num_hidden_layers", 1))
     wide = torch.finfo(getattr(base.network, "dtype", torch.float32)).bits // 8
-    length = prompt + 2 * template.least_tokens + sum(slot.length for slot in template.slots)
-    # Keys and values twice, as they are copied when they grow; logits a few times over.
-    per_row = 2 * 2 * wide * layers * kv * size * length + 6 * 4 * base.vocabulary.size
+    own = 2 * template.least_tokens + sum(slot.length for slot in template.slots)
+    shared = way == "shared"
+    kept = own if shared else prompt + own
+    scores = heads * (prompt + own) if shared else 0
+    # Keys and values twice, as they are copied when they grow; logits and scores a few times over.
+    per_row = 2 * 2 * wide * layers * kv * size * kept + 6 * 4 * (base.vocabulary.size + scores)
     return max(1, min(most, _room(base.device) // per_row))
 
 

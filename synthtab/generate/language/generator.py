@@ -23,7 +23,7 @@ from synthtab.generate.language.batching import MOST_ROWS
 from synthtab.generate.language.chat import chats, framed
 from synthtab.generate.language.loading import Base, load_base, with_adapters
 from synthtab.generate.language.reading import Lines, log_probabilities
-from synthtab.generate.language.session import keeps_places
+from synthtab.generate.language.session import Way, way_of
 from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
 from synthtab.generate.language.vocabulary import Vocabulary
@@ -142,7 +142,7 @@ class LanguageGenerator:
             temperature=temperature,
             fingerprints=self.fingerprints or {},
             most_rows=self.most_rows,
-            cached=self._cached,
+            way=self._way,
         )
         with torch.inference_mode():
             return assembled(
@@ -169,7 +169,7 @@ class LanguageGenerator:
         can = self.template.writes(rows)
         if can.any():
             lines = self.lines(rows.take(can))
-            found[can] = log_probabilities(self.base, lines, shared=self._cached)
+            found[can] = log_probabilities(self.base, lines, shared=self._way != "anew")
         return found
 
     @cached_property
@@ -178,8 +178,8 @@ class LanguageGenerator:
         return Tables(self.template)
 
     @cached_property
-    def _cached(self) -> bool:
-        return keeps_places(self.base)
+    def _way(self) -> Way:
+        return way_of(self.base)
 
     # Saving.
 

@@ -28,7 +28,7 @@ from synthtab.generate.language.checkpoints import Checkpoints, Standing, State,
 from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.memory import explained
 from synthtab.generate.language.reading import Lines, row_losses
-from synthtab.generate.language.session import keeps_places
+from synthtab.generate.language.session import way_of
 from synthtab.generate.language.settings import Tuning
 from synthtab.generate.train import Progress, ProgressHook, Trained
 
@@ -67,7 +67,7 @@ def tune(
     lines = generator.lines(batch)
     lines.check_length(generator.base.positions)
     with explained(how, False):
-        shared = not how.checkpointing and keeps_places(generator.base)
+        shared = not how.checkpointing and way_of(generator.base) != "anew"
     run = _name_of_run(generator, lines, how, seed)
     kept = None if checkpoints is None else Checkpoints(Path(checkpoints).absolute(), run)
     saved = None if kept is None else kept.load()

@@ -30,7 +30,7 @@ from synthtab.generate.language.bytewise import (
 from synthtab.generate.language.copies import Copies
 from synthtab.generate.language.loading import Base
 from synthtab.generate.language.narrow import Cursor, allowed, narrower
-from synthtab.generate.language.session import Session, begin, fitting
+from synthtab.generate.language.session import Session, Way, begin, fitting
 from synthtab.generate.language.slots import Slot
 from synthtab.generate.language.tables import TokenTable
 from synthtab.generate.language.template import Template
@@ -73,7 +73,7 @@ class Walk:
     """What to draw with: immutable, shared by all rows.
 
     ``prompt`` are the tokens before each row. ``free`` says that nothing is masked; ``guide`` is
-    None below the level ``solver``. ``cached`` says that the network keeps what it has read.
+    None below the level ``solver``. ``way`` is how the network reads on.
     ``fingerprints`` has those of the text columns whose training texts are not to be written again
     where tokens are masked. ``temperature`` is one for all columns, or a mapping.
     """
@@ -83,7 +83,7 @@ class Walk:
     prompt: Ints
     tables: Tables
     free: bool
-    cached: bool
+    way: Way
     guide: Guide | None
     temperature: float | Mapping[str, float]
     fingerprints: Mapping[str, Fingerprints]
@@ -91,9 +91,9 @@ class Walk:
 
     def draw(self, rows: int, random: torch.Generator, progress: RowProgress | None) -> Walked:
         """Draw rows; ``progress`` is told how many are done, of how many."""
-        size = batch_rows(self.base, self.template, len(self.prompt), self.most_rows)
+        size = batch_rows(self.base, self.template, len(self.prompt), self.way, self.most_rows)
         first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
-        begun = begin(self.base, first[:-1], cached=self.cached)
+        begun = begin(self.base, first[:-1], self.way)
         parts: list[Walked] = []
         for start in range(0, rows, size):
             own = min(size, rows - start)

@@ -8,6 +8,13 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import SHAPES, byte_level, network, save_tiny, tiny
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    Gemma2Config,
+    MambaConfig,
+    MistralConfig,
+)
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
@@ -17,7 +24,7 @@ from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
-from synthtab.generate.language.session import begin, keeps_places
+from synthtab.generate.language.session import begin, way_of
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced
 from synthtab.schema import Column, EnumType, IntegerType, TextType
@@ -165,7 +172,10 @@ def test_training_tokens_are_those_that_the_tokenizer_writes_itself(bases):
 
 def test_batches_are_as_large_as_memory_allows(bases):
     made = generator(bases["llama"])
-    sizes = [batch_rows(made.base, made.template, prompt) for prompt in (1, 10**6, 10**9)]
+    lengths = (1, 10**6, 10**9)
+    sizes = [batch_rows(made.base, made.template, n, "kept") for n in lengths]
+    shared = [batch_rows(made.base, made.template, n, "shared") for n in lengths]
+    assert sizes[0] == shared[0] >= shared[1] > 2 * sizes[1]
     assert sizes[0] == 256
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[2] == 1
@@ -258,16 +268,39 @@ def test_a_guide_that_leaves_nothing_marks_rows_and_goes_on(bases):
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_cache_with_padding_gives_what_reading_anew_gives(bases, name):
     base = bases[name]
-    assert keeps_places(base)
+    assert way_of(base) == "shared"
     prompt = np.array([5, 6, 7])
-    kept, anew = (begin(base, prompt, cached=c).fork(3) for c in (True, False))
+    one, other, anew = (begin(base, prompt, way).fork(3) for way in ("shared", "kept", "anew"))
     rng = np.random.default_rng(0)
-    with torch.inference_mode():
-        for width in (2, 1, 3, 1):
-            tokens = rng.integers(0, 300, (3, width))
-            real = np.arange(width) >= rng.integers(0, width, (3, 1))
-            own = kept.feed(tokens, real)
-            assert torch.allclose(own, anew.feed(tokens, real), atol=1e-4)
+    for width in (2, 1, 3, 1, 40, 1, 2):
+        tokens = rng.integers(0, 300, (3, width))
+        real = np.arange(width) >= rng.integers(0, width + 1, (3, 1))
+        read = real[:, -1]
+        found = anew.feed(tokens, real)[read]
+        assert torch.allclose(one.feed(tokens, real)[read], found, atol=1e-4)
+        assert torch.allclose(other.feed(tokens, real)[read], found, atol=1e-4)
+        assert (one.lengths == anew.lengths).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "more", "way"),
+    [
+        (MistralConfig, {"sliding_window": None}, "shared"),
+        (MistralConfig, {"sliding_window": 8}, "kept"),  # forgets the prompt
+        (Gemma2Config, {"sliding_window": 512, "head_dim": 16}, "kept"),  # caps its scores
+        (BloomConfig, {}, "kept"),  # adds to its scores by distance
+        (MambaConfig, {}, "anew"),  # has a state instead of a cache
+    ],
+)
+def test_what_a_network_can_do_is_found_out(config, more, way):
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": len(byte_level())}
+    heads = {"intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
+    ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    made = AutoModelForCausalLM.from_config(config(**size, **heads, **ends, **more)).eval()
+    base = make_base(made, byte_level())
+    before = made.config._attn_implementation
+    assert way_of(base) == way
+    assert made.config._attn_implementation == before
 
 
 def test_a_network_that_minds_padding_is_read_anew(bases):
@@ -275,7 +308,7 @@ def test_a_network_that_minds_padding_is_read_anew(bases):
     base = bases["gpt2"]
     forgetful = Base(base.network, base.tokenizer, base.vocabulary)
     forgetful.__dict__["arguments"] = frozenset({"input_ids", "attention_mask"})
-    assert not keeps_places(forgetful)
+    assert way_of(forgetful) == "anew"
     drawn = generator(forgetful).draw(3, level="solver", guide=PLAN)
     assert not VectorBackend(TABLE).violated(drawn.batch).any()
 
@@ -284,7 +317,7 @@ def test_too_little_memory_is_no_sign_of_a_network_that_minds_padding():
     base = make_base(network("llama", len(byte_level())), byte_level())
     base.network.register_forward_pre_hook(lambda *_: torch.empty(1 << 55) and None)
     with pytest.raises(RuntimeError, match="memory"):
-        keeps_places(base)
+        way_of(base)
 
 
 def test_saved_and_loaded_it_writes_the_same_rows(bases, tmp_path):
