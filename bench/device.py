@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -101,18 +101,25 @@ def driver() -> str:
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass: of so many rows, with so many tokens of each, padding included."""
+    """One forward pass: of so many rows, with so many tokens of each, padding included.
+
+    ``counted`` says whether a clock was counting it too.
+    """
 
     rows: int
     columns: int
     seconds: float
+    counted: bool = False
 
 
 @contextmanager
-def passes(network: Any, device: Device) -> Iterator[list[Pass]]:
+def passes(
+    network: Any, device: Device, counted: Callable[[], bool] = lambda: False
+) -> Iterator[list[Pass]]:
     """Time each forward pass of a network from when its device is free to when it is done.
 
     Seconds are of the clock on the wall: a GPU goes on computing when the call has returned.
+    ``counted`` is asked in each pass.
     """
     found: list[Pass] = []
     started = 0.0
@@ -123,7 +130,7 @@ def passes(network: Any, device: Device) -> Iterator[list[Pass]]:
 
     def after(module: Any, given: Any, named: Any, out: Any) -> None:
         rows, columns = named["input_ids"].shape
-        found.append(Pass(rows, columns, device.now() - started))
+        found.append(Pass(rows, columns, device.now() - started, counted()))
 
     hooks = (
         network.register_forward_pre_hook(before, with_kwargs=True),

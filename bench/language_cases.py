@@ -82,6 +82,10 @@ class Clock:
     now: Callable[[], float] = time.process_time
     _running: set[str] = field(default_factory=set)
 
+    def counts(self, name: str) -> bool:
+        """Say whether time is being counted under a name just now."""
+        return name in self._running
+
     @contextmanager
     def of(self, owner: Any, **names: str) -> Iterator[None]:
         """Count the time spent in functions of a class or a module under names."""

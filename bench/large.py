@@ -35,7 +35,7 @@ from bench.large_table import Parcels
 from bench.report import Figure, Grid, Section, number, percent, seconds
 from synthtab.generate.guide import LEVELS
 from synthtab.generate.language.generator import LanguageGenerator
-from synthtab.generate.language.session import keeps_places
+from synthtab.generate.language.session import Way, way_of
 from synthtab.generate.language.settings import EXAMPLES, Lora, Tuning
 
 SHARES = {"draw": 0.5, "lora": 0.15, "memory": 0.35}
@@ -168,11 +168,11 @@ def throughput(setting: Setting, until: float) -> Section:
             f"{large.described()}. The prompt has {len(made.prompt_tokens):,} tokens and shows "
             f"{EXAMPLES} rows; it is read once for all rows of a draw, and timed apart. A step is "
             "a forward pass, which gives a token to each row that is not waiting for others; "
-            "`network`, `masks`, `logits moved` and `the rest` (drawing tokens, reading values) "
-            "are shares of its time on the wall. Rows at `free` are other rows, and most of their "
+            "`network`, `masks`, `logits moved` (to the processor, and what is made ready for a "
+            "pass) and `the rest` (drawing tokens, reading values) are shares of its time. Rows at `free` are other rows, and most of their "
             "values break off early, as random weights write none: what compares is the step. "
             "Tokens are those of the rows, keys included. How many rows are read at a time is for "
-            f"the generator to say, by the memory that there is.{_anew(made)}"
+            f"the generator to say, by the memory that there is. {WAYS[way_of(large.base)]}"
         ),
         [{"level": level, **asdict(cell)} for own in found.values() for level, cell in own.items()],
     )
@@ -217,13 +217,12 @@ def _times(ratio: float) -> str:
     return f"{ratio:.2f} times"
 
 
-def _anew(made: LanguageGenerator) -> str:
-    if keeps_places(made.base):
-        return ""
-    return (
-        " The network gives other logits with padding between a row's tokens, so that rows are "
-        "read anew for each token: these are not the figures of a network that keeps what it read."
-    )
+WAYS: dict[Way, str] = {
+    "shared": "Rows share what the network keeps of the prompt.",
+    "kept": "Each row keeps what the network does of the prompt, which gives other logits shared.",
+    "anew": "Rows are read anew for each token, as the network gives other logits where it keeps "
+    "what it read: these are not the figures of one that does.",
+}
 
 
 # Adapters.

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -84,7 +85,8 @@ def drawing(
 ) -> Drawing:
     """Draw rows at a level with a generator that has drawn before; say what took how long."""
     clock, read = Clock(now=time.perf_counter), Reading()
-    with passes(made.base.network, device) as seen, timers(clock), tokens_read(read):
+    counted = partial(clock.counts, "forward")
+    with passes(made.base.network, device, counted) as seen, timers(clock), tokens_read(read):
         started = device.now()
         made.draw(rows, level=level, guide=plan if level == "solver" else None, seed=seed)
         took = device.now() - started
@@ -101,7 +103,7 @@ def drawing(
         took - prompt,
         network,
         clock.spent.get("masks", 0.0),
-        max(0.0, clock.spent.get("forward", 0.0) - prompt - network),
+        clock.spent.get("forward", 0.0) - sum(one.seconds for one in seen if one.counted),
         device.peak(),
     )
 

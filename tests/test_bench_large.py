@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from bench.large_table import Parcels
 from bench.record import name_of
 from bench.report import Section
 from bench.scoring import broken
-from synthtab.generate.language import training
+from synthtab.generate.language import training, walk
 from synthtab.generate.language.generator import LanguageGenerator
 
 SMALL = Shape("small", 2, 32, 64, 4, 2, tied=False, tokens=1_600, spelled=1_500)
@@ -116,20 +117,25 @@ def test_more_rows_than_are_read_at_a_time_are_not_drawn(
     monkeypatch.setattr(large, "AT_A_TIME", (2, 3))
     monkeypatch.setattr(walk, "batch_rows", lambda *given: 1)
     setting = replace(few(), rows=3)
-    for part, at in ((large.throughput, 3), (large.memory, 4)):
-        section = part(setting, math.inf)
-        assert {c["rows"] for c in cells(section)} == {min(c["rows"] for c in cells(section))}
-        assert {c["at_once"] for c in cells(section)} == {1}
     section = large.throughput(setting, math.inf)
+    assert [(c["rows"], c["at_once"]) for c in cells(section)] == [(2, 1)] * 3
     assert section.grids[0].rows[-1][:4] == ("3", "", "", "as with 2: 1 at a time")
+    monkeypatch.setattr(large, "AT_A_TIME", (1, 2, 3))  # of which memory leaves out the first
+    section = large.memory(setting, math.inf)
+    assert [(c["rows"], c["at_once"]) for c in cells(section)] == [(2, 1)] * 2
+    assert [row[4] for row in section.grids[0].rows[2:]] == ["as with 2: 1 at a time"] * 2
 
 
 def test_other_errors_are_not_taken_for_memory() -> None:
     def fails() -> None:
         raise RuntimeError("shapes do not go together")
 
+    def fails_in_a_product() -> None:
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(...)")
+
     with pytest.raises(RuntimeError, match="shapes"):
         within(math.inf, CPU, fails)
+    assert within(math.inf, CPU, fails_in_a_product) == FULL
 
 
 def test_nothing_is_begun_when_the_time_is_up(few: Callable[[], Setting]) -> None:
