@@ -169,10 +169,11 @@ def throughput(setting: Setting, until: float) -> Section:
             f"{EXAMPLES} rows; it is read once for all rows of a draw, and timed apart. A step is "
             "a forward pass, which gives a token to each row that is not waiting for others; "
             "`network`, `masks`, `logits moved` (to the processor, and what is made ready for a "
-            "pass) and `the rest` (drawing tokens, reading values) are shares of its time. Rows at `free` are other rows, and most of their "
-            "values break off early, as random weights write none: what compares is the step. "
-            "Tokens are those of the rows, keys included. How many rows are read at a time is for "
-            f"the generator to say, by the memory that there is. {WAYS[way_of(large.base)]}"
+            "pass) and `the rest` (drawing tokens, reading values) are shares of its time. Rows "
+            "at `free` are other rows, and most of their values break off early, as random weights "
+            "write none: what compares is the step. Tokens are those of the rows, keys included. "
+            "How many rows are read at a time is for the generator to say, by the memory that "
+            f"there is. {WAYS[way_of(large.base)]}"
         ),
         [{"level": level, **asdict(cell)} for own in found.values() for level, cell in own.items()],
     )
