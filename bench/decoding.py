@@ -11,7 +11,7 @@ from bench.registry import Loaded
 from bench.scoring import broken, told_apart, worth
 from synthtab.assess.fidelity import compare
 from synthtab.batch import Batch
-from synthtab.choices import MODES, Mode
+from synthtab.choices import COMMON_MODES, Mode
 from synthtab.draw import Counts
 from synthtab.errors import InfeasibleError
 from synthtab.frames import decode_frame, encode_frame
@@ -66,7 +66,7 @@ def measured(
     lawful = 1.0 - float(broken(loaded.table, free).mean())
     reference = _reference(one, loaded, rows, lawful, seed)
     modes: dict[str, Any] = {}
-    for mode in MODES:
+    for mode in COMMON_MODES:
         try:
             batch, found = (
                 (free, counts) if mode == "free" else _drawn(one, loaded, rows, mode, seed)

@@ -17,7 +17,7 @@ from bench.decoding import mean, measured
 from bench.kept import kept_values
 from bench.registry import Entry, Loaded, load, own_entries, picked
 from bench.report import Figure, Grid, Section, at_least, at_most, number, percent
-from synthtab.choices import MODES
+from synthtab.choices import COMMON_MODES
 from synthtab.generate.generator import GeneratorConfig
 
 TABLES = (
@@ -142,8 +142,8 @@ def _plots(tables: Sequence[str], parts: Parts) -> list[dict[str, Any]]:
             "title": title,
             "unit": "%",
             "columns": list(tables),
-            "rows": list(MODES),
-            "values": [[cell(mode, table, measure) for table in tables] for mode in MODES],
+            "rows": list(COMMON_MODES),
+            "values": [[cell(mode, table, measure) for table in tables] for mode in COMMON_MODES],
         }
         for title, measure in wanted
     ]
@@ -151,7 +151,7 @@ def _plots(tables: Sequence[str], parts: Parts) -> list[dict[str, Any]]:
 
 def _fill(grid: Grid, parts: Parts) -> None:
     """Add a line for each mode, the mean over parts; a mode that was refused everywhere says so."""
-    for mode in MODES:
+    for mode in COMMON_MODES:
         found = _found(parts, mode)
         missing = len(parts) - len(found)
         if not found:

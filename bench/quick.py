@@ -25,7 +25,7 @@ from synthtab.assess.fidelity import compare
 from synthtab.backends.sql import SqlBackend
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
-from synthtab.choices import MODES
+from synthtab.choices import COMMON_MODES
 from synthtab.cli.demo import load_rand_hie
 from synthtab.draw import METHODS
 from synthtab.errors import SynthTabError
@@ -94,7 +94,7 @@ def measured(
     synthesizer = Synthesizer(data.model, config=config)
     synthesizer.fit(decode_frame(table.columns, data.train), violations="drop", seed=seed)
     floor = compare(table.columns, data.train, data.held_out)
-    for mode in MODES:
+    for mode in COMMON_MODES:
         frame = synthesizer.sample(rows, mode=mode, seed=seed)
         valid = 1.0 - float(SqlBackend(table).violated(frame).any(axis=1).mean())
         slack = LEARNED if METHODS[mode].broken == "keep" else 0.0

@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Mode = Literal["free", "reject", "repair", "grammar", "grammar+repair", "solver", "solver+weighted"]
+Mode = Literal[
+    "free",
+    "reject",
+    "repair",
+    "grammar",
+    "grammar+repair",
+    "solver",
+    "solver+weighted",
+    "feedback",
+]
 """How rows are drawn and kept valid (synthtab.draw)."""
 MODES: tuple[Mode, ...] = get_args(Mode)
+COMMON_MODES: tuple[Mode, ...] = tuple(mode for mode in MODES if mode != "feedback")
+"""Those in which any source draws rows; the others take a language model."""
 Violations = Literal["error", "drop", "repair"]
 """What is done about real rows that break rules."""

@@ -15,6 +15,7 @@ from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch, Mask, concat
 from synthtab.choices import MODES, Mode
 from synthtab.errors import InfeasibleError, UsageError
+from synthtab.feedback import ROUNDS, Rewriter, Round, Talk
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level
 from synthtab.ir import nodes
@@ -28,6 +29,8 @@ RowProgress = Callable[[int, int], None]
 SPARE = 1.02
 # Rows drawn in a row that may bring nothing before the sampler gives up and says why.
 PATIENCE = 10_000
+# The same of rows that are talked about, which takes seconds a row.
+TALK_PATIENCE = 100
 # Rows in a round at most.
 ROUND = 200_000
 # Of rows thinned out by weights, this share is kept at least, at the price of truncated weights.
@@ -47,6 +50,17 @@ class RowSource(Protocol):
         self, rows: int, *, level: Level = ..., guide: Guide | None = None, seed: int = 0
     ) -> Drawn:
         """Draw rows, obeying as ``level`` says; the same seed gives the same rows."""
+
+
+@runtime_checkable
+class Talking(Protocol):
+    """A source of rows that writes a row again when it is told what is wrong with it."""
+
+    def rewriter(self, columns: Sequence[Column], seed: int) -> Rewriter:
+        """Return what writes rows of these columns again; its answers follow from the seed."""
+
+    def copied(self, rows: Batch) -> Mask:
+        """Say which rows (rows,) have a free text of a real one."""
 
 
 @runtime_checkable
@@ -74,11 +88,13 @@ class Method:
     """A mode taken apart.
 
     ``level`` is how rows are decoded; ``broken`` what is done about those that break rules: nothing
-    (``keep``), ``redraw`` or ``mend`` them; ``weighted`` whether importance weights thin them out.
+    (``keep``), ``redraw`` or ``mend`` them, or ``talk``: whoever wrote them is told why and writes
+    them again, and those still broken are drawn anew; ``weighted`` whether importance weights thin
+    them out.
     """
 
     level: Level
-    broken: Literal["keep", "redraw", "mend"]
+    broken: Literal["keep", "redraw", "mend", "talk"]
     weighted: bool = False
 
 
@@ -90,6 +106,7 @@ METHODS: dict[Mode, Method] = {
     "grammar+repair": Method("grammar", "mend"),
     "solver": Method("solver", "mend"),
     "solver+weighted": Method("solver", "mend", weighted=True),
+    "feedback": Method("grammar", "talk"),
 }
 
 
@@ -100,8 +117,9 @@ class Counts:
     ``drawn`` = ``returned`` + ``malformed`` (a cell that is no value of its type, or a dead end)
     + ``copied`` (a free text equal to a real one) + ``broken`` (thrown away for breaking a rule)
     + ``duplicates`` (a unique rule) + ``thinned`` (taken out by importance weights) + ``surplus``.
-    ``mended`` rows are among those returned. ``clipped`` is the share of weights above the bound
-    they were divided by; where it is 0 and no row was mended or copied, rows follow P(row | rules).
+    ``mended`` rows, repaired or corrected in the ``talk``, are among those returned. ``clipped`` is
+    the share of weights above the bound they were divided by; where it is 0 and no row was mended
+    or copied, rows follow P(row | rules).
     ``divergence`` is how far masks alone take rows from that: the Kullback-Leibler divergence, in
     nats, of rows as they were decoded (before any were thinned out) from P(row | what masks
     enforce), estimated from their weights. It is 0 where nothing was masked.
@@ -120,6 +138,7 @@ class Counts:
     clipped: float
     divergence: float
     seconds: float
+    talk: tuple[Round, ...] = ()
 
 
 def draw_rows(
@@ -130,22 +149,34 @@ def draw_rows(
     *,
     mode: Mode,
     seed: int,
+    rounds: int | None = None,
     progress: RowProgress | None = None,
 ) -> tuple[Batch, Counts]:
     """Draw ``n`` rows of the generator's columns.
 
     In every mode but ``free`` and ``grammar`` no row breaks a row rule or a unique rule over those
-    columns. Raises InfeasibleError, naming the rules in the way, where so many rows cannot be had;
-    UsageError for an unknown mode or n < 1.
+    columns. In the mode ``feedback`` a row is written again at most ``rounds`` times (ROUNDS where
+    None). Raises InfeasibleError, naming the rules in the way, where so many rows cannot be had;
+    UsageError for an unknown mode, n < 1, ``rounds`` below 1 or in another mode, and where the mode
+    is ``feedback`` and the generator is no language model.
     """
     if mode not in METHODS:
         raise UsageError(f"unknown mode {mode!r}; the modes are {', '.join(MODES)}")
     if n < 1:
         raise UsageError(f"cannot sample {n} rows; ask for at least 1")
-    loop = _Loop(table, generator, plan, METHODS[mode], n, seed)
+    method = METHODS[mode]
+    if method.broken == "talk" and not isinstance(generator, Talking):
+        raise UsageError(
+            f"in the mode 'feedback' a language model writes rows of table {table.name!r} again "
+            "that break rules, and these are written by none: fit with a pretrained model, or use "
+            "the mode 'repair' or 'solver'"
+        )
+    if rounds is not None and method.broken != "talk":
+        raise UsageError(f"rounds of correction are held in the mode 'feedback', not in {mode!r}")
+    loop = _Loop(table, generator, plan, method, n, seed, ROUNDS if rounds is None else rounds)
     started = time.perf_counter()
     while loop.missing:
-        loop.round()
+        loop.round(progress)
         if progress is not None:
             progress(n - loop.missing, n)
     return loop.result(time.perf_counter() - started)
@@ -206,6 +237,7 @@ class _Loop:
         method: Method,
         n: int,
         seed: int,
+        rounds: int,
     ) -> None:
         columns = {c.name for c in generator.columns}
         self._table = nodes.Table(
@@ -231,12 +263,17 @@ class _Loop:
         self._bound: float | None = None
         self._clipped = 0
         self._weights = _Weights()
+        self._talk: Talk | None = None
+        self._held: list[Round] = []
+        if method.broken == "talk" and isinstance(generator, Talking):
+            writer = generator.rewriter(self._table.columns, seed)
+            self._talk = Talk(self._table, writer, rounds=rounds)
 
     @property
     def missing(self) -> int:
         return max(0, self._n - self._have)
 
-    def round(self) -> None:
+    def round(self, progress: RowProgress | None = None) -> None:
         """Draw about as many rows as are missing, and keep the good ones."""
         useful = self._have / self._tally["drawn"] if self._have else 1.0
         spare = SPARE if useful < 1 else 1.0
@@ -247,12 +284,12 @@ class _Loop:
         self._tally["drawn"] += want
         batch = self._clean(drawn)
         if self._method.broken != "keep":
-            batch = self._distinct(self._lawful(batch))
+            batch = self._distinct(self._lawful(batch, progress))
         self._barren = 0 if len(batch) else self._barren + want
         self._kept.append(batch)
         self._have += len(batch)
         if self.missing and (
-            self._barren >= PATIENCE
+            self._barren >= (PATIENCE if self._talk is None else TALK_PATIENCE)
             or (self._tally["drawn"] > 100_000 and self._have < LEAST_YIELD * self._tally["drawn"])
         ):
             raise InfeasibleError(self._why())
@@ -287,7 +324,7 @@ class _Loop:
         self._clipped += int((weight[usable] > self._bound).sum())
         return self._rng.random(len(weight)) < np.exp(np.minimum(weight - self._bound, 0.0))
 
-    def _lawful(self, batch: Batch) -> Batch:
+    def _lawful(self, batch: Batch, progress: RowProgress | None) -> Batch:
         violated = self._backend.violated(batch)
         outside = self._backend.out_of_domain(batch)
         bad = np.asarray(violated.any(axis=1) | outside.any(axis=1))
@@ -298,10 +335,31 @@ class _Loop:
         if self._method.broken == "redraw":
             self._tally["broken"] += int(bad.sum())
             return batch.take(~bad)
+        if self._talk is not None:
+            return self._corrected(self._talk, batch, bad, progress)
         mended = repair(self._table, batch, rng=self._rng, domains=self._plan.domains)
         self._tally["broken"] += int(mended.failed.sum())
         self._tally["mended"] += int((bad & ~mended.failed).sum())
         return mended.batch.take(~mended.failed)
+
+    def _corrected(
+        self, talk: Talk, batch: Batch, bad: Mask, progress: RowProgress | None
+    ) -> Batch:
+        """Return rows after talk about those that are bad, without those it left so."""
+        assert isinstance(self._generator, Talking)
+        sound = self._have + len(batch) - int(bad.sum())
+
+        def told(done: int, total: int) -> None:
+            if progress is not None:
+                progress(min(self._n, sound + int(bad.sum()) * done // total), self._n)
+
+        made = talk.correct(batch, told)
+        self._held += made.rounds
+        copied = made.valid & bad & self._generator.copied(made.batch)
+        self._tally["copied"] += int(copied.sum())
+        self._tally["broken"] += int((~made.valid).sum())
+        self._tally["mended"] += int((made.valid & bad & ~copied).sum())
+        return made.batch.select(batch.columns).take(made.valid & ~copied)
 
     def _distinct(self, batch: Batch) -> Batch:
         """Drop rows whose key was drawn before, in this round or an earlier one."""
@@ -342,5 +400,6 @@ class _Loop:
             clipped=self._clipped / max(1, weighed),
             divergence=self._weights.divergence,
             seconds=seconds,
+            talk=tuple(self._held),
             **self._tally,
         )

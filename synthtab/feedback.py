@@ -7,7 +7,6 @@ decoding modes; what is still broken in the end is told, never passed as valid.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,13 +14,10 @@ from typing import Protocol
 import numpy as np
 
 from synthtab.backends.vector import VectorBackend
-from synthtab.batch import Batch, Mask, concat
-from synthtab.draw import RowSource
-from synthtab.errors import InfeasibleError, UsageError
-from synthtab.generate.guide import Level
+from synthtab.batch import Batch, Mask
+from synthtab.errors import UsageError
 from synthtab.generate.rowjson import UnreadableRowError, read_row, write_row
 from synthtab.ir import nodes
-from synthtab.schema import TextType
 from synthtab.solver.explanation import Explainer, Explanation
 from synthtab.solver.inquiry import Cell, Row
 from synthtab.solver.rowcells import batch_of, cells_of
@@ -33,8 +29,8 @@ RowProgress = Callable[[int, int], None]
 ROUNDS = 3
 MOST_KNOWN = 10_000
 EXPLAIN_S = 2.0
-MOST_BARREN = 10
-"""Draws in a row that may bring no row before that is an error."""
+_AT_ONCE = 16
+"""So many rows are asked about together, between two reports of how far it is."""
 
 
 class Rewriter(Protocol):
@@ -89,6 +85,87 @@ class Corrected:
         return sum(r.tokens for r in self.rounds)
 
 
+class Talk:
+    """A conversation about the rows of one table: who writes, and what has been explained before.
+
+    A model repeats itself, so each row is explained once. ``rounds``, ``explain_s`` and
+    ``preface`` are as of :func:`feedback_rounds`. Raises UsageError where ``rounds`` is below 1.
+    """
+
+    def __init__(
+        self,
+        table: nodes.Table,
+        writer: Rewriter,
+        *,
+        rounds: int = ROUNDS,
+        explain_s: float = EXPLAIN_S,
+        preface: str = "",
+    ) -> None:
+        if rounds < 1:
+            raise UsageError(f"{rounds} rounds of feedback were asked for; at least 1 can be held")
+        # No single row has to keep a soft rule.
+        hard = replace(table, rules=tuple(r for r in table.rules if r.share is None))
+        self._explainer = Explainer([hard], budget_s=explain_s)
+        self._table, self._writer, self._rounds, self._preface = table, writer, rounds, preface
+        self._known: dict[tuple[Cell, ...], Explanation] = {}
+        self._backend = VectorBackend(table)
+
+    def correct(self, rows: Batch, progress: RowProgress | None = None) -> Corrected:
+        """Have the rows that break rules written again; see :func:`feedback_rounds`."""
+        table = self._table
+        first = [cells_of(table, rows, at) for at in range(len(rows))]
+        cells: list[Row] = [*first]
+        refused: dict[int, str] = {}
+        good = self._valid(rows)
+        before = int(good.sum())
+        held: list[Round] = []
+        current, done = rows, 0
+        while len(held) < self._rounds and not good.all():
+            broken = np.flatnonzero(~good).tolist()
+            prompts: list[str] = []
+            texts: list[str] = []
+            for start in range(0, len(broken), _AT_ONCE):
+                some = broken[start : start + _AT_ONCE]
+                prompts += [self._prompt(cells[at], refused.get(at, "")) for at in some]
+                texts += _answers(self._writer.rewrite, prompts[start:])
+                if progress is not None:
+                    progress(done + len(texts), done + len(broken))
+            done += len(broken)
+            refused = {}
+            for at, text in zip(broken, texts, strict=True):
+                read = _read(table, text)
+                if isinstance(read, UnreadableRowError):
+                    refused[at] = str(read)
+                else:
+                    cells[at] = read
+            current = batch_of(table, cells)
+            good = self._valid(current)
+            tokens = (sum(map(self._writer.tokens, some)) for some in (prompts, texts))
+            held.append(Round(len(broken), len(refused), int(good.sum()), *tokens))
+        differ = [
+            [new[c] != old[c] for c in table.column_names]
+            for new, old in zip(cells, first, strict=True)
+        ]
+        changed = np.array(differ, dtype=bool).reshape(len(rows), len(table.columns))
+        return Corrected(current, good, changed, before, tuple(held))
+
+    def _prompt(self, row: Row, refused: str) -> str:
+        return self._preface + prompt(self._table, row, self._reason(row), refused)
+
+    def _reason(self, row: Row) -> Explanation:
+        """Return why a row is not valid."""
+        key = tuple(row[c] for c in self._table.column_names)
+        if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self._explainer.alone(self._table.name, row)
+        return self._known[key]
+
+    def _valid(self, batch: Batch) -> Mask:
+        bad = self._backend.violated(batch).any(axis=1)
+        return np.asarray(~(bad | self._backend.out_of_domain(batch).any(axis=1)))
+
+
 def feedback_rounds(
     table: nodes.Table,
     rows: Batch,
@@ -103,168 +180,11 @@ def feedback_rounds(
 
     ``explain_s`` bounds the time for one explanation, in seconds. ``preface`` comes before each
     prompt, such as a schema and examples. ``progress(done, total)`` counts the rows asked about,
-    over all rounds. Raises UsageError where ``rounds`` is below 1, or the writer does not give one
-    answer for each prompt.
+    those of this round and of earlier ones. Raises UsageError where ``rounds`` is below 1, or the
+    writer does not give one answer for each prompt.
     """
-    return _rounds(table, rows, writer, _Reasons(table, explain_s), rounds, preface, progress)
-
-
-class _Reasons:
-    """Explanations of a table's rows; a model repeats itself, so each row is explained once."""
-
-    def __init__(self, table: nodes.Table, explain_s: float) -> None:
-        # No single row has to keep a soft rule.
-        hard = replace(table, rules=tuple(r for r in table.rules if r.share is None))
-        self._explainer, self._table = Explainer([hard], budget_s=explain_s), table
-        self._known: dict[tuple[Cell, ...], Explanation] = {}
-
-    def of(self, row: Row) -> Explanation:
-        """Return why a row is not valid."""
-        key = tuple(row[c] for c in self._table.column_names)
-        if key not in self._known:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = self._explainer.alone(self._table.name, row)
-        return self._known[key]
-
-
-def _rounds(
-    table: nodes.Table,
-    rows: Batch,
-    writer: Rewriter,
-    why: _Reasons,
-    rounds: int,
-    preface: str = "",
-    progress: RowProgress | None = None,
-) -> Corrected:
-    if rounds < 1:
-        raise UsageError(f"{rounds} rounds of feedback were asked for; at least 1 can be held")
-    first = [cells_of(table, rows, at) for at in range(len(rows))]
-    cells: list[Row] = [*first]
-    refused: dict[int, str] = {}
-    backend = VectorBackend(table)
-    good = _valid(backend, rows)
-    before = int(good.sum())
-    held: list[Round] = []
-    current, asked_in_all = rows, 0
-    for _ in range(rounds):
-        broken = np.flatnonzero(~good).tolist()
-        if not broken:
-            break
-        reasons = [why.of(cells[at]) for at in broken]
-        prompts = [
-            preface + prompt(table, cells[at], reason, refused.get(at, ""))
-            for at, reason in zip(broken, reasons, strict=True)
-        ]
-        texts = _answers(writer.rewrite, prompts)
-        refused = {}
-        for at, text in zip(broken, texts, strict=True):
-            read = _read(table, text)
-            if isinstance(read, UnreadableRowError):
-                refused[at] = str(read)
-            else:
-                cells[at] = read
-        current = batch_of(table, cells)
-        good = _valid(backend, current)
-        held.append(
-            Round(
-                len(broken),
-                len(refused),
-                int(good.sum()),
-                sum(map(writer.tokens, prompts)),
-                sum(map(writer.tokens, texts)),
-            )
-        )
-        asked_in_all += len(broken)
-        if progress is not None:
-            progress(asked_in_all, asked_in_all + int((~good).sum()))
-    differ = [
-        [new[c] != old[c] for c in table.column_names]
-        for new, old in zip(cells, first, strict=True)
-    ]
-    changed = np.array(differ, dtype=bool).reshape(len(rows), len(table.columns))
-    return Corrected(current, good, changed, before, tuple(held))
-
-
-@dataclass(frozen=True)
-class FeedbackCounts:
-    """What became of every row drawn.
-
-    ``drawn`` = ``returned`` + ``malformed`` (a cell that is no value of its type, or a text copied
-    from a real row) + ``broken`` (still breaking a rule after all rounds) + ``duplicates`` (a
-    unique rule) + ``surplus``. ``corrected`` rows are among those that were valid in the end.
-    """
-
-    asked: int
-    returned: int
-    drawn: int
-    malformed: int
-    corrected: int
-    broken: int
-    duplicates: int
-    surplus: int
-    rounds: tuple[Round, ...]
-    seconds: float
-
-    @property
-    def tokens(self) -> int:
-        """All tokens of the conversations, read and written; not those of drawing."""
-        return sum(r.tokens for r in self.rounds)
-
-
-def draw_corrected(
-    table: nodes.Table,
-    source: RowSource,
-    writer: Rewriter,
-    n: int,
-    *,
-    rounds: int = ROUNDS,
-    level: Level = "grammar",
-    explain_s: float = EXPLAIN_S,
-    seed: int = 0,
-) -> tuple[Batch, FeedbackCounts]:
-    """Draw ``n`` rows that break no row rule and no unique rule, those that do corrected by talk.
-
-    Rows are drawn without the Plan, at ``level``; what is still broken after ``rounds`` is thrown
-    away and drawn anew. ``explain_s`` is as in :func:`feedback_rounds`. Raises InfeasibleError
-    where MOST_BARREN draws in a row bring nothing, UsageError for n < 1.
-    """
-    if n < 1:
-        raise UsageError(f"cannot sample {n} rows; ask for at least 1")
-    started = time.perf_counter()
-    tally = dict.fromkeys(("drawn", "malformed", "corrected", "broken", "duplicates"), 0)
-    kept: list[Batch] = []
-    held: list[Round] = []
-    have = barren = 0
-    seeds = np.random.SeedSequence(seed)
-    why = _Reasons(table, explain_s)
-    while have < n:
-        want = n - have
-        drawn = source.draw(want, level=level, seed=int(seeds.spawn(1)[0].generate_state(1)[0]))
-        tally["drawn"] += want
-        useless = drawn.malformed | drawn.copied
-        tally["malformed"] += int(useless.sum())
-        rows = drawn.batch.take(~useless).select(table.column_names)
-        made = _rounds(table, rows, writer, why, rounds)
-        held += made.rounds
-        tally["broken"] += int((~made.valid).sum())
-        tally["corrected"] += int(made.valid.sum()) - made.valid_before
-        fresh = _distinct(table, kept, made.batch.take(made.valid))
-        tally["duplicates"] += int(made.valid.sum()) - len(fresh)
-        barren = 0 if len(fresh) else barren + 1
-        kept.append(fresh)
-        have += len(fresh)
-        if have < n and barren == MOST_BARREN:
-            said = ", ".join(f"{count:,} {name}" for name, count in tally.items() if count)
-            raise InfeasibleError(
-                f"asked for {n:,} rows of table {table.name!r} and found only {have:,} ({said}); "
-                "ask for fewer rows, allow more rounds, or use a mode that masks by the rules"
-            )
-    batch = _stacked(table, kept)
-    seconds = time.perf_counter() - started
-    return batch.take(np.arange(n)), FeedbackCounts(
-        asked=n, returned=n, surplus=have - n, rounds=tuple(held), seconds=seconds, **tally
-    )
+    talk = Talk(table, writer, rounds=rounds, explain_s=explain_s, preface=preface)
+    return talk.correct(rows, progress)
 
 
 def correct(
@@ -289,19 +209,6 @@ def prompt(table: nodes.Table, row: Row, reason: Explanation, refused: str = "")
     )
 
 
-def _distinct(table: nodes.Table, kept: Sequence[Batch], batch: Batch) -> Batch:
-    """Drop rows whose key an earlier row has."""
-    backend = VectorBackend(table)
-    for rule in table.unique_rules:
-        pile = _stacked(table, [*kept, batch])
-        batch = batch.take(~backend.duplicates(pile, rule)[len(pile) - len(batch) :])
-    return batch
-
-
-def _stacked(table: nodes.Table, batches: Sequence[Batch]) -> Batch:
-    return concat(batches, [c.name for c in table.columns if isinstance(c.type, TextType)])
-
-
 def _read(table: nodes.Table, text: str) -> Row | UnreadableRowError:
     try:
         return read_row(table.columns, text)
@@ -314,8 +221,3 @@ def _answers(ask: Ask, prompts: Sequence[str]) -> Sequence[str]:
     if len(texts) != len(prompts):
         raise UsageError(f"{len(prompts)} prompts were given, and {len(texts)} answers came back")
     return texts
-
-
-def _valid(backend: VectorBackend, batch: Batch) -> Mask:
-    bad = backend.violated(batch).any(axis=1) | backend.out_of_domain(batch).any(axis=1)
-    return np.asarray(~bad)

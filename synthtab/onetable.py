@@ -177,15 +177,17 @@ class OneTable:
         *,
         mode: Mode | None = None,
         seed: int | None = None,
+        rounds: int | None = None,
         progress: RowProgress | None = None,
     ) -> pd.DataFrame:
         """Return ``n`` synthetic rows; see :meth:`sample_report` for what became of rows drawn.
 
         Without a ``seed`` every call gives other rows. In every mode but ``free`` and ``grammar``
-        no row breaks a rule. Raises InfeasibleError, naming the rules, where ``n`` rows cannot be
-        had.
+        no row breaks a rule. ``rounds`` is how often a row is written again in the mode
+        ``feedback``, at most (3 where None). Raises InfeasibleError, naming the rules, where ``n``
+        rows cannot be had, and UsageError as :func:`draw_rows`.
         """
-        return self.sample_report(n, mode=mode, seed=seed, progress=progress).frame
+        return self.sample_report(n, mode=mode, seed=seed, rounds=rounds, progress=progress).frame
 
     def sample_report(
         self,
@@ -193,13 +195,14 @@ class OneTable:
         *,
         mode: Mode | None = None,
         seed: int | None = None,
+        rounds: int | None = None,
         progress: RowProgress | None = None,
     ) -> Sample:
         """Return ``n`` synthetic rows with the counts behind them, as :meth:`sample`."""
         chosen = secrets.randbits(32) if seed is None else seed
         keys = self._keys(n, chosen) if n > 0 else []
         how = mode or self.default_mode
-        batch, counts = self.draw(n, mode=how, seed=chosen, progress=progress)
+        batch, counts = self.draw(n, mode=how, seed=chosen, rounds=rounds, progress=progress)
         return Sample(self._beside(batch, keys), how, chosen, counts)
 
     def draw(
@@ -209,6 +212,7 @@ class OneTable:
         mode: Mode,
         seed: int,
         source: RowSource | None = None,
+        rounds: int | None = None,
         progress: RowProgress | None = None,
     ) -> tuple[Batch, Counts]:
         """Draw ``n`` rows of the generator's columns, lacking keys that are made up.
@@ -218,7 +222,14 @@ class OneTable:
         """
         generator, plan = self._source(n, seed)
         return draw_rows(
-            self._kept, source or generator, plan, n, mode=mode, seed=seed, progress=progress
+            self._kept,
+            source or generator,
+            plan,
+            n,
+            mode=mode,
+            seed=seed,
+            rounds=rounds,
+            progress=progress,
         )
 
     def finished(self, batch: Batch, seed: int) -> pd.DataFrame:

@@ -172,6 +172,7 @@ class Synthesizer:
         *,
         mode: Mode | None = None,
         seed: int | None = None,
+        rounds: int | None = None,
         progress: Callable[..., None] | None = None,
     ) -> pd.DataFrame: ...
 
@@ -182,6 +183,7 @@ class Synthesizer:
         scale: float | Mapping[str, int] = 1.0,
         mode: Mode | None = None,
         seed: int | None = None,
+        rounds: int | None = None,
         progress: Callable[..., None] | None = None,
     ) -> dict[str, pd.DataFrame]: ...
 
@@ -192,15 +194,21 @@ class Synthesizer:
         scale: float | Mapping[str, int] | None = None,
         mode: Mode | None = None,
         seed: int | None = None,
+        rounds: int | None = None,
         progress: Callable[..., None] | None = None,
     ) -> pd.DataFrame | dict[str, pd.DataFrame]:
         """Return ``n`` synthetic rows of the one table, or all tables at a ``scale``.
 
         A scale multiplies the numbers of real rows, or gives numbers of rows by table. Without a
         ``seed`` every call gives other rows. In every mode but ``free`` and ``grammar`` no hard
-        rule is broken. Raises InfeasibleError, naming the rules, where so many rows cannot be had.
+        rule is broken. In the mode ``feedback`` a pretrained model writes its rows again that break
+        rules, told why, at most ``rounds`` times each (3 where None). Raises InfeasibleError,
+        naming the rules, where so many rows cannot be had; UsageError for ``rounds`` in another
+        mode, and for ``feedback`` where no pretrained model writes the rows.
         """
-        got = self.sample_report(n, scale=scale, mode=mode, seed=seed, progress=progress)
+        got = self.sample_report(
+            n, scale=scale, mode=mode, seed=seed, rounds=rounds, progress=progress
+        )
         if isinstance(got, Sample):
             return got.frame if n is not None else {self.table.name: got.frame}
         return dict(got.frames) if n is None else got.frames[self.model.tables[0].name]
@@ -212,6 +220,7 @@ class Synthesizer:
         scale: float | Mapping[str, int] | None = None,
         mode: Mode | None = None,
         seed: int | None = None,
+        rounds: int | None = None,
         progress: Callable[..., None] | None = None,
     ) -> Any:
         """Return rows with the counts behind them: a Sample of one table, or a WholeSample."""
@@ -219,7 +228,14 @@ class Synthesizer:
             raise UsageError("give a number of rows or a scale, not both")
         if isinstance(self._engine, OneTable):
             rows = n if n is not None else self._engine.rows_at(1.0 if scale is None else scale)
-            return self._engine.sample_report(rows, mode=mode, seed=seed, progress=progress)
+            return self._engine.sample_report(
+                rows, mode=mode, seed=seed, rounds=rounds, progress=progress
+            )
+        if rounds is not None:
+            raise UsageError(
+                "rounds of correction are held in the mode 'feedback', of one table that a "
+                "pretrained model writes; leave them out"
+            )
         if n is not None:
             if len(self.model.tables) > 1:
                 raise UsageError(

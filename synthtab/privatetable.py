@@ -214,6 +214,7 @@ class PrivateTable(OneTable):
         mode: Mode,
         seed: int,
         source: RowSource | None = None,
+        rounds: int | None = None,
         progress: RowProgress | None = None,
     ) -> tuple[Batch, Counts]:
         """Draw ``n`` rows of the generator's columns; reads no real ones."""
@@ -222,7 +223,9 @@ class PrivateTable(OneTable):
                 "the mode 'solver+weighted' thins out rows by weights, which noisy training leaves "
                 "without meaning where rules compute a column; the mode for dp-sgd is 'solver'"
             )
-        return super().draw(n, mode=mode, seed=seed, source=source, progress=progress)
+        return super().draw(
+            n, mode=mode, seed=seed, source=source, rounds=rounds, progress=progress
+        )
 
     def lessons(self, data: Rows | None, seed: int) -> Lessons:
         """Return what refinement aims at: marginals of the estimate, and rows drawn from it.

@@ -232,6 +232,12 @@ class WholeModel:
         if mode not in MODES:
             raise UsageError(f"unknown mode {mode!r}; the modes are {', '.join(MODES)}")
         method = METHODS[mode]
+        if method.broken == "talk":
+            raise UsageError(
+                "in the mode 'feedback' a pretrained model writes rows of one table, and tables "
+                "that refer to each other are written otherwise; the mode 'solver' is the one for "
+                "several tables"
+            )
         if method.weighted:
             raise UsageError(
                 "the mode 'solver+weighted' thins out rows one by one, which tables that refer to "

@@ -140,7 +140,7 @@ def test_modes_are_measured_once_and_kept(tmp_path: Path) -> None:
     least = GeneratorConfig(train=TrainConfig(symbols_seen=8_000))
     (section,) = modes.run(["engel"], None, 1, 120, tmp_path, 0, least)
     (part,) = section.data["parts"]
-    assert set(part["modes"]) == set(modes.MODES)
+    assert set(part["modes"]) == set(modes.COMMON_MODES)
     made = part["modes"]
     assert made["solver"]["valid"] == made["solver+weighted"]["valid"] == 1
     assert made["free"]["divergence"] == 0
@@ -165,7 +165,7 @@ def test_a_mode_that_was_refused_is_said_to_be() -> None:
         "c2st": None,
         "utility": None,
     }
-    found = {mode: dict(line) for mode in modes.MODES} | {"reject": {"refused": "too few"}}
+    found = {mode: dict(line) for mode in modes.COMMON_MODES} | {"reject": {"refused": "too few"}}
     part = {
         "table": "t",
         "seed": 0,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,10 @@ from small_tables import all_rows, lawful, random_table
 from tiny_llama import save_tiny_llama
 
 from bench.adviser import Adviser
-from synthtab.batch import Batch
+from synthtab.batch import Batch, Mask
+from synthtab.draw import Counts, draw_rows
 from synthtab.errors import InfeasibleError, UsageError
-from synthtab.feedback import correct, draw_corrected, feedback_rounds, prompt
+from synthtab.feedback import Rewriter, correct, feedback_rounds, prompt
 from synthtab.generate.drawn import Drawn
 from synthtab.generate.guide import Guide, Level
 from synthtab.generate.rewriting import LanguageRewriter
@@ -26,6 +27,7 @@ from synthtab.ir import nodes
 from synthtab.lang.model import Model
 from synthtab.schema import Column
 from synthtab.solver.explanation import Explainer
+from synthtab.solver.project import compile_plan
 from synthtab.solver.rowcells import batch_of, cells_of
 
 LOANS = """
@@ -169,11 +171,13 @@ def test_no_rows_and_sound_rows_ask_nothing() -> None:
         assert writer.prompts == [""]
 
 
+@dataclass
 class Careless:
-    """Draws rows of all kinds, most of them unlawful."""
+    """Draws rows of all kinds, most of them unlawful, and has them corrected by another."""
 
-    def __init__(self, table: nodes.Table) -> None:
-        self.table = table
+    table: nodes.Table
+    writer: Rewriter
+    real: Callable[[Batch], Mask] = lambda rows: np.zeros(len(rows), bool)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -182,36 +186,71 @@ class Careless:
     def draw(
         self, rows: int, *, level: Level = "free", guide: Guide | None = None, seed: int = 0
     ) -> Drawn:
+        assert level == "grammar"
         picked = np.random.default_rng(seed).integers(0, len(ROWS), rows)
         none = np.zeros(rows, bool)
         malformed = np.arange(rows) % 5 == 4
         batch = batch_of(self.table, ROWS).take(picked)
         return Drawn(batch, np.zeros(rows), malformed, none, none)
 
+    def rewriter(self, columns: Sequence[Column], seed: int) -> Rewriter:
+        assert columns == self.table.columns
+        return self.writer
+
+    def copied(self, rows: Batch) -> Mask:
+        return self.real(rows)
+
+
+def drawn(source: Careless, n: int, **how: int) -> tuple[Batch, Counts]:
+    plan = compile_plan(source.table)
+    return draw_rows(source.table, source, plan, n, mode="feedback", **{"seed": 3, **how})
+
 
 def test_rows_are_drawn_until_there_are_enough() -> None:
     table, _ = loans()
-    batch, counts = draw_corrected(table, Careless(table), Adviser(), 12, seed=3)
+    batch, counts = drawn(Careless(table, Adviser()), 12)
     assert len(batch) == 12
     assert feedback_rounds(table, batch, Silent()).valid_before == 12
     lost = counts.malformed + counts.broken + counts.duplicates + counts.surplus
     assert counts.drawn == counts.returned + lost
-    assert counts.corrected > 0
+    assert counts.mended > 0
     assert counts.malformed > 0
-    assert counts.rounds[0].asked > 0
+    assert sum(r.asked for r in counts.talk) >= counts.mended
+
+
+def test_corrected_rows_with_a_real_text_are_thrown_away() -> None:
+    table, _ = loans()
+    own = batch_of(table, ROWS)
+
+    def new(rows: Batch) -> Mask:  # every row that correction has made, say
+        known = {tuple(row) for row in own.codes.tolist()}
+        return np.array([tuple(row) not in known for row in rows.codes.tolist()])
+
+    batch, counts = drawn(Careless(table, Adviser(), new), 12)
+    assert counts.copied > 0
+    assert not new(batch).any()
 
 
 def test_no_key_is_drawn_twice() -> None:
     table = Model.parse(LOANS.replace("  vip     boolean", "  vip     boolean\n  unique (age)"))
     with pytest.raises(InfeasibleError, match=r"found only [0-9]+ .*duplicates"):
-        draw_corrected(table.table(), Careless(table.table()), Adviser(), 9)
+        drawn(Careless(table.table(), Adviser()), 9)
 
 
 def test_who_never_answers_gets_an_error() -> None:
     table = Model.parse(LOANS).table()
-    only = Careless(replace(table, rules=(*table.rules, _never())))
+    only = Careless(replace(table, rules=(*table.rules, _never())), Silent())
     with pytest.raises(InfeasibleError, match="asked for 3 rows of table 'loan' and found only 0"):
-        draw_corrected(only.table, only, Silent(), 3)
+        drawn(only, 3, rounds=1)
+
+
+def test_rounds_are_held_in_one_mode_and_at_least_once() -> None:
+    table, _ = loans()
+    source, plan = Careless(table, Adviser()), compile_plan(table)
+    with pytest.raises(UsageError, match="0 rounds of feedback"):
+        drawn(source, 3, rounds=0)
+    with pytest.raises(UsageError, match="in the mode 'feedback', not in 'reject'"):
+        draw_rows(table, source, plan, 3, mode="reject", seed=0, rounds=2)
 
 
 def _never() -> nodes.RowRule:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from synthtab.assess.compliance import compliance
-from synthtab.choices import MODES
+from synthtab.choices import COMMON_MODES
 from synthtab.errors import (
     DataError,
     InfeasibleError,
@@ -90,7 +90,7 @@ def fitted():
     return Synthesizer(Model.parse(RULES), config=QUICK).fit(visits(), seed=1)
 
 
-@pytest.mark.parametrize("mode", [m for m in MODES if m != "reject"])
+@pytest.mark.parametrize("mode", [m for m in COMMON_MODES if m != "reject"])
 def test_every_mode_returns_what_was_asked(fitted, mode):
     sample = fitted.sample_report(150, mode=mode, seed=3)
     assert len(sample.frame) == 150
@@ -105,6 +105,13 @@ def test_every_mode_returns_what_was_asked(fitted, mode):
     assert sample.frame["id"].is_unique
     assert not set(sample.frame["code"]) & set(visits()["code"])
     assert sample.frame["code"].str.fullmatch("[A-Z]{2}[0-9]{2}").all() or mode == "free"
+
+
+def test_only_a_language_model_is_talked_to(fitted):
+    with pytest.raises(UsageError, match="a language model writes rows of table 'visit' again"):
+        fitted.sample(5, mode="feedback")
+    with pytest.raises(UsageError, match="in the mode 'feedback', not in 'solver'"):
+        fitted.sample(5, rounds=2)
 
 
 def test_rejection_gives_up_with_the_rules_in_the_way(fitted):

@@ -13,7 +13,7 @@ import pytest
 from shop import QUICK, RULES, shop
 
 from synthtab.backends.sqltables import SqlTables
-from synthtab.choices import MODES
+from synthtab.choices import COMMON_MODES, Mode
 from synthtab.errors import (
     DataError,
     InfeasibleError,
@@ -50,7 +50,7 @@ def assert_lawful(model: Model, frames: Frames) -> None:
             assert column.optional or not frame[column.name].isna().any(), column.name
 
 
-@pytest.mark.parametrize("mode", [m for m in MODES if m != "solver+weighted"])
+@pytest.mark.parametrize("mode", [m for m in COMMON_MODES if m != "solver+weighted"])
 def test_every_mode_writes_all_tables(fitted: WholeModel, mode: str) -> None:
     if mode == "reject":  # rows across tables are seldom right by chance
         with pytest.raises(InfeasibleError, match=r"orders\.\w+: .* rows"):
@@ -70,9 +70,10 @@ def test_every_mode_writes_all_tables(fitted: WholeModel, mode: str) -> None:
         assert_lawful(SHOP, dict(got.frames))
 
 
-def test_weights_are_for_one_table(fitted: WholeModel) -> None:
+@pytest.mark.parametrize("mode", ["solver+weighted", "feedback"])
+def test_weights_and_talk_are_for_one_table(fitted: WholeModel, mode: Mode) -> None:
     with pytest.raises(UsageError, match="the mode 'solver' is the one for several tables"):
-        fitted.sample(mode="solver+weighted")
+        fitted.sample(mode=mode)
 
 
 def test_a_seed_gives_the_same_tables_and_none_gives_others(fitted: WholeModel) -> None:

@@ -34,6 +34,7 @@ class Request:
     suffix: str | None
     replace: bool
     mode: Mode | None
+    rounds: int | None
     seed: int | None
     as_json: bool
 
@@ -103,7 +104,11 @@ def _drawn(synthesizer: Synthesizer, request: Request) -> Sample | WholeSample:
 
         try:
             got: Sample | WholeSample = synthesizer.sample_report(
-                scale=asked, mode=request.mode, seed=request.seed, progress=drawn
+                scale=asked,
+                mode=request.mode,
+                seed=request.seed,
+                rounds=request.rounds,
+                progress=drawn,
             )
         except InfeasibleError as error:
             # What was asked for is wrong here, not the rows: the exit code says so.
@@ -139,6 +144,12 @@ def _tell_one(
         f"{counts.asked:,} rows asked for, {counts.returned:,} returned, {counts.drawn:,} drawn, "
         f"{rate:,.0f} rows/s (mode {got.mode}, seed {got.seed})"
     )
+    if counts.talk:
+        asked, tokens = sum(r.asked for r in counts.talk), sum(r.tokens for r in counts.talk)
+        console.print(
+            f"rows that broke rules: {counts.mended:,} corrected by the language model, "
+            f"{counts.broken:,} thrown away ({asked:,} questions, {tokens:,} tokens)"
+        )
     console.print(f"rows that keep every rule: {common.share(kept.share)}")
     for rule in _broken(kept):
         console.print(f"  {rule.name}: broken by {rule.violated:,}", markup=False)
@@ -210,7 +221,7 @@ def _print_written(loaded: Loaded | None, written: str) -> None:
 def _judged(found: Compliance) -> dict[str, object]:
     return {
         "valid_share": found.share,
-        "broken": {rule.name: rule.violated for rule in _broken(found)},
+        "rules_broken": {rule.name: rule.violated for rule in _broken(found)},
         "soft": {
             rule.name: {"share": rule.share, "required": float(rule.required), "kept": rule.kept}
             for rule in found.rules

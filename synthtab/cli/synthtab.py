@@ -163,6 +163,15 @@ def sample(
             "unless said otherwise.",
         ),
     ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            "--rounds",
+            min=1,
+            help="In mode feedback: how often a language model may write a row again that breaks "
+            "rules, told why (3).",
+        ),
+    ] = None,
     seed: SameRows = None,
     as_json: AsJson = False,
 ) -> None:
@@ -182,6 +191,7 @@ def sample(
         suffix=None if file_format is None else f".{file_format}",
         replace=replace,
         mode=mode,
+        rounds=rounds,
         seed=seed,
         as_json=as_json,
     )

@@ -6,6 +6,7 @@ nothing is fetched, and no code of the model's own is run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,45 +60,63 @@ class PretrainedWriter:
     def write(
         self, prompt: str, grammar: str, *, max_tokens: int, seed: int | None = None
     ) -> str | None:
-        """Return a text of the grammar that goes on from a prompt; None where it got too long.
+        """Return a text that goes on from one prompt; see :meth:`write_all`."""
+        return self.write_all([prompt], grammar, max_tokens=max_tokens, seed=seed)[0]
 
-        Without a seed the likeliest token is taken each time, with one they are drawn. Raises
-        UsageError where the prompt does not fit into what the model can read.
+    def write_all(
+        self, prompts: Sequence[str], grammar: str, *, max_tokens: int, seed: int | None = None
+    ) -> list[str | None]:
+        """Return a text of the grammar that goes on from each prompt; None where it got too long.
+
+        All are written together. Without a seed the likeliest token is taken each time, with one
+        they are drawn. Raises UsageError where a prompt does not fit into what the model can read.
         """
-        chat = has_chat(self.tokenizer)
+        if not prompts:
+            return []
+        chat, end = has_chat(self.tokenizer), self.tokenizer.eos_token_id
         # The template writes the token that begins a text as well.
-        given = self.tokenizer(
-            framed(self.tokenizer, prompt) if chat else prompt,
-            return_tensors="pt",
-            add_special_tokens=not chat,
-        )
-        length = given["input_ids"].shape[1]
+        read = [
+            self.tokenizer(
+                framed(self.tokenizer, prompt) if chat else prompt, add_special_tokens=not chat
+            )["input_ids"]
+            or [end]
+            for prompt in prompts
+        ]
+        length = max(map(len, read))
         limit = getattr(self.network.config, "max_position_embeddings", None)
         if limit is not None and length + max_tokens > limit:
             raise UsageError(
                 f"the model reads {limit:,} tokens, and the prompt takes {length:,} besides "
                 f"{max_tokens:,} for the answer: use a model that reads more"
             )
+        # Answers begin together, so that padding stands to the left, where nobody attends to it.
+        given = torch.tensor([[end] * (length - len(ids)) + ids for ids in read])
+        real = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in read])
+        device = self.network.device
         masks = get_cfg_logits_processor("llguidance", self.outlines, grammar)
-        end = self.tokenizer.eos_token_id
         # llguidance would have its mask kernel compiled: half a minute to save microseconds.
         eager = torch.compiler.set_stance("force_eager")
         with eager, torch.random.fork_rng(devices=[]), torch.inference_mode():
             if seed is not None:
                 torch.manual_seed(seed)
             made = self.network.generate(
-                input_ids=given["input_ids"],
-                attention_mask=given["attention_mask"],
+                input_ids=given.to(device),
+                attention_mask=real.to(device),
                 max_new_tokens=max_tokens,
                 do_sample=seed is not None,
                 logits_processor=LogitsProcessorList([masks]),
                 eos_token_id=end,
                 pad_token_id=end,
             )
-        new = made[0, length:]
-        if len(new) == 0 or int(new[-1]) != end:
+        return [self._finished(ids) for ids in made[:, length:].tolist()]
+
+    def _finished(self, ids: list[int]) -> str | None:
+        """Return an answer up to the token that ends it; None where there is none."""
+        end = self.tokenizer.eos_token_id
+        if end not in ids:
             return None
-        return str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
+        answer = ids[: ids.index(end)]
+        return str(self.tokenizer.decode(answer, skip_special_tokens=True)).strip()
 
 
 def _require_llguidance() -> None:

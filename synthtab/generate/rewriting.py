@@ -11,13 +11,16 @@ from synthtab.generate.rowjson import row_grammar
 from synthtab.schema import Column
 
 MAX_TOKENS = 1_024
+AT_ONCE = 16
+"""So many answers are written together."""
 
 
 class LanguageRewriter:
     """Answers prompts with one JSON row each, within the grammar of the columns alone.
 
     Rules between columns are not in the grammar: whether the model keeps them is what the rounds
-    of feedback are about. ``seed`` makes the answers drawn, else the likeliest is taken.
+    of feedback are about. ``seed`` makes the answers drawn, else the likeliest is taken. An answer
+    of more than ``max_tokens`` is none.
     """
 
     def __init__(
@@ -41,19 +44,29 @@ class LanguageRewriter:
 
     @classmethod
     def of(
-        cls, network: Any, tokenizer: Any, columns: Sequence[Column], *, seed: int | None = None
+        cls,
+        network: Any,
+        tokenizer: Any,
+        columns: Sequence[Column],
+        *,
+        seed: int | None = None,
+        max_tokens: int = MAX_TOKENS,
     ) -> LanguageRewriter:
         """Write with a model that is in memory already. Raises UsageError without llguidance."""
-        return cls(PretrainedWriter.of(network, tokenizer), columns, seed=seed)
+        writer = PretrainedWriter.of(network, tokenizer)
+        return cls(writer, columns, seed=seed, max_tokens=max_tokens)
 
     def rewrite(self, prompts: Sequence[str]) -> list[str]:
         """Return an answer to each prompt; an empty one where it got too long."""
-        out = []
-        for prompt in prompts:
+        out: list[str] = []
+        for start in range(0, len(prompts), AT_ONCE):
+            some = prompts[start : start + AT_ONCE]
             seed = None if self._seed is None else self._seed + self._asked
-            self._asked += 1
-            text = self._writer.write(prompt, self._grammar, max_tokens=self._max_tokens, seed=seed)
-            out.append(text or "")
+            self._asked += len(some)
+            texts = self._writer.write_all(
+                some, self._grammar, max_tokens=self._max_tokens, seed=seed
+            )
+            out += [text or "" for text in texts]
         return out
 
     def tokens(self, text: str) -> int:

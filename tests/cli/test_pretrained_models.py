@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,38 @@ def test_a_model_is_only_told(folder: Path, tmp_path: Path, call: Call) -> None:
     assert facts["trained"] is None
     assert facts["prompt"]["kept"]["rows"] == {"lines": 2, "of": 2}
     assert facts["prompt"]["kept"]["passages"] == {"lines": 1, "of": 1}
+
+
+def test_broken_rows_are_written_again(folder: Path, tmp_path: Path, call: Call) -> None:
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    ran = call(synthtab.main, *fit, "--generator", "pretrained", "--base", folder / "base")
+    assert ran.code == 0, ran.err
+    sample = ["sample", tmp_path / "model", "-n", 12, "--seed", 1, "-o", tmp_path / "out.csv"]
+    sample += ["--mode", "feedback"]
+    ran = call(synthtab.main, *sample, "--rounds", 1)
+    assert ran.code == 0, ran.err
+    assert re.search(r"rows that broke rules: [0-9]+ corrected .* \([0-9]+ questions, ", ran.out)
+    assert "rows that keep every rule: 100%" in ran.out
+    counts = json.loads(call(synthtab.main, *sample, "--json").out)
+    assert counts["mode"] == "feedback"
+    assert 1 <= len(counts["talk"]) <= 9
+    assert counts["talk"][0]["asked"] >= counts["mended"]
+    lost = ("malformed", "copied", "broken", "duplicates", "thinned", "surplus")
+    assert counts["drawn"] == counts["returned"] + sum(counts[name] for name in lost)
+    assert counts["rules_broken"] == {}
+
+
+def test_rounds_are_for_feedback_and_feedback_for_language_models(
+    folder: Path, tmp_path: Path, call: Call
+) -> None:
+    sample = ["sample", folder / "visits.rules", "-n", 3, "-o", tmp_path / "out.csv"]
+    ran = call(synthtab.main, *sample, "--mode", "feedback")
+    assert ran.code == 2
+    assert "in the mode 'feedback' a language model writes rows of table 'visits' again" in ran.err
+    ran = call(synthtab.main, *sample, "--rounds", 2)
+    assert ran.code == 2
+    assert "in the mode 'feedback', not in 'solver" in ran.err
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_the_prompt_is_shown(folder: Path, call: Call) -> None:

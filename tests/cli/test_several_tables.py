@@ -129,7 +129,7 @@ def test_sampled_tables_are_a_directory_that_keeps_every_rule(
     assert call(rulecheck.main, "validate", shop_folder / "shop.rules", out).code == 0
     report = json.loads(call(synthtab.main, *args, tmp_path / "again", "--json").out)
     assert (tmp_path / "again" / "line.csv").read_text() == (out / "line.csv").read_text()
-    assert report["tables"]["orders"]["broken"] == {}
+    assert report["tables"]["orders"]["rules_broken"] == {}
     assert report["tables"]["orders"]["soft"]["mostly_paid"]["required"] == 0.6
     assert report["tables"]["customer"]["returned"] == 60
     # A directory of these files is replaced; one that holds something else is not.

@@ -99,6 +99,15 @@ def test_random_weights_write_rules_only(writer: PretrainedWriter) -> None:
     assert again == finished[0]
 
 
+def test_texts_written_together_are_those_written_alone(writer: PretrainedWriter) -> None:
+    grammar = 'start: "a" ("b" | "c")~1..4'
+    prompts = ["Rule: ", "", "Another rule, which takes more tokens: ", "x"]
+    alone = [writer.write(prompt, grammar, max_tokens=20) for prompt in prompts]
+    assert writer.write_all(prompts, grammar, max_tokens=20) == alone
+    assert len({len(text or "") for text in alone}) > 1
+    assert writer.write_all([], grammar, max_tokens=20) == []
+
+
 def test_what_is_not_finished_is_none(writer: PretrainedWriter) -> None:
     grammar = rule_grammar(EMPLOYMENT.table("employee"), EMPLOYMENT.tables)
     assert writer.write("Rule: ", grammar, max_tokens=2) is None

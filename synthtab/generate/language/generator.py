@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthtab.batch import Batch
+from synthtab.batch import Batch, Mask
 from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.decode import RowProgress
 from synthtab.generate.drawn import Drawn
@@ -28,6 +28,7 @@ from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
 from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.generate.language.walk import Tables, Walk
+from synthtab.generate.rewriting import LanguageRewriter
 from synthtab.generate.storage import (
     column_of,
     column_record,
@@ -170,6 +171,22 @@ class LanguageGenerator:
         if can.any():
             lines = self.lines(rows.take(can))
             found[can] = log_probabilities(self.base, lines, shared=self._way != "anew")
+        return found
+
+    def rewriter(self, columns: Sequence[Column], seed: int) -> LanguageRewriter:
+        """Return what writes rows of these columns again when it is told what is wrong with them.
+
+        Raises UsageError where llguidance is missing.
+        """
+        network, tokenizer, most = self.base.network, self.base.tokenizer, self.template.room
+        return LanguageRewriter.of(network, tokenizer, columns, seed=seed, max_tokens=most)
+
+    def copied(self, rows: Batch) -> Mask:
+        """Say which rows (rows,) have a text that is a training row's."""
+        found = np.zeros(len(rows), dtype=bool)
+        for name, prints in (self.fingerprints or {}).items():
+            codes, nulls = rows.column(name)
+            found |= ~nulls & prints.known(rows.pool[np.where(nulls, 0, codes)])
         return found
 
     @cached_property

@@ -40,6 +40,8 @@ _OPENING = 4
 """A value's tokens begin at most so many bytes before it."""
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _END = "}\n"
+_ROOM = 6
+"""A row written all at once may take so many times the tokens that it has at least."""
 
 RowTokens = tuple[Ids, tuple[bool, ...]]
 
@@ -118,6 +120,11 @@ class Template:
     def least_tokens(self) -> int:
         """How many tokens a row has at least, forced text included."""
         return len(self.first) + sum(1 + len(s.forced[-1]) for s in self.slots)
+
+    @cached_property
+    def room(self) -> int:
+        """How many tokens a row is given that is written all at once, as a model likes."""
+        return _ROOM * self.least_tokens + sum(slot.length for slot in self.slots)
 
     def texts(self, batch: Batch) -> list[str]:
         """Return each row of a batch as it is written, without the line's end."""

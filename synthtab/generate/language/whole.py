@@ -19,9 +19,6 @@ from synthtab.generate.language.generator import LanguageGenerator
 from synthtab.generate.language.regexes import read_rows, row_regex
 from synthtab.generate.language.values import assembled
 
-_ROOM = 6
-"""A row may take so many times the tokens that it has at least."""
-
 
 def draw_whole(generator: LanguageGenerator, rows: int, *, seed: int = 0) -> Drawn:
     """Draw rows that are values of their columns, all at once; log-weights are not known (0).
@@ -40,7 +37,7 @@ def draw_whole(generator: LanguageGenerator, rows: int, *, seed: int = 0) -> Dra
         "llguidance", from_transformers(base.network, base.tokenizer), row_regex(template)
     )
     prompt = torch.tensor([list(generator.prompt_tokens)] * rows, device=base.device)
-    room = _ROOM * template.least_tokens + sum(slot.length for slot in template.slots)
+    room = template.room
     if base.positions is not None:
         room = min(room, base.positions - prompt.shape[1])
     end = base.vocabulary.end

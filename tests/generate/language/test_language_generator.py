@@ -18,7 +18,7 @@ from transformers import (
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
-from synthtab.choices import MODES
+from synthtab.choices import COMMON_MODES
 from synthtab.draw import draw_rows
 from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate.language.batching import batch_rows
@@ -116,7 +116,7 @@ def learned(shape: str) -> LanguageGenerator:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", COMMON_MODES)
 def test_every_mode_works_with_every_shape(shape, mode):
     rows, counts = draw_rows(SMALL, learned(shape), compile_plan(SMALL), 20, mode=mode, seed=1)
     assert len(rows) == 20
@@ -125,6 +125,49 @@ def test_every_mode_works_with_every_shape(shape, mode):
         assert not VectorBackend(SMALL).violated(rows).any()
     if mode in ("grammar", "solver"):
         assert counts.malformed == 0
+
+
+def test_a_language_model_writes_its_broken_rows_again():
+    """With random weights it hits upon a lawful row by chance, asked often enough."""
+    base, plan = tiny("llama", positions=2048), compile_plan(SMALL)
+    made = LanguageGenerator.of(base, SMALL.columns, plan.order, plan.domains)
+    told = []
+    rows, counts = draw_rows(
+        SMALL,
+        made,
+        plan,
+        8,
+        mode="feedback",
+        seed=2,
+        rounds=2,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert len(rows) == counts.returned == 8
+    assert not VectorBackend(SMALL).violated(rows).any()
+    assert counts.talk[0].asked >= counts.mended > 0
+    assert counts.talk[0].answer_tokens > 0
+    assert counts.drawn == 8 + counts.broken + counts.malformed + counts.surplus
+    assert told[-1] == (8, 8)
+
+
+def test_a_model_that_cannot_read_the_correction_says_so():
+    base, plan = tiny("llama", positions=64), compile_plan(SMALL)
+    made = LanguageGenerator.of(base, SMALL.columns, plan.order, plan.domains)
+    with pytest.raises(UsageError, match="the model reads 64 tokens, and the prompt takes"):
+        draw_rows(SMALL, made, plan, 8, mode="feedback", seed=2)
+
+
+def test_rows_with_a_training_text_are_known(bases):
+    pool = np.array(["AB1", "hello", "AC22"], dtype=object)
+    first = generator(bases["llama"]).draw(3, level="solver", guide=PLAN, seed=1).batch
+    codes = np.tile(np.arange(3)[:, None], (1, len(first.columns)))
+    seen = Batch(first.columns, codes, np.zeros_like(first.nulls), pool)
+    made = generator(bases["llama"], batch=seen.take(np.array([0, 1])))
+    texts = [c.name for c in TABLE.columns if isinstance(c.type, TextType)]
+    assert texts
+    assert made.copied(seen).tolist() == [True, True, False]
+    nulls = np.ones_like(seen.nulls)
+    assert not made.copied(Batch(seen.columns, seen.codes, nulls, pool)).any()
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_gives_others(bases):
