@@ -142,7 +142,7 @@ def throughput(setting: Setting, until: float) -> Section:
     _warmed(made, setting)
     grid = Grid(
         *("rows at a time", "read at a time", "level", "rows/s", "tokens/s", "a step"),
-        *("beside free", "network", "masks", "logits moved", "the rest", "prompt"),
+        *("beside free", "network", "masks", "around it", "the rest", "prompt"),
     )
     found: dict[int, dict[str, Drawing]] = {}
     for rows in _up_to(setting.rows, AT_A_TIME):
@@ -168,9 +168,9 @@ def throughput(setting: Setting, until: float) -> Section:
             f"{large.described()}. The prompt has {len(made.prompt_tokens):,} tokens and shows "
             f"{EXAMPLES} rows; it is read once for all rows of a draw, and timed apart. A step is "
             "a forward pass, which gives a token to each row that is not waiting for others; "
-            "`network`, `masks`, `logits moved` (to the processor, and what is made ready for a "
-            "pass) and `the rest` (drawing tokens, reading values) are shares of its time. Rows "
-            "at `free` are other rows, and most of their values break off early, as random weights "
+            "`network`, `masks`, `around it` (what is made ready for a pass, its logits put in their "
+            "rows' places) and `the rest` (drawing tokens, reading values) are shares of its time. "
+            "Rows at `free` are other rows, and most of their values break off early, as random weights "
             "write none: what compares is the step. Tokens are those of the rows, keys included. "
             "How many rows are read at a time is for the generator to say, by the memory that "
             f"there is. {WAYS[way_of(large.base)]}"
@@ -191,7 +191,7 @@ def _told(cell: Drawing, free: Drawing | None) -> Iterator[str]:
     yield number(cell.tokens / cell.all)
     yield seconds(cell.step)
     yield "" if free is None else _times(cell.step / free.step)
-    for part in (cell.network, cell.masks, cell.moved, cell.rest):
+    for part in (cell.network, cell.masks, cell.around, cell.rest):
         yield percent(part / cell.all)
     yield seconds(cell.prompt)
 

@@ -53,8 +53,8 @@ class Drawing:
     """How rows were drawn: ``at_once`` of them in one batch, in steps that give each a token.
 
     Times are in s, and of the steps alone: ``all``, and in it the ``network``, ``masks`` and
-    ``moved``, what stands around the network (masks of attention, logits on their way to the
-    processor). ``prompt`` is the time to read what stands before the rows. ``tokens`` are those of
+    what stands ``around`` the network (masks of attention, logits put in their rows' places).
+    ``prompt`` is the time to read what stands before the rows. ``tokens`` are those of
     rows, keys included; ``peak`` is in bytes, None on a processor.
     """
 
@@ -66,7 +66,7 @@ class Drawing:
     all: float
     network: float
     masks: float
-    moved: float
+    around: float
     peak: int | None
 
     @property
@@ -77,7 +77,7 @@ class Drawing:
     @property
     def rest(self) -> float:
         """The time of drawing tokens, reading values and the rest."""
-        return max(0.0, self.all - self.network - self.masks - self.moved)
+        return max(0.0, self.all - self.network - self.masks - self.around)
 
 
 def drawing(

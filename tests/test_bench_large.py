@@ -63,8 +63,8 @@ def test_all_parts_are_measured(few: Callable[[], Setting]) -> None:
         assert cell["steps"] >= 13
         assert cell["tokens"] > cell["steps"]
         assert cell["at_once"] == cell["rows"]
-        assert min(cell["prompt"], cell["network"], cell["moved"]) > 0
-        assert 0 < cell["network"] + cell["masks"] + cell["moved"] <= cell["all"]
+        assert min(cell["prompt"], cell["network"], cell["around"]) > 0
+        assert 0 < cell["network"] + cell["masks"] + cell["around"] <= cell["all"]
         assert (cell["masks"] > 0) == (cell["level"] != "free")
     assert [f.what for f in draw.figures][-1] == (
         "masks at `solver`, of the time of the forward pass"
