@@ -171,7 +171,8 @@ def throughput(setting: Setting, until: float) -> Section:
             "`network`, `masks`, `around it` (what is made ready for a pass, its logits put where "
             "their rows are) and `the rest` (drawing tokens, reading values) are shares of its "
             "time. Rows at `free` are other rows, and most of their values break off early, as "
-            "random weights write none: what compares is the step. Tokens are those of the rows, keys included. "
+            "random weights write none: what compares is the step. Tokens are those of the rows, "
+            "keys included. "
             "How many rows are read at a time is for the generator to say, by the memory that "
             f"there is. {WAYS[way_of(large.base)]}"
         ),
