@@ -19,6 +19,7 @@ from bench import (
     headline,
     inference,
     language,
+    large,
     listing,
     mending,
     modes,
@@ -208,6 +209,12 @@ MEASUREMENTS: dict[str, Measurement] = {
         "rows of causal language models: rules kept, what masks cost",
         lambda g: language.run(g.seed, g.only, g.rows, g.vocabulary, g.work),
         (seed, parts(*language.PARTS), language.options, work),
+    ),
+    "large": Measurement(
+        "a language model of usual size on a GPU: throughput, LoRA, memory",
+        large.command,
+        (seed, parts(*large.PARTS), large.options),
+        in_all=False,
     ),
     "domains": Measurement(
         "domain models as a start, on tables they have not seen",

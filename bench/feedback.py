@@ -74,7 +74,7 @@ class Tuned:
     rows: int = 1_000
     epochs: int = 3
     rate: float = 1e-3
-    prompt: int = 512
+    prompt: int = 768
 
     def network(self, loaded: Loaded, base: Path) -> OneTable:
         """Return what learns the table by the language model in a directory."""

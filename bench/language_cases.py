@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,10 +76,15 @@ def wide(groups: int = 20) -> str:
 
 @dataclass
 class Clock:
-    """Time (s of this process) by what it was spent on."""
+    """Time (s) by what it was spent on: of this process, or as another clock (``now``) has it."""
 
     spent: dict[str, float] = field(default_factory=dict)
+    now: Callable[[], float] = time.process_time
     _running: set[str] = field(default_factory=set)
+
+    def counts(self, name: str) -> bool:
+        """Say whether time is being counted under a name just now."""
+        return name in self._running
 
     @contextmanager
     def of(self, owner: Any, **names: str) -> Iterator[None]:
@@ -98,12 +103,12 @@ class Clock:
             if name in self._running:  # within another that is counted already
                 return function(*given, **named)
             self._running.add(name)
-            started = time.process_time()
+            started = self.now()
             try:
                 return function(*given, **named)
             finally:
                 self._running.remove(name)
-                self.spent[name] = self.spent.get(name, 0.0) + time.process_time() - started
+                self.spent[name] = self.spent.get(name, 0.0) + self.now() - started
 
         return timed
 

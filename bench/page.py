@@ -18,7 +18,7 @@ OTHERS = "Further measurements"
 CHAPTERS: Mapping[str, Sequence[str]] = {
     "Rows of one table": ("headline", "modes", "peers", "adult", "refine"),
     "Several tables": ("relational",),
-    "Language models": ("domains", "language", "feedback", "retrieval", "examples"),
+    "Language models": ("domains", "language", "large", "feedback", "retrieval", "examples"),
     "Privacy": ("privacy", "perturb"),
     "Rules": ("check", "plans", "validate", "validators", "infer"),
     "Errors in data": ("violations", "mending", "repair"),

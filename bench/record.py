@@ -16,7 +16,7 @@ import platform
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,13 @@ class Record:
 def recorded(sections: Sequence[Section]) -> Record:
     """Return the record of sections that share a name, as measured here and today."""
     first = sections[0]
+    device: dict[str, str | int] = {"device": first.device} if first.device else {}
     return Record(
         name_of(first),
         first.command,
         first.seed,
         dt.date.today().isoformat(),
-        environment(),
+        environment() | device,
         versions(),
         tuple(sections),
     )
@@ -218,7 +219,10 @@ class _Reader:
         versions = self._get(content, "versions", "", _is_versions)
         parts = self._get(content, "sections", "", _is_list)
         sections = [
-            self._section(part, f"sections[{at}].", command, seed, name)
+            replace(
+                self._section(part, f"sections[{at}].", command, seed, name),
+                device=str(environment.get("device", "")),
+            )
             for at, part in enumerate(parts)
         ]
         return Record(name, command, seed, date, environment, versions, tuple(sections))

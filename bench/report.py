@@ -42,6 +42,7 @@ class Section:
 
     ``data`` is plain JSON, kept in the section's record; its plots are drawn (bench/plots.py).
     ``name`` is that of its record; without one it is made of the command (bench/record.py).
+    ``device`` names what computed, with its driver, where that was not the processor alone.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Section:
     grids: Sequence[Grid] = ()
     data: Mapping[str, Any] | None = None
     name: str = ""
+    device: str = ""
 
 
 def at_least(

@@ -2,7 +2,7 @@
 
 from tiny_models import tiny
 
-from bench.language import Writer, masks, setup, valid
+from bench.language import PARTS, Writer, masks, setup, valid
 from bench.language_cases import Case, Clock, wide
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced
@@ -41,6 +41,13 @@ def test_masks_and_what_is_made_once_are_measured():
     assert int(timed.grids[0].rows[0][-1]) > 10
     assert made.figures[0].what == "grammar of a table, set up"
     assert len(timed.figures) == 1
+
+
+def test_each_part_has_the_command_that_gives_it_again():
+    for part in PARTS:
+        command = f"python -m bench language --only {part}"
+        assert Writer(tiny(), "a tiny model", trained=False).command(part) == command
+        assert Writer(tiny(), "a tiny model", trained=True).command(part) == command + " --work DIR"
 
 
 def test_rows_are_judged_by_the_database():

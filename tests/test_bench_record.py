@@ -62,6 +62,15 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert "torch" in made.versions
 
 
+def test_what_computed_is_told_where_it_was_not_the_processor(tmp_path: Path) -> None:
+    made = recorded([section(device="a GPU, driver 1.2"), section(device="a GPU, driver 1.2")])
+    assert made.environment["device"] == "a GPU, driver 1.2"
+    assert "cores, a GPU, driver 1.2; torch" in made.origin()
+    found = record.read(record.write(made, tmp_path))
+    assert same(found, made)
+    assert [s.device for s in found.sections] == ["a GPU, driver 1.2"] * 2
+
+
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 plain = st.recursive(
     st.none()

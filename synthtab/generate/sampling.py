@@ -29,14 +29,18 @@ class Choices:
     dead: Mask
 
     def draw(self, nodes: Tensor, random: torch.Generator) -> Tensor:
-        """Return one symbol (rows,) for each row, given the row's node."""
+        """Return one symbol (rows,) for each row, given the row's node; all on the CPU."""
         at = torch.rand(len(nodes), generator=random, dtype=torch.float64) * _BELOW_ONE + nodes
         size = self.ladder.shape[1]
-        return torch.searchsorted(self.ladder.view(-1), at, right=True) - nodes * size
+        place = torch.searchsorted(self.ladder.view(-1), at.to(self.ladder.device), right=True)
+        return place.cpu() - nodes * size
 
 
 def choices(logits: Tensor, allowed: Mask | None, temperature: float) -> Choices:
-    """Turn logits (nodes, symbols) into distributions over the allowed symbols (same shape)."""
+    """Turn logits (nodes, symbols) into distributions over the allowed symbols (same shape).
+
+    They stay on the device of the logits.
+    """
     if temperature != 1.0:
         logits = logits / temperature
     nodes = len(logits)
@@ -44,12 +48,12 @@ def choices(logits: Tensor, allowed: Mask | None, temperature: float) -> Choices
     dead = np.zeros(nodes, dtype=bool)
     if allowed is not None and not allowed.all():
         dead = np.asarray(~allowed.any(axis=1))
-        banned = torch.from_numpy(~(allowed | dead[:, None]))
+        banned = torch.from_numpy(~(allowed | dead[:, None])).to(logits.device)
         masked = logits.masked_fill(banned, float("-inf"))
         mass = masked.logsumexp(dim=1) - logits.logsumexp(dim=1)
-        log_mass = np.minimum(mass.double().numpy(), 0.0)
+        log_mass = np.minimum(mass.double().cpu().numpy(), 0.0)
         logits = masked
     ladder = logits.softmax(dim=1).cumsum(dim=1, dtype=torch.float64)
     ladder /= ladder[:, -1:].clone()
-    ladder += torch.arange(nodes, dtype=torch.float64)[:, None]
+    ladder += torch.arange(nodes, dtype=torch.float64, device=ladder.device)[:, None]
     return Choices(ladder, log_mass, dead)

@@ -50,11 +50,11 @@ class PromptLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     def update(
         self, key_states: Tensor, value_states: Tensor, *_given: Any, **_named: Any
     ) -> tuple[Tensor, Tensor]:
-        """Add keys and values (reading, heads, n, size); return those the rows have by now."""
+        """Add keys and values (reading, heads, n, size); return those all rows have by now."""
         start, self._filled = self._filled, self._filled + key_states.shape[-2]
         self._keys = self._put(self._keys, key_states, start)
         self._values = self._put(self._values, value_states, start)
-        return self._own(self._keys), self._own(self._values)
+        return self._keys[:, :, : self._filled], self._values[:, :, : self._filled]
 
     def _put(self, room: Tensor, new: Tensor, start: int) -> Tensor:
         if self._filled > room.shape[2]:
@@ -70,9 +70,15 @@ class PromptLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             room[self.reading, :, start : self._filled] = new
         return room
 
-    def _own(self, room: Tensor) -> Tensor:
-        own = room[:, :, : self._filled]
-        return own if self.reading is None else own[self.reading]
+    def times(self, part: Tensor, own: Tensor) -> Tensor:
+        """Return products of matrices, (reading, ...) with those of the same rows in (rows, ...).
+
+        What rows keep is not copied: those that do not read are multiplied with nothing.
+        """
+        if self.reading is None:
+            return part @ own
+        spread = part.new_zeros((len(own), *part.shape[1:])).index_copy_(0, self.reading, part)
+        return (spread @ own)[self.reading]
 
     def get_seq_length(self) -> int:
         """Return how many tokens there are before the next, padding included."""
@@ -127,8 +133,9 @@ def attend(
 ) -> tuple[Tensor, None]:
     """Return what rows (r, n, heads, size) attend to, in the prompt of their layer and their own.
 
-    ``query`` is (r, heads, n, size), ``key`` and ``value`` (r, kv heads, own, size), and the mask
-    (r, 1, n, own) says which of its own tokens each token may see; of the prompt it sees all.
+    ``query`` is (r, heads, n, size), ``key`` and ``value`` (rows, kv heads, own, size) of all rows,
+    those that wait too, and the mask (r, 1, n, own) says which of its own tokens each token may
+    see; of the prompt it sees all.
     Raises TypeError where a layer asks for something else than plain attention.
     """
     unknown = {name for name, what in others.items() if what is not None} - _HARMLESS
@@ -141,14 +148,14 @@ def attend(
     grouped = (query * (size**-0.5 if scaling is None else scaling)).reshape(rows, kv, -1, size)
     together = grouped.transpose(0, 1).reshape(kv, -1, size)
     far = (together @ layer.prompt_keys.mT).float()
-    near = (grouped @ key.mT).float().view(rows, kv, group, n, -1)
+    near = layer.times(grouped, key.mT).float().view(rows, kv, group, n, -1)
     near = near.masked_fill(~attention_mask[:, :, None], -torch.inf).view(rows, kv, group * n, -1)
     mass = torch.logaddexp(
         far.logsumexp(dim=-1).view(kv, rows, -1).transpose(0, 1), near.logsumexp(dim=-1)
     )
     of_all = mass.transpose(0, 1).reshape(kv, -1, 1)
     from_prompt = (far - of_all).exp_().to(value.dtype) @ layer.prompt_values
-    from_own = (near - mass[..., None]).exp_().to(value.dtype) @ value
+    from_own = layer.times((near - mass[..., None]).exp_().to(value.dtype), value)
     found = from_prompt.view(kv, rows, group * n, -1).transpose(0, 1) + from_own
     return found.reshape(rows, heads, n, -1).transpose(1, 2), None
 

@@ -31,7 +31,8 @@ def batch_rows(base: Base, template: Template, prompt: int, way: Way, most: int 
     own = 2 * template.least_tokens + sum(slot.length for slot in template.slots)
     shared = way == "shared"
     kept = own if shared else prompt + own
-    scores = heads * (prompt + own) if shared else 0
+    together = 1 + max(len(slot.forced[-1]) for slot in template.slots)
+    scores = heads * together * (prompt + own) if shared else 0
     # Keys and values twice, as they are copied when they grow; logits and scores a few times over.
     per_row = 2 * 2 * wide * layers * kv * size * kept + 6 * 4 * (base.vocabulary.size + scores)
     return max(1, min(most, _room(base.device) // per_row))

@@ -10,7 +10,8 @@ import torch
 from synthtab.errors import UsageError
 from synthtab.generate.language.settings import Tuning
 
-_SIGNS = ("out of memory", "not enough memory", "can't allocate memory")
+_SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "status_alloc_failed")
+"""What errors about memory say, the last of them those of cuBLAS."""
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class Session(Protocol):
     def feed(self, tokens: NDArray[np.int64], real: Mask) -> Tensor:
         """Let each row read the ``real`` ones of its tokens (rows, n), which stand to the right.
 
-        Returns float32 logits (rows, vocabulary) of what comes after the last column; of rows whose
-        last token is padding they mean nothing.
+        Returns float32 logits (rows, vocabulary) of what comes after the last column, where the
+        network computes; of rows whose last token is padding they mean nothing.
         """
 
 
@@ -92,10 +92,10 @@ class Shared:
     def feed(self, tokens: NDArray[np.int64], real: Mask) -> Tensor:
         """See :class:`Session`."""
         own = np.flatnonzero(real.any(axis=1))
-        out = torch.zeros((len(real), self._base.vocabulary.size))
+        device = self._base.device
+        out = torch.zeros((len(real), self._base.vocabulary.size), device=device)
         if not len(own):
             return out
-        device = self._base.device
         new, some = torch.from_numpy(real).to(device), torch.from_numpy(own).to(device)
         before, self._position = self._position, self._position + new.sum(dim=1)
         self._seen = torch.cat([self._seen, new], dim=1)
@@ -113,7 +113,7 @@ class Shared:
             )
         if len(own) == len(real):
             return logits
-        out[some.cpu()] = logits
+        out[some] = logits
         return out
 
 
@@ -222,7 +222,7 @@ def _read(
 
 
 def _numbers(logits: Tensor) -> Tensor:
-    return logits.float().cpu()
+    return logits.float()
 
 
 def fitting(base: Base, session: Session, real: Mask) -> Mask:

@@ -130,7 +130,8 @@ class Walk:
         active = np.arange(len(logits))
         tails: list[list[int]] = [[] for _ in active]
         while True:
-            tokens = column.draw(active, logits[torch.from_numpy(active)], batch, random)
+            own = torch.from_numpy(active).to(logits.device)
+            tokens = column.draw(active, logits[own], batch, random)
             over = column.over(active)
             for row, token, done in zip(
                 active.tolist(), tokens.tolist(), over.tolist(), strict=True
@@ -220,7 +221,7 @@ class _Masked:
     def draw(self, active: Ints, logits: Tensor, batch: _Batch, random: torch.Generator) -> Ints:
         """Draw a token for each active row (-1 where there is none) and move on."""
         heated = logits if self._heat == 1.0 else logits / self._heat
-        everything = heated.logsumexp(dim=1).double().numpy()
+        everything = heated.logsumexp(dim=1).double().cpu().numpy()
         cursor, tokens = self._cursor, np.full(len(active), -1, dtype=np.int64)
         for block in self._table.blocks(cursor.state[active]):
             own = active[block.rows]
@@ -310,10 +311,13 @@ class _Free:
 
 
 def _picked(logits: Tensor, rows: Ints, tokens: Ints) -> Tensor:
-    """Return the logits (r, w) of each row's tokens (r or 1, w)."""
-    own = logits[torch.from_numpy(rows)]
-    index = torch.from_numpy(tokens)
-    return own[:, index[0]] if len(tokens) == 1 else own.gather(1, index)
+    """Return the logits (r, w) of each row's tokens (r or 1, w), on the CPU.
+
+    Only these leave a GPU: all of a large vocabulary would take longer than the network.
+    """
+    device = logits.device
+    at = torch.from_numpy(rows).to(device)[:, None], torch.from_numpy(tokens).to(device)
+    return logits[at].cpu()
 
 
 def _right_aligned(tails: Sequence[Sequence[int]]) -> tuple[Ints, Mask]:
