@@ -100,6 +100,20 @@ def test_rounds_are_for_feedback_and_feedback_for_language_models(
     assert not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_prompt_shown_is_the_one_that_is_used(
+    folder: Path, tmp_path: Path, call: Call, tuned: bool
+) -> None:
+    data = [folder / "visits.rules", folder / "visits.csv", "--base", folder / "base", "--seed", 3]
+    data += ["--corpus", folder / "documents"]
+    shown = call(synthtab.main, "prompt", *data, *(["--tuned"] if tuned else []))
+    fit = ["fit", *data, "-o", tmp_path / "model", "--generator", "pretrained"]
+    fit += ["--epochs", 1 if tuned else 0]
+    assert call(synthtab.main, *fit).code == 0
+    used = json.loads((tmp_path / "model" / "language.json").read_text())["prompt"]
+    assert shown.out == used
+
+
 def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
     ran = call(synthtab.main, "prompt", folder / "visits.rules")
     assert ran.code == 0, ran.err
