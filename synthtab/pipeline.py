@@ -173,6 +173,7 @@ class Synthesizer:
         mode: Mode | None = None,
         seed: int | None = None,
         rounds: int | None = None,
+        mend_budget_s: float | None = None,
         progress: Callable[..., None] | None = None,
     ) -> pd.DataFrame: ...
 
@@ -184,6 +185,7 @@ class Synthesizer:
         mode: Mode | None = None,
         seed: int | None = None,
         rounds: int | None = None,
+        mend_budget_s: float | None = None,
         progress: Callable[..., None] | None = None,
     ) -> dict[str, pd.DataFrame]: ...
 
@@ -195,6 +197,7 @@ class Synthesizer:
         mode: Mode | None = None,
         seed: int | None = None,
         rounds: int | None = None,
+        mend_budget_s: float | None = None,
         progress: Callable[..., None] | None = None,
     ) -> pd.DataFrame | dict[str, pd.DataFrame]:
         """Return ``n`` synthetic rows of the one table, or all tables at a ``scale``.
@@ -202,12 +205,20 @@ class Synthesizer:
         A scale multiplies the numbers of real rows, or gives numbers of rows by table. Without a
         ``seed`` every call gives other rows. In every mode but ``free`` and ``grammar`` no hard
         rule is broken. In the mode ``feedback`` a pretrained model writes its rows again that break
-        rules, told why, at most ``rounds`` times each (3 where None). Raises InfeasibleError,
+        rules, told why, at most ``rounds`` times each (3 where None). ``mend_budget_s`` limits the
+        time, in seconds, that mending may take where tables, or rules across rows, call for it
+        (None: two minutes, or ten times as long as the rows took to write). Raises InfeasibleError,
         naming the rules, where so many rows cannot be had; UsageError for ``rounds`` in another
         mode, and for ``feedback`` where no pretrained model writes the rows.
         """
         got = self.sample_report(
-            n, scale=scale, mode=mode, seed=seed, rounds=rounds, progress=progress
+            n,
+            scale=scale,
+            mode=mode,
+            seed=seed,
+            rounds=rounds,
+            mend_budget_s=mend_budget_s,
+            progress=progress,
         )
         if isinstance(got, Sample):
             return got.frame if n is not None else {self.table.name: got.frame}
@@ -221,12 +232,18 @@ class Synthesizer:
         mode: Mode | None = None,
         seed: int | None = None,
         rounds: int | None = None,
+        mend_budget_s: float | None = None,
         progress: Callable[..., None] | None = None,
     ) -> Any:
         """Return rows with the counts behind them: a Sample of one table, or a WholeSample."""
         if n is not None and scale is not None:
             raise UsageError("give a number of rows or a scale, not both")
         if isinstance(self._engine, OneTable):
+            if mend_budget_s is not None:
+                raise UsageError(
+                    f"mend_budget_s={mend_budget_s:g}: of one table whose rules are about single "
+                    "rows none is left to be mended at the end; leave it out"
+                )
             rows = n if n is not None else self._engine.rows_at(1.0 if scale is None else scale)
             return self._engine.sample_report(
                 rows, mode=mode, seed=seed, rounds=rounds, progress=progress
@@ -243,7 +260,11 @@ class Synthesizer:
                 )
             scale = {self.model.tables[0].name: n}
         return self._engine.sample_report(
-            1.0 if scale is None else scale, mode=mode or "solver", seed=seed, progress=progress
+            1.0 if scale is None else scale,
+            mode=mode or "solver",
+            seed=seed,
+            mend_budget_s=mend_budget_s,
+            progress=progress,
         )
 
     def refine(

@@ -146,6 +146,7 @@ class PrivateWhole(WholeModel):
         *,
         mode: Mode = "solver",
         seed: int | None = None,
+        mend_budget_s: float | None = None,
         progress: SampleProgress | None = None,
     ) -> WholeSample:
         """Return synthetic tables; a scale multiplies the noisy number of the root's rows."""
@@ -156,7 +157,9 @@ class PrivateWhole(WholeModel):
                 )
             root = self.private.root
             scale = {root: max(1, round(self.private.tables[root].rows * scale))}
-        return super().sample_report(scale, mode=mode, seed=seed, progress=progress)
+        return super().sample_report(
+            scale, mode=mode, seed=seed, mend_budget_s=mend_budget_s, progress=progress
+        )
 
     # Saving.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from synthtab.relational.database import (
     write_database,
 )
 from synthtab.relational.judging import Broken, broken_rules, named_rows
+from synthtab.relational.patience import mending_time
 from synthtab.relational.rulesonly import rules_database
 from synthtab.relational.saving import read_database, write_files
 from synthtab.relational.settling import settle
@@ -208,15 +210,21 @@ class WholeModel:
         *,
         mode: Mode = "solver",
         seed: int | None = None,
+        mend_budget_s: float | None = None,
         progress: SampleProgress | None = None,
     ) -> dict[str, pd.DataFrame]:
         """Return synthetic rows of all tables; see :meth:`sample_report` for what became of them.
 
         ``scale`` multiplies the numbers of real rows, or gives numbers of rows by table. In every
-        mode but ``free`` and ``grammar`` no hard rule is broken. Raises InfeasibleError, naming the
-        rules, where such tables cannot be had, and UsageError for a scale that is none.
+        mode but ``free`` and ``grammar`` no hard rule is broken. What cannot be kept while rows are
+        written is mended, for ``mend_budget_s`` seconds at most; without a number, two minutes or
+        ten times as long as the rows took to write, whichever is more. Raises InfeasibleError,
+        naming the rules, where such tables cannot be had or the time was up before they were, and
+        UsageError for a scale or time that is none.
         """
-        report = self.sample_report(scale, mode=mode, seed=seed, progress=progress)
+        report = self.sample_report(
+            scale, mode=mode, seed=seed, mend_budget_s=mend_budget_s, progress=progress
+        )
         return dict(report.frames)
 
     def sample_report(
@@ -225,6 +233,7 @@ class WholeModel:
         *,
         mode: Mode = "solver",
         seed: int | None = None,
+        mend_budget_s: float | None = None,
         progress: SampleProgress | None = None,
     ) -> WholeSample:
         """Return synthetic tables with the counts behind them, as :meth:`sample`."""
@@ -243,6 +252,8 @@ class WholeModel:
                 "the mode 'solver+weighted' thins out rows one by one, which tables that refer to "
                 "each other do not allow; the mode 'solver' is the one for several tables"
             )
+        if mend_budget_s is not None and not mend_budget_s > 0:
+            raise UsageError(f"mend_budget_s={mend_budget_s:g}: mending takes more than 0 seconds")
         chosen = secrets.randbits(32) if seed is None else seed
         sizes = rows_asked(database, scale)
         _check_room(self.model.tables, _expected(database, scale) | sizes)
@@ -253,13 +264,17 @@ class WholeModel:
         tries = {name: written.tries for name, written in drawn.written.items()}
         again = dict.fromkeys(batches, 0)
         broken: Broken = broken_rules(self.model.tables, batches)
+        limit: float | None = None
         if broken and method.broken == "mend":
-            settled = settle(database, batches, method, rng, _mending(progress))
+            limit = mend_budget_s or mending_time(time.perf_counter() - started)
+            told = _mending(progress)
+            settled = settle(database, batches, method, rng, told, budget_s=limit)
+            limit = limit if settled.late else None
             batches, broken, changed = dict(settled.batches), settled.broken, settled.mended
             again = {name: settled.again.get(name, 0) for name in batches}
             tries = {name: number + settled.tries.get(name, 0) for name, number in tries.items()}
         if broken and method.broken != "keep":
-            raise InfeasibleError(_why(self.model, broken, batches))
+            raise InfeasibleError(_why(self.model, broken, batches, limit))
         counts = {
             name: TableCounts(
                 sizes.get(name), len(batches[name]), tries[name], changed[name], again[name]
@@ -381,12 +396,22 @@ def _complain(broken: Mapping[str, Mapping[str, np.ndarray]], batches: Mapping[s
     return "\n".join(lines)
 
 
-def _why(model: Model, broken: Broken, batches: Mapping[str, Batch]) -> str:
-    lines = ["no tables were found that keep all rules; rows that still break some:"]
+def _why(model: Model, broken: Broken, batches: Mapping[str, Batch], limit: float | None) -> str:
+    """Say what is still broken; ``limit`` is the time, in seconds, that was not enough."""
+    what = "no tables were found that keep all rules"
+    if limit is not None:
+        what = f"the tables were not mended within {limit:,.3g} s"
+    lines = [f"{what}; rows that still break rules:"]
     for table in model.tables:
         batch = batches[table.name]
         for rule, mask in broken.get(table.name, {}).items():
             which = named_rows(table, batch, mask)
             lines.append(f"  {table.name}.{rule}: {mask.sum():,} of {len(batch):,} rows ({which})")
-    lines.append("try another seed or scale, or see with 'rulecheck check' whether they agree")
+    if limit is None:
+        lines.append("try another seed or scale, or see with 'rulecheck check' whether they agree")
+    else:
+        lines.append(
+            f"ask for fewer rows, allow more time (mend_budget_s={math.ceil(10 * limit)}), or "
+            "leave out rules that most rows break: they are not kept while rows are written"
+        )
     return "\n".join(lines)

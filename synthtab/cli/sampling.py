@@ -36,6 +36,7 @@ class Request:
     replace: bool
     mode: Mode | None
     rounds: int | None
+    mend_budget: float | None
     seed: int | None
     as_json: bool
 
@@ -110,6 +111,7 @@ def _drawn(synthesizer: Synthesizer, request: Request) -> Sample | WholeSample:
                 mode=request.mode,
                 seed=request.seed,
                 rounds=request.rounds,
+                mend_budget_s=request.mend_budget,
                 progress=drawn,
             )
         except InfeasibleError as error:

@@ -17,6 +17,7 @@ _OPTIONS: Mapping[str, str] = {
     "epochs": "--epochs",
     "examples": "--examples",
     "lora": "--lora",
+    "mend_budget_s": "--mend-budget",
     "prompt_tokens": "--prompt-tokens",
     "rank": "--rank",
     "rate": "--rate",

@@ -174,6 +174,14 @@ def sample(
             "rules, told why (3).",
         ),
     ] = None,
+    mend_budget: Annotated[
+        float | None,
+        typer.Option(
+            "--mend-budget",
+            help="Seconds that mending several tables may take (120, or ten times as long as the "
+            "rows took to write).",
+        ),
+    ] = None,
     seed: SameRows = None,
     as_json: AsJson = False,
 ) -> None:
@@ -194,6 +202,7 @@ def sample(
         replace=replace,
         mode=mode,
         rounds=rounds,
+        mend_budget=mend_budget,
         seed=seed,
         as_json=as_json,
     )

@@ -1,4 +1,4 @@
-"""How often rows are written again, and others picked for them, before they are left to repair."""
+"""How often rows are written again before they are left to repair, and how long that may take."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ REPICKS = 60
 
 REDRAWS = 60
 """How often rows are written again so that they have fewer children."""
+
+MENDING_S = 120.0
+"""How many seconds mending may take at least, where nobody says how many."""
+MENDING_TIMES = 10.0
+"""The same, as a multiple of the time that writing took: of more rows there is more to mend."""
+
+
+def mending_time(writing_s: float) -> float:
+    """Return how many seconds mending may take of rows that took so many to write."""
+    return max(MENDING_S, MENDING_TIMES * writing_s)
 
 
 @dataclass(frozen=True)

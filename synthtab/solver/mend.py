@@ -77,10 +77,19 @@ def mend(
     sheets = Sheets(tables, batches)
     laws = laws_of(sheets)
     given = {name: dict(own) for name, own in (weights or {}).items()}
+    broken = judge_all(sheets, laws)
+    total = max(broken.total(), 1)
+
+    def go_on() -> bool:
+        """Tell how far the work is; say whether there is time left."""
+        if progress is not None:
+            progress("mending", 1.0 - work.broken.total() / total)
+        return budget_s is None or time.monotonic() - started < budget_s
+
     work = Work(
         sheets,
         laws,
-        judge_all(sheets, laws),
+        broken,
         Columns(sheets),
         costs_of(sheets.tables, given),
         given,
@@ -88,22 +97,16 @@ def mend(
         rng,
         max_cells,
         None if budget_s is None else started + budget_s,
+        go_on,
         processes,
         [(c.copy(), n.copy()) for c, n in zip(sheets.codes, sheets.nulls, strict=True)],
     )
-    total = max(work.broken.total(), 1)
-
-    def report(stage: str) -> bool:
-        """Tell how far the work is; say whether there is time left."""
-        if progress is not None:
-            progress(stage, 1.0 - work.broken.total() / total)
-        return budget_s is None or time.monotonic() - started < budget_s
-
     stage = 0
-    while stage <= LAST_STAGE and work.broken.total() and report("mending"):
+    while stage <= LAST_STAGE and work.broken.total() and go_on():
         stage = 0 if mend_round(work, stage) else stage + 1
     put_back(work)
-    report("done")
+    if progress is not None:
+        progress("done", 1.0 - work.broken.total() / total)
     return _outcome(work, batches)
 
 

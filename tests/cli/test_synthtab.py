@@ -142,6 +142,25 @@ def test_several_tables_without_data(call: Call, tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def test_mending_that_takes_too_long_is_told(call: Call, tmp_path: Path) -> None:
+    rules = tmp_path / "spots.rules"
+    rules.write_text(
+        "table spot { id integer key x integer in 0 .. 99\n"
+        "  rule apart: forbid pair (a, b): a.id < b.id and abs(a.x - b.x) <= 9 }\n"
+    )
+    wanted = ("sample", rules, "-n", "40", "-o", tmp_path / "x.csv", "--seed", "1")
+    ran = call(synthtab.main, *wanted, "--mend-budget", "1e-4")
+    assert ran.code == 2
+    said = " ".join(ran.err.split())
+    assert "not mended within 0.0001 s" in said
+    assert "spot.apart: 40 of 40 rows" in said
+    assert "allow more time (--mend-budget 1)" in said
+    ran = call(synthtab.main, *wanted, "--mend-budget", "0")
+    assert ran.code == 2
+    assert "--mend-budget 0: mending takes more than 0 seconds" in " ".join(ran.err.split())
+    assert not (tmp_path / "x.csv").exists()
+
+
 def test_assess_puts_measures_beside_their_floor(
     call: Call, workplace: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from synthtab.backends.sqltables import SqlTables
+from synthtab.errors import InfeasibleError, UsageError
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer, WholeSample
 
@@ -148,3 +150,45 @@ def test_a_shipped_model_without_data(seed: int) -> None:
     assert rows["employee"] >= 30
     assert rows["payslip"] > rows["employee"]
     assert (pd.to_datetime(got.frames["payslip"]["month"]).dt.day == 1).all()
+
+
+FAR_APART = """
+table spot {
+  id integer key
+  x  integer in 0 .. 2_000
+  rule apart: forbid pair (a, b): a.id < b.id and abs(a.x - b.x) <= 9
+}
+"""
+
+
+def test_mending_ends_when_its_time_is_up() -> None:
+    synthesizer = Synthesizer(Model.parse(FAR_APART)).rules_only()
+    told: list[tuple[str, float]] = []
+    with pytest.raises(InfeasibleError) as error:
+        synthesizer.sample(
+            60,
+            seed=1,
+            mend_budget_s=1e-4,
+            progress=lambda what, done, total: told.append((what, done / total)),
+        )
+    said = str(error.value)
+    assert said.startswith("the tables were not mended within 0.0001 s; rows that still break")
+    assert re.search(r"spot\.apart: \d+ of 60 rows \(id \d+; ", said)
+    assert "mend_budget_s=1)" in said
+    shares = [share for what, share in told if what == "mending"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_mending_that_has_time_is_not_cut_short() -> None:
+    model = Model.parse(FAR_APART)
+    assert mended(sampled(model, {"spot": 16}, seed=1)) > 0
+
+
+def test_no_time_is_no_limit() -> None:
+    several = Synthesizer(Model.parse(FAR_APART)).rules_only()
+    with pytest.raises(UsageError, match="mend_budget_s=0: mending takes more than 0 seconds"):
+        several.sample(20, mend_budget_s=0.0)
+    single = Synthesizer(Model.parse("table t { a integer in 0 .. 9 }")).rules_only()
+    with pytest.raises(UsageError, match="mend_budget_s=5: of one table"):
+        single.sample(20, mend_budget_s=5.0)

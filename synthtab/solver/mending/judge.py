@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +36,25 @@ class Verdict:
     change: Ids
 
 
-def judge(sheets: Sheets, laws: Sequence[Law], broken: Broken, edits: Edits) -> Verdict:
-    """Judge every candidate by itself, in the rows as they are now."""
-    parts = []
+def judge(
+    sheets: Sheets,
+    laws: Sequence[Law],
+    broken: Broken,
+    edits: Edits,
+    *,
+    go_on: Callable[[], bool] = lambda: True,
+) -> Verdict:
+    """Judge every candidate by itself, in the rows as they are now.
+
+    ``go_on`` is asked now and then whether there is time; candidates that there is none for are
+    said to bring a violation, so that nobody takes them.
+    """
+    parts: list[tuple[int, Verdict]] = []
     for start in range(0, max(edits.count, 1), AT_ONCE):
         chosen = np.arange(start, min(start + AT_ONCE, edits.count))
+        if start and not go_on():
+            parts.append((start, _unjudged(edits.count - start)))
+            break
         parts.append((start, _judge(sheets, laws, broken, edits.of(chosen))))
     return Verdict(
         np.concatenate([p.removed for _, p in parts]),
@@ -51,6 +65,13 @@ def judge(sheets: Sheets, laws: Sequence[Law], broken: Broken, edits: Edits) -> 
         np.concatenate([p.row for _, p in parts]),
         np.concatenate([p.change for _, p in parts]),
     )
+
+
+def _unjudged(number: int) -> Verdict:
+    """Return what is said of candidates that nobody looked at."""
+    none = np.empty(0, np.int64)
+    nothing = np.zeros(number, np.int64)
+    return Verdict(nothing, nothing + 1, np.zeros(number, bool), none, none, none, none)
 
 
 def _judge(sheets: Sheets, laws: Sequence[Law], broken: Broken, edits: Edits) -> Verdict:

@@ -41,7 +41,11 @@ MOST_WIDE = 24
 
 @dataclass
 class Work:
-    """A repair in progress: the rows, what they break, and why each cell was changed."""
+    """A repair in progress: the rows, what they break, and why each cell was changed.
+
+    ``deadline`` is a time.monotonic() value; ``go_on`` tells how far the work is, and says whether
+    there is time left.
+    """
 
     sheets: Sheets
     laws: Sequence[Law]
@@ -53,6 +57,7 @@ class Work:
     rng: np.random.Generator
     max_cells: int | None
     deadline: float | None
+    go_on: Callable[[], bool]
     processes: int
     first: list[tuple[Codes, Mask]]
     written: int = 0
@@ -128,7 +133,7 @@ def settle(work: Work, made: Candidates) -> bool:
     edits = made.edits
     if not edits.count:
         return False
-    verdict = judge(work.sheets, work.laws, work.broken, edits)
+    verdict = judge(work.sheets, work.laws, work.broken, edits, go_on=work.go_on)
     mistakes = np.where(made.one, 1, edits.sizes())
     price = cost(edits, work.costs, mistakes, made.sure)
     order = ranked(verdict, price, made.doubt, work.rng)
@@ -190,7 +195,7 @@ def put_back(work: Work) -> None:
     if not edits:
         return
     given = o.listed(edits)
-    verdict = judge(work.sheets, work.laws, work.broken, given)
+    verdict = judge(work.sheets, work.laws, work.broken, given, go_on=work.go_on)
     needless = np.flatnonzero((verdict.added == 0) & ~verdict.wide)
     for chosen in needless[:MOST_PUT_BACK].tolist():
         before = work.broken
