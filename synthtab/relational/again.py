@@ -109,7 +109,8 @@ def _rewritten(
     home, batch = database.whole.homes[name], batches[name]
     context = Context(database.tables, batches)
     order, around = company(home, context)
-    group = np.arange(len(order)) if home.lead is None else around.links[home.lead]
+    alone = np.zeros(len(order), dtype=np.int64) if home.chained else np.arange(len(order))
+    group = alone if home.lead is None else around.links[home.lead]
     some = np.isin(group, group[np.isin(order, asked)]) & ((home.lead is None) | (group >= 0))
     rows = order[some]
     if not len(rows):

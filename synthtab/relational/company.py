@@ -23,7 +23,8 @@ def company(home: Home, context: Context) -> tuple[Rows, Company]:
     name = home.table.name
     rows = context.rows(name)
     links = {rule: context.referred(name, rule) for rule in home.picked}
-    group = np.arange(rows) if home.lead is None else links[home.lead]
+    alone = np.zeros(rows, dtype=np.int64) if home.chained else np.arange(rows)
+    group = alone if home.lead is None else links[home.lead]
     keys: list[Any] = []
     if home.order is not None:
         for column in reversed(home.order.columns):

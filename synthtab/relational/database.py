@@ -172,7 +172,10 @@ class Parents:
         name = home.table.name
         if home.lead is None:
             number = asked or 0
-            parents, each = np.full(number, -1), np.ones(number, dtype=np.int64)
+            each = np.ones(number, dtype=np.int64)
+            if home.chained and number:
+                each = np.array([number])
+            parents = np.full(len(each), -1)
         else:
             each = self._children(home, home.lead, asked, rng)
             if asked is not None and int(each.sum()) != asked:

@@ -41,7 +41,7 @@ def made_up(home: Home, batch: Batch) -> Made:
     """
     table, found = home.table, {}
     late = {c for r in home.late for c in r.columns}
-    spoken = _spoken_of(table, late)
+    spoken = spoken_of(table, late)
     for rule in table.unique_rules:
         name = rule.columns[0]
         column = table.column(name)
@@ -83,9 +83,10 @@ def numbered(
     ``wanted`` says of a key column which rows are better numbered within a range. Raises
     InfeasibleError where there are not as many different keys as rows.
     """
-    order = _in_order(home.table, made, batch)
+    # The rows of a chain are numbered as they come.
+    order = np.arange(len(batch)) if home.chained else _in_order(home.table, made, batch)
     for sequence in made.sequences:
-        if sequence.column in wanted and (np.diff(order) == 1).all():
+        if sequence.column in wanted and (np.diff(order) == 1).all() and not home.chained:
             some, (lo, hi) = wanted[sequence.column]
             order = _within(some, lo - sequence.start, hi - sequence.start, rng)
     codes, nulls = batch.codes[order].copy(), batch.nulls[order].copy()
@@ -114,7 +115,7 @@ def _within(some: Mask, first: int, last: int, rng: np.random.Generator) -> Rows
     return order
 
 
-def _spoken_of(table: nodes.Table, late: set[str]) -> set[str]:
+def spoken_of(table: nodes.Table, late: set[str]) -> set[str]:
     """Return the columns that rules read for more than an order or a number of all rows.
 
     Rules about references that wait are judged when numbers are there anyway.

@@ -56,7 +56,7 @@ def repeats_of(home: Home, written: Collection[str]) -> list[Repeats]:
     siblings, and keys of parents alone, which are picked without a repeat.
     """
     numbered = home.order.numbered if home.order is not None else None
-    safe = {numbered[0], *home.lead.columns} if numbered and home.lead is not None else None
+    safe = {numbered[0], *home.together} if numbered and home.together is not None else None
     keys = {c for r in home.picked for c in r.columns}
     found = []
     for rule in home.table.unique_rules:

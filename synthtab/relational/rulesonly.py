@@ -21,7 +21,7 @@ from synthtab.relational.database import Database
 from synthtab.relational.hidden import Exempt
 from synthtab.relational.late import Late
 from synthtab.relational.mapping import dependencies
-from synthtab.relational.numbering import Made, made_up
+from synthtab.relational.numbering import Made, made_up, spoken_of
 from synthtab.relational.reading import Pick
 from synthtab.relational.structure import Home, may_lack, structure
 from synthtab.relational.tablemodel import TableModel, compile_view
@@ -39,7 +39,7 @@ CHILDREN = (6, 60, 10**6)
 
 def rules_database(tables: Sequence[nodes.Table], *, budget_s: float = 10.0) -> Database:
     """Return a database that knows the rules alone. Raises InfeasibleError where they conflict."""
-    whole = structure(tables)
+    whole = structure(tables, chains=True)
     made = {name: _made(home) for name, home in whole.homes.items()}
     seen = views(whole, {name: m.columns for name, m in made.items()}, {})
     models = {name: _model(view, made[name], budget_s) for name, view in seen.items()}
@@ -51,8 +51,15 @@ def _made(home: Home) -> Made:
     free = [r for r in home.table.rules if _is_free(home, r)]
     table = nodes.Table(home.table.name, home.table.columns, tuple(free))
     sequences = made_up(home, _empty(home.table)).sequences
-    numbered = {s.column for s in sequences}
-    draws = tuple(d for d in free_keys(table)[1] if not numbered & {c.name for c in d.columns})
+    taken = {s.column for s in sequences} | spoken_of(home.table, set())
+    taken |= set(() if home.order is None else home.order.columns)
+    taken |= {
+        column
+        for rule in home.table.rules
+        if isinstance(rule, nodes.NoOverlapRule) and rule.share is None
+        for column in (rule.start, rule.end)
+    }
+    draws = tuple(d for d in free_keys(table)[1] if not taken & {c.name for c in d.columns})
     return Made(sequences, draws)
 
 
@@ -83,7 +90,6 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
         except InfeasibleError:
             if (ranges, most) == trials[-1]:
                 raise
-    rising = () if home.order is None or home.lead is None else home.order.columns[:1]
     written = tuple(c for c in plan.order if c in names)
     picks = tuple(Pick(r, may_lack(home.table, r), ()) for r in home.others)
     return TableModel(
@@ -93,7 +99,7 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
         picks=picks,
         relatives=(),
         plan=plan,
-        generator=UniformGenerator(view.table, plan.domains, written, rising=rising)
+        generator=UniformGenerator(view.table, plan.domains, written, rising=rising(home))
         if written
         else None,
         rows=0 if home.lead is not None else ROWS,
@@ -102,6 +108,23 @@ def _model(view: View, made: Made, budget_s: float) -> TableModel:
         late={r: _late(home, r) for r in home.late if r.share is None},
         deals=home.deals,
     )
+
+
+def rising(home: Home) -> tuple[str, ...]:
+    """Return the columns that rise from sibling to sibling, and are to leave room for the next."""
+    if home.order is None:
+        return ()
+    found = list(home.order.columns[:1])
+    for rule in home.table.rules:
+        if rule.share is not None:
+            continue
+        if isinstance(rule, nodes.NoOverlapRule) and set(rule.per) == home.together:
+            found += [rule.start, rule.end]
+        match getattr(rule, "condition", None):
+            case nodes.Increasing(nodes.ColumnRef(name), _, per, order):
+                if set(per) == home.together and order == home.order.columns:
+                    found.append(name)
+    return tuple(dict.fromkeys(found))
 
 
 def _near(column: Column) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 Each table has at most one *lead*, the reference its rows come by: they are written parent by
 parent, as many as the parent has of them. Its other references pick a row of a table that is there
 already. *Late* ones close a circle of tables, or lead back into their own table: they are set when
-all rows are there.
+all rows are there. A table without a lead may be a *chain*: its rows come one after the other, all
+of them siblings.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class Home:
     """A table and the references by which its rows find their place.
 
     ``keys`` says of the columns of picked references what they hold; ``deals`` which of the table's
-    own keys come from a list.
+    own keys come from a list. Rows with one lead have an ``order`` where rules speak of one, and so
+    do those of a chain, which has no lead.
     """
 
     table: nodes.Table
@@ -100,6 +102,18 @@ class Home:
     def picked(self) -> tuple[nodes.ReferenceRule, ...]:
         """The references known before a row's own columns are written."""
         return (() if self.lead is None else (self.lead,)) + self.others
+
+    @property
+    def chained(self) -> bool:
+        """Whether all rows of the table are siblings that come in an order."""
+        return self.lead is None and self.order is not None
+
+    @property
+    def together(self) -> frozenset[str] | None:
+        """The columns in which siblings agree (none in a chain); None if there are none."""
+        if self.lead is None:
+            return frozenset() if self.chained else None
+        return frozenset(self.lead.columns)
 
     @property
     def distinct(self) -> tuple[nodes.UniqueRule, ...]:
@@ -163,8 +177,12 @@ class Structure:
                     yield home, rule
 
 
-def structure(tables: Sequence[nodes.Table]) -> Structure:
-    """Work out how the tables hang together. Every table that is referred to is among them."""
+def structure(tables: Sequence[nodes.Table], *, chains: bool = False) -> Structure:
+    """Work out how the tables hang together. Every table that is referred to is among them.
+
+    With ``chains`` a table without a lead is a chain if a rule goes from each of its rows to the
+    one before. Such a table takes a step for each row to write.
+    """
     named = {t.name: t for t in tables}
     late = _late(tables)
     homes: dict[str, Home] = {}
@@ -173,7 +191,7 @@ def structure(tables: Sequence[nodes.Table]) -> Structure:
         ready = next(
             t for t in waiting if all(r in late[t.name] or r.parent in homes for r in references(t))
         )
-        homes[ready.name] = _home(ready, named, late[ready.name])
+        homes[ready.name] = _home(ready, named, late[ready.name], chains)
         waiting.remove(ready)
     return Structure(
         {name: replace(home, deals=tuple(_deals(home, homes))) for name, home in homes.items()}
@@ -266,7 +284,9 @@ def may_lack(table: nodes.Table, rule: nodes.ReferenceRule) -> bool:
     return rule.share is not None or any(table.column(c).optional for c in rule.columns)
 
 
-def _home(table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, ...]) -> Home:
+def _home(
+    table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, ...], chains: bool
+) -> Home:
     early = [r for r in references(table) if r not in late]
     copies = tuple(_copies(table, tables, late))
     copied = {c.column for c in copies}
@@ -279,7 +299,11 @@ def _home(table: nodes.Table, tables: Tables, late: tuple[nodes.ReferenceRule, .
     copies = tuple(c for c in copies if c.steps[0] in known)
     placed = {c.column for c in copies} | {c for r in known for c in r.columns}
     rest = tuple(r for r in early if r not in known and not set(r.columns) <= placed)
-    order = None if lead is None else _order(table, lead)
+    order = None
+    if lead is not None:
+        order = _order(table, frozenset(lead.columns))
+    elif chains and any(_goes_back(rule) for rule in table.rules):
+        order = _order(table, frozenset())
     picked = (*(() if lead is None else (lead,)), *others, *rest)
     keys = tuple(k for r in picked for k in _keys(r, table, tables))
     return Home(table, lead, (*others, *rest), late, copies, order, keys)
@@ -365,16 +389,39 @@ def conjuncts(condition: nodes.Condition) -> Iterator[nodes.Condition]:
         yield condition
 
 
-def _order(table: nodes.Table, lead: nodes.ReferenceRule) -> Order | None:
-    """Return the order of siblings that the table's rules speak of, the first of several."""
-    own = set(lead.columns)
+def _goes_back(rule: nodes.Rule) -> bool:
+    """Say whether a rule goes from each row of a table to the one before.
+
+    That a column rises, or numbers the rows, takes no more than a sort when all are there.
+    """
+    if rule.share is not None:
+        return False
+    if isinstance(rule, nodes.NoOverlapRule):
+        return not rule.per
+    if not isinstance(rule, nodes.RowRule):
+        return False
+    match rule.condition:
+        case nodes.Increasing(nodes.ColumnRef()) | nodes.GapFree(nodes.ColumnRef()):
+            return False
+    return any(
+        isinstance(node, nodes.Previous | Position) and not node.per
+        for node in descendants(simplified(rule.condition))
+    )
+
+
+def _order(table: nodes.Table, own: frozenset[str]) -> Order | None:
+    """Return the order of siblings, which agree on ``own``, that the table's rules speak of.
+
+    Of several the first; intervals that do not overlap can be put into any other order.
+    """
     numbered: tuple[str, int] | None = None
     columns: list[tuple[str, ...]] = []
+    starts: list[tuple[str, ...]] = []
     for rule in table.rules:
         if rule.share is not None:
             continue
         if isinstance(rule, nodes.NoOverlapRule) and set(rule.per) == own:
-            columns.append((rule.start,))
+            (columns if own else starts).append((rule.start,))
         if not isinstance(rule, nodes.RowRule):
             continue
         for node in descendants(simplified(rule.condition)):
@@ -383,6 +430,7 @@ def _order(table: nodes.Table, lead: nodes.ReferenceRule) -> Order | None:
                     numbered = node.operand.name, node.start
             elif isinstance(node, nodes.Previous | Position) and set(node.per) == own:
                 columns.append(node.order)
+    columns += starts
     if numbered is not None:
         return Order(columns[0] if columns else (numbered[0],), numbered)
     return Order(columns[0]) if columns else None

@@ -105,17 +105,17 @@ class _Maker:
         There are no more of them than there are numbers for them.
         """
         home = self.home
-        if home.order is None or home.lead is None:
+        if home.order is None or home.together is None:
             return
         first = home.order.columns[0]
         numbered = home.order.numbered is not None and first == home.order.numbered[0]
         text = isinstance(home.table.column(first).type, TextType)
         if not (numbered or text or first in self._unwritten):
             own = nodes.ColumnRef(first)
-            alone = {*home.lead.columns, first}
+            alone = {*home.together, first}
             apart = any(set(r.columns) <= alone for r in home.table.unique_rules)
             self.add("order", nodes.Compare("<" if apart else "<=", self.hiding.before(own), own))
-        if home.order.numbered is not None:
+        if home.order.numbered is not None and home.lead is not None:
             name, least = home.order.numbered
             most = nodes.Literal(max(0, domain(home.table.column(name))[1] - least + 1))
             number = nodes.ColumnRef(count_column(home.table.name, home.lead))
@@ -127,7 +127,9 @@ class _Maker:
                 continue
             start = nodes.ColumnRef(rule.start)
             in_turn = rule.start == first or self._rising(start)
-            if set(rule.per) == set(home.lead.columns) and in_turn:
+            # The keys of a chain are made up as its rows come, in whatever order that is.
+            in_turn |= home.chained and first in self._unwritten
+            if set(rule.per) == home.together and in_turn:
                 end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
                 self.add(rule.name, nodes.Compare("<=", end, start))
 
@@ -226,8 +228,8 @@ class _Maker:
         return made
 
     def _own(self, node: Any) -> Any | None:
-        lead, order = self.home.lead, self.home.order
-        siblings = lead is not None and set(getattr(node, "per", ())) == set(lead.columns)
+        together, order = self.home.together, self.home.order
+        siblings = together is not None and set(getattr(node, "per", ())) == together
         match node:
             case nodes.ParentRef(path, column):
                 return self._parent(follow(path, self.home.table, self._tables)[0], column)
@@ -295,15 +297,14 @@ class _Maker:
 
     def _rising(self, column: nodes.ColumnRef) -> bool:
         """Say whether a rule has the column rise from sibling to sibling."""
-        lead, order = self.home.lead, self.home.order
+        together, order = self.home.together, self.home.order
         return any(
             isinstance(rule, nodes.RowRule)
             and rule.share is None
             and isinstance(rule.condition, nodes.Increasing)
             and rule.condition.operand == column
-            and lead is not None
             and order is not None
-            and set(rule.condition.per) == set(lead.columns)
+            and set(rule.condition.per) == together
             and rule.condition.order == order.columns
             for rule in self.home.table.rules
         )

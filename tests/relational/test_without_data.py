@@ -13,6 +13,7 @@ from synthtab.backends.sqltables import SqlTables
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.lang.model import Model
 from synthtab.pipeline import Synthesizer, WholeSample
+from synthtab.relational.rulesonly import rules_database
 
 ROOT = Path(__file__).parents[2]
 
@@ -192,3 +193,75 @@ def test_no_time_is_no_limit() -> None:
     single = Synthesizer(Model.parse("table t { a integer in 0 .. 9 }")).rules_only()
     with pytest.raises(UsageError, match="mend_budget_s=5: of one table"):
         single.sample(20, mend_budget_s=5.0)
+
+
+def test_rows_of_a_chain_go_on_from_the_one_before() -> None:
+    got = sampled(
+        "table period { id integer key first date end_day date closed boolean"
+        " rule in_order: end_day > first"
+        " rule apart: no overlap (first, end_day)"
+        " rule no_gap: first = previous(end_day) ordered by id"
+        " rule in_turn: when closed then previous(closed, true) ordered by id = true }"
+        "table entry { id integer key period_id integer -> period.id booked date"
+        " rule within: booked >= period.first and booked < period.end_day }",
+        {"period": 60},
+    )
+    assert mended(got) == 0
+    period = got.frames["period"]
+    assert got.counts["period"].drawn == len(period) == 60
+    assert list(period["id"]) == sorted(period["id"])
+    # The first periods leave room for those to come.
+    days = pd.to_datetime(period["end_day"]) - pd.to_datetime(period["first"])
+    assert days.dt.days.max() < 365 * 40
+    assert len(got.frames["entry"]) > 60
+
+
+def test_a_chain_runs_along_a_column_that_is_written() -> None:
+    got = sampled(
+        "table movement { day date in 2020-01-01 .. 2029-12-31 unique"
+        " number integer in 1 .. amount decimal(7, 2) balance decimal(9, 2) in 0 .. 5_000"
+        " note text(20) optional"
+        " rule numbered: gap_free(number)"
+        " rule in_time: increasing(day) ordered by number"
+        " rule runs: balance = (previous(balance, 0) ordered by number) + amount"
+        " rule moves: amount != 0"
+        " rule rests: day >= (previous(day) ordered by number) + 2 days }",
+        {"movement": 80},
+    )
+    assert mended(got) == 0
+    frame = got.frames["movement"]
+    assert list(frame["number"]) == list(range(1, 81))
+    assert frame["day"].is_monotonic_increasing
+    assert (frame["amount"] < 0).any()
+
+
+def test_intervals_of_a_whole_table_do_not_overlap() -> None:
+    got = sampled(
+        "table stay { id integer key room text(3) from_ date until date optional"
+        " rule lasts: until between from_ + 1 days and from_ + 20 days"
+        " rule apart: no overlap (from_, until)"
+        " rule gone: when until is null then room = 'out' }",
+        {"stay": 40},
+    )
+    assert len(got.frames["stay"]) == 40
+
+
+def test_tables_that_a_sort_puts_in_order_are_no_chains() -> None:
+    model = Model.parse(
+        "table t { id integer key n integer in 1 .. unique d date"
+        " rule numbered: gap_free(n) rule rising: non_decreasing(d) ordered by id }"
+    )
+    home = rules_database(model.tables).whole.homes["t"]
+    assert not home.chained
+    assert home.together is None
+    got = sampled(model, {"t": 300})
+    assert mended(got) == 0
+
+
+def test_a_chain_of_no_rows_is_written() -> None:
+    model = Model.parse(
+        "table t { id integer key a integer in 0 .. 9 rule other: a != previous(a) ordered by id }"
+    )
+    assert rules_database(model.tables).whole.homes["t"].chained
+    assert len(sampled(model, {"t": 0}).frames["t"]) == 0
+    assert mended(sampled(model, {"t": 50})) == 0
