@@ -118,11 +118,11 @@ def rising(home: Home) -> tuple[str, ...]:
     for rule in home.table.rules:
         if rule.share is not None:
             continue
-        if isinstance(rule, nodes.NoOverlapRule) and set(rule.per) == home.together:
+        if isinstance(rule, nodes.NoOverlapRule) and frozenset(rule.per) == home.together:
             found += [rule.start, rule.end]
         match getattr(rule, "condition", None):
             case nodes.Increasing(nodes.ColumnRef(name), _, per, order):
-                if set(per) == home.together and order == home.order.columns:
+                if frozenset(per) == home.together and order == home.order.columns:
                     found.append(name)
     return tuple(dict.fromkeys(found))
 

@@ -129,7 +129,7 @@ class _Maker:
             in_turn = rule.start == first or self._rising(start)
             # The keys of a chain are made up as its rows come, in whatever order that is.
             in_turn |= home.chained and first in self._unwritten
-            if set(rule.per) == home.together and in_turn:
+            if frozenset(rule.per) == home.together and in_turn:
                 end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
                 self.add(rule.name, nodes.Compare("<=", end, start))
 
@@ -304,7 +304,7 @@ class _Maker:
             and isinstance(rule.condition, nodes.Increasing)
             and rule.condition.operand == column
             and order is not None
-            and set(rule.condition.per) == together
+            and frozenset(rule.condition.per) == together
             and rule.condition.order == order.columns
             for rule in self.home.table.rules
         )
