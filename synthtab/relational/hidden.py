@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -82,15 +82,25 @@ class Rest:
 
 
 @dataclass(frozen=True)
+class OfKind:
+    """How many of the siblings to come, ``number`` in all, are of a kind (relational/kinds.py)."""
+
+    number: str
+    kind: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class Exempt:
     """Whether the row need not keep a soft rule: drawn as often as real rows break it."""
 
     rule: str
 
 
-Hidden = Exempt | Parent | Before | SoFar | Place | Size | ToCome | Rest
+Hidden = Exempt | Parent | Before | SoFar | Place | Size | ToCome | Rest | OfKind
 STAGED = (Before, SoFar)
 """What is known only once the siblings before are written."""
+UNKNOWN = (Rest, OfKind)
+"""What is never known: it stands for what may be still to come."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,18 @@ class Amount:
     lo: int
     hi: int
     step: int = 1
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A sum over siblings to come: ``total`` is its column, or a term of it, in the view.
+
+    Each of them adds ``term``, said in the view of the siblings, which is an ``amount``.
+    """
+
+    total: nodes.Term
+    term: nodes.Term
+    amount: Amount
 
 
 class Hiding:
@@ -115,6 +137,7 @@ class Hiding:
         self.hidden: dict[str, Hidden] = {}
         self._columns: dict[Hidden, Column] = {}
         self.extra: list[nodes.RowRule] = []
+        self.reaches: dict[str, list[Reach]] = {}
 
     @property
     def table(self) -> nodes.Table:
@@ -174,7 +197,7 @@ class Hiding:
         column = self.kind(term)
         so_far = nodes.Add(self._so_far("sum", term, column), term)
         left = self.hide(ToCome(), Column("", IntegerType(), lo=0, hi=FARTHEST))
-        return nodes.Add(so_far, self.reach(Rest(term), term, left))
+        return nodes.Add(so_far, self.reach(Rest(term), term, self.amount(term), left))
 
     def first(self, term: nodes.Term) -> nodes.Term:
         """Return the term's value in the first sibling."""
@@ -214,10 +237,20 @@ class Hiding:
                 lo, hi = lo + (offset - lo) % step, hi - (hi - offset) % step
         return Amount(like.type, lo, hi, step)
 
-    def reach(self, what: Rest, each: nodes.Term | Amount, number: nodes.ColumnRef) -> nodes.Term:
-        """Return any sum that ``number`` terms like ``each`` can come to, over a hidden column."""
-        one = each if isinstance(each, Amount) else self.amount(each)
+    def reach(
+        self, what: Rest, term: nodes.Term, one: Amount, number: nodes.ColumnRef
+    ) -> nodes.Term:
+        """Return any sum that ``number`` rows can come to, over a hidden column.
+
+        Each adds ``term``, said in the view of these rows, which is an amount like ``one``.
+        """
         known = what in self._columns
+        total = self._reach(what, one, number, known)
+        if not known:
+            self.reaches.setdefault(number.name, []).append(Reach(total, term, one))
+        return total
+
+    def _reach(self, what: Rest, one: Amount, number: nodes.ColumnRef, known: bool) -> nodes.Term:
         least = nodes.Multiply(_literal(one.kind, one.lo), number)
         if one.step > 1 and one.lo <= one.hi:
             steps = self.hide(what, Column("", IntegerType(), lo=0, hi=FARTHEST))
@@ -232,12 +265,47 @@ class Hiding:
             self.extra.append(nodes.RowRule(rest.name, nodes.Between(rest, least, most)))
         return rest
 
+    def jointly(
+        self,
+        number: nodes.ColumnRef,
+        sums: Sequence[Reach],
+        kinds: Sequence[tuple[bool, ...]],
+    ) -> None:
+        """Have some of the sums that ``number`` rows come to add up from rows of some ``kinds``.
+
+        Each kind says to which of the sums such rows add. A sum is at least a code for each of
+        these rows, and nothing without any. How much many of them can add at most is said of each
+        sum alone: factors other than 1 would make formulas that nobody eliminates numbers from.
+        """
+        like = Column("", IntegerType(), lo=0, hi=FARTHEST)
+        many: list[nodes.Term] = [self.hide(OfKind(number.name, k), like) for k in kinds[1:]]
+        first: nodes.Term = number
+        for other in many:
+            first = nodes.Subtract(first, other)
+        conditions: list[nodes.Condition] = [nodes.Compare(">=", first, nodes.Literal(0))]
+        for at, one in enumerate(sums):
+            adding = [m for m, kind in zip([first, *many], kinds, strict=True) if kind[at]]
+            rows = _sum(adding)
+            least = nodes.Multiply(_literal(one.amount.kind, 1), rows)
+            conditions.append(nodes.Compare(">=", one.total, least))
+            none = nodes.Compare("<=", one.total, nodes.Literal(0))
+            conditions.append(nodes.Or((none, nodes.Compare(">=", rows, nodes.Literal(1)))))
+        name = f"{PREFIX}{len(self._columns) + len(self.extra)}"
+        self.extra.append(nodes.RowRule(name, nodes.And(tuple(conditions))))
+
     def _so_far(
         self, function: Literal["sum", "min", "max"], term: nodes.Term, column: Column
     ) -> nodes.ColumnRef:
         if function == "sum":
             column = Column("", column.type, lo=-FARTHEST, hi=FARTHEST)
         return self.hide(SoFar(function, term), column)
+
+
+def _sum(terms: Sequence[nodes.Term]) -> nodes.Term:
+    total: nodes.Term = terms[0] if terms else nodes.Literal(0)
+    for term in terms[1:]:
+        total = nodes.Add(total, term)
+    return total
 
 
 def _literal(kind: ColumnType, code: int) -> nodes.Literal:

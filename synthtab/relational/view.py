@@ -9,7 +9,7 @@ from synthtab.ir import nodes
 from synthtab.ir.context import PREFIX
 from synthtab.ir.walk import columns_of
 from synthtab.relational.amounts import Amounts
-from synthtab.relational.hidden import STAGED, Hidden, Rest
+from synthtab.relational.hidden import STAGED, UNKNOWN, Hidden
 from synthtab.relational.structure import Home
 
 
@@ -44,12 +44,12 @@ class View:
     @property
     def known(self) -> tuple[str, ...]:
         """The hidden columns that are known when a row is written."""
-        return tuple(n for n, what in self.hidden.items() if not isinstance(what, Rest))
+        return tuple(n for n, what in self.hidden.items() if not isinstance(what, UNKNOWN))
 
     @property
     def rests(self) -> tuple[str, ...]:
         """The hidden columns that stand for what is still to come."""
-        return tuple(n for n, what in self.hidden.items() if isinstance(what, Rest))
+        return tuple(n for n, what in self.hidden.items() if isinstance(what, UNKNOWN))
 
     def alone(self, count: str) -> bool:
         """Say whether no rule speaks of a number of children together with another one."""

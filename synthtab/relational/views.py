@@ -23,6 +23,7 @@ from synthtab.ir.walk import columns_of, descendants
 from synthtab.relational.amounts import Amounts
 from synthtab.relational.figures import ONE, TRUE, ZERO, is_plain, of_nobody, replaced
 from synthtab.relational.hidden import FARTHEST, BeyondError, Hiding, Parent, Rest, rewritten
+from synthtab.relational.kinds import kinds
 from synthtab.relational.seen import about_parent, as_count
 from synthtab.relational.structure import Home, Structure
 from synthtab.relational.view import Fit, View, count_column
@@ -53,6 +54,8 @@ def views(
                 maker.unique(rule, makers)
             elif rule.share is None and not isinstance(rule, nodes.ReferenceRule):
                 maker.across(rule)
+    for maker in makers.values():
+        maker.jointly(makers)
     return {name: maker.view() for name, maker in makers.items()}
 
 
@@ -358,13 +361,23 @@ class _Maker:
         def change(node: nodes.Aggregate) -> nodes.Term:
             if is_plain(node):
                 return number
-            each = child.hiding.amount(child.share(node))
-            return self.hiding.reach(Rest(node), each, number)
+            share = child.share(node)
+            return self.hiding.reach(Rest(node), share, child.hiding.amount(share), number)
 
         some = nodes.Compare(">=", number, ONE)
         # A figure without such bounds is left to the children.
         with suppress(BeyondError):
             self.add(rule.name, nodes.When(some, self.said(replaced(condition, change))))
+
+    def jointly(self, makers: Mapping[str, _Maker]) -> None:
+        """Have sums over the same rows to come add up together from the kinds of rows there are."""
+        for number, sums in self.hiding.reaches.items():
+            child = makers[self.counts[number][0]] if number in self.counts else self
+            view = child.hiding.table
+            alone = nodes.Table(view.name, view.columns, child.home.table.row_rules)
+            found = kinds(alone, sums)
+            if found is not None:
+                self.hiding.jointly(nodes.ColumnRef(number), found.sums, found.kinds)
 
     def of_parent(self, name: str, condition: nodes.Condition, parent: nodes.Table) -> None:
         """Take in a rule of the parent about the figures of its children, who are this table's."""
