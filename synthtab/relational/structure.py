@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from synthtab.batch import Codes, Mask
 from synthtab.ir import nodes
-from synthtab.ir.context import Position, simplified
 from synthtab.ir.references import Tables, follow, link, references
 from synthtab.ir.walk import descendants
+from synthtab.relational.orders import Order, goes_back, order_of
 from synthtab.schema import ColumnType, EnumType, TextType
 
 Strings = NDArray[np.object_]
@@ -54,17 +54,6 @@ class Copy:
         known = np.array([number.get(word, -1) for word in words], dtype=np.int64)
         made = known[np.where(nulls, 0, codes)]
         return (np.maximum(made, 0), nulls | (made < 0)), pool
-
-
-@dataclass(frozen=True)
-class Order:
-    """Siblings come in an order: of the values of ``columns``.
-
-    ``numbered`` is a column that counts them, and its first number.
-    """
-
-    columns: tuple[str, ...]
-    numbered: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -301,9 +290,9 @@ def _home(
     rest = tuple(r for r in early if r not in known and not set(r.columns) <= placed)
     order = None
     if lead is not None:
-        order = _order(table, frozenset(lead.columns))
-    elif chains and any(_goes_back(rule) for rule in table.rules):
-        order = _order(table, frozenset())
+        order = order_of(table, frozenset(lead.columns))
+    elif chains and any(goes_back(rule) for rule in table.rules):
+        order = order_of(table, frozenset())
     picked = (*(() if lead is None else (lead,)), *others, *rest)
     keys = tuple(k for r in picked for k in _keys(r, table, tables))
     return Home(table, lead, (*others, *rest), late, copies, order, keys)
@@ -387,50 +376,3 @@ def conjuncts(condition: nodes.Condition) -> Iterator[nodes.Condition]:
             yield from conjuncts(part)
     else:
         yield condition
-
-
-def _goes_back(rule: nodes.Rule) -> bool:
-    """Say whether a rule goes from each row of a table to the one before.
-
-    That a column rises, or numbers the rows, takes no more than a sort when all are there.
-    """
-    if rule.share is not None:
-        return False
-    if isinstance(rule, nodes.NoOverlapRule):
-        return not rule.per
-    if not isinstance(rule, nodes.RowRule):
-        return False
-    match rule.condition:
-        case nodes.Increasing(nodes.ColumnRef()) | nodes.GapFree(nodes.ColumnRef()):
-            return False
-    return any(
-        isinstance(node, nodes.Previous | Position) and not node.per
-        for node in descendants(simplified(rule.condition))
-    )
-
-
-def _order(table: nodes.Table, own: frozenset[str]) -> Order | None:
-    """Return the order of siblings, which agree on ``own``, that the table's rules speak of.
-
-    Of several the first; intervals that do not overlap can be put into any other order.
-    """
-    numbered: tuple[str, int] | None = None
-    columns: list[tuple[str, ...]] = []
-    starts: list[tuple[str, ...]] = []
-    for rule in table.rules:
-        if rule.share is not None:
-            continue
-        if isinstance(rule, nodes.NoOverlapRule) and set(rule.per) == own:
-            (columns if own else starts).append((rule.start,))
-        if not isinstance(rule, nodes.RowRule):
-            continue
-        for node in descendants(simplified(rule.condition)):
-            if isinstance(node, nodes.GapFree) and set(node.per) == own:
-                if isinstance(node.operand, nodes.ColumnRef):
-                    numbered = node.operand.name, node.start
-            elif isinstance(node, nodes.Previous | Position) and set(node.per) == own:
-                columns.append(node.order)
-    columns += starts
-    if numbered is not None:
-        return Order(columns[0] if columns else (numbered[0],), numbered)
-    return Order(columns[0]) if columns else None
