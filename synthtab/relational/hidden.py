@@ -43,9 +43,10 @@ class Parent:
 
 @dataclass(frozen=True)
 class Before:
-    """A term's value in the sibling before; NULL in the first one."""
+    """A term's value in the sibling before, or in the row before of a strand; NULL in the first."""
 
     term: nodes.Term
+    strand: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ class SoFar:
 
 @dataclass(frozen=True)
 class Place:
-    """The row's number among its siblings, from 1."""
+    """The row's number among its siblings, or in its strand, from 1."""
+
+    strand: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,13 +216,13 @@ class Hiding:
         """Return the column of the greatest value in the siblings before."""
         return self._so_far("max", term, self.kind(term))
 
-    def before(self, term: nodes.Term) -> nodes.ColumnRef:
-        """Return the column of the term's value in the sibling before."""
-        return self.hide(Before(term), self.kind(term))
+    def before(self, term: nodes.Term, *, strand: bool = False) -> nodes.ColumnRef:
+        """Return the column of the term's value in the row before, of siblings or of a strand."""
+        return self.hide(Before(term, strand), self.kind(term))
 
-    def place(self) -> nodes.ColumnRef:
-        """Return the column of the row's number among its siblings."""
-        return self.hide(Place(), Column("", IntegerType(), lo=1, hi=FARTHEST))
+    def place(self, *, strand: bool = False) -> nodes.ColumnRef:
+        """Return the column of the row's number among its siblings, or in its strand."""
+        return self.hide(Place(strand), Column("", IntegerType(), lo=1, hi=FARTHEST))
 
     def size(self) -> nodes.ColumnRef:
         """Return the column of the number of siblings."""

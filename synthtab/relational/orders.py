@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from synthtab.ir import nodes
 from synthtab.ir.context import Position, simplified
+from synthtab.ir.references import Tables, follow
 from synthtab.ir.walk import descendants
 
 
@@ -20,23 +22,81 @@ class Order:
     numbered: tuple[str, int] | None = None
 
 
-def goes_back(rule: nodes.Rule) -> bool:
-    """Say whether a rule goes from each row of a table to the one before.
+@dataclass(frozen=True)
+class Strand:
+    """Rows that have ``reference`` in common, not the one they come by, follow an ``order`` too.
+
+    ``rising`` are columns, and how to get there, that rise along it and belong to the row that a
+    row comes by, or to one further up.
+    """
+
+    reference: nodes.ReferenceRule
+    order: Order
+    rising: tuple[tuple[tuple[nodes.ReferenceRule, ...], str], ...] = ()
+
+
+def goes_back(rule: nodes.Rule, own: frozenset[str]) -> bool:
+    """Say whether a rule goes from each row to the one before that agrees with it on ``own``.
 
     That a column rises, or numbers the rows, takes no more than a sort when all are there.
     """
-    if rule.share is not None:
-        return False
-    if isinstance(rule, nodes.NoOverlapRule):
-        return not rule.per
-    if not isinstance(rule, nodes.RowRule):
+    if rule.share is not None or not isinstance(rule, nodes.RowRule):
         return False
     match rule.condition:
         case nodes.Increasing(nodes.ColumnRef()) | nodes.GapFree(nodes.ColumnRef()):
             return False
     return any(
-        isinstance(node, nodes.Previous | Position) and not node.per
+        isinstance(node, nodes.Previous | Position) and set(node.per) == own
         for node in descendants(simplified(rule.condition))
+    )
+
+
+def strand_of(
+    table: nodes.Table,
+    tables: Tables,
+    lead: nodes.ReferenceRule | None,
+    references: Iterable[nodes.ReferenceRule],
+    placed: Collection[str],
+) -> Strand | None:
+    """Return the first of some references, not the ``lead``, by which rows follow an order.
+
+    Its number of the rows must not be ``placed`` otherwise.
+    """
+    for reference in references:
+        own = frozenset(reference.columns)
+        order = order_of(table, own) if any(goes_back(r, own) for r in table.rules) else None
+        if order is not None and (order.numbered is None or order.numbered[0] not in placed):
+            return Strand(reference, order, tuple(_rising(table, tables, lead, own, order)))
+    return None
+
+
+def _rising(
+    table: nodes.Table,
+    tables: Tables,
+    lead: nodes.ReferenceRule | None,
+    own: frozenset[str],
+    order: Order,
+) -> Iterator[tuple[tuple[nodes.ReferenceRule, ...], str]]:
+    for rule in table.rules:
+        if not isinstance(rule, nodes.RowRule) or rule.share is not None:
+            continue
+        match rule.condition:
+            case nodes.Increasing(nodes.ParentRef(path, column), _, per, by):
+                steps = follow(path, table, tables)[0]
+                if frozenset(per) == own and by == order.columns and steps[0] == lead:
+                    yield steps, column
+
+
+def rises(column: nodes.ColumnRef, table: nodes.Table, own: frozenset[str], order: Order) -> bool:
+    """Say whether a rule has a column rise among the rows that agree on ``own``, in their order."""
+    return any(
+        isinstance(rule, nodes.RowRule)
+        and rule.share is None
+        and isinstance(rule.condition, nodes.Increasing)
+        and rule.condition.operand == column
+        and frozenset(rule.condition.per) == own
+        and rule.condition.order == order.columns
+        for rule in table.rules
     )
 
 

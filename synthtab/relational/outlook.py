@@ -35,7 +35,25 @@ def telling(model: TableModel) -> tuple[str, ...]:
     return tuple(found)
 
 
-def hopeless(
+def stuck(
+    columns: tuple[str, ...],
+    plan: Plan,
+    known: Mapping[str, tuple[Codes, Mask]],
+    pool: NDArray[np.object_],
+    rows: int,
+) -> Mask:
+    """Say which rows (rows,) cannot be written: by what is known, or as a first column shows.
+
+    The second takes longer, and is asked only of what the first leaves.
+    """
+    wrong = np.asarray(np.broadcast_to(~plan.completable(known, pool), (rows,))).copy()
+    if len(fine := np.flatnonzero(~wrong)) and columns:
+        some = {name: (codes[fine], nulls[fine]) for name, (codes, nulls) in known.items()}
+        wrong[fine] = _hopeless(columns, plan, some, pool, len(fine))
+    return wrong
+
+
+def _hopeless(
     columns: tuple[str, ...],
     plan: Plan,
     known: Mapping[str, tuple[Codes, Mask]],

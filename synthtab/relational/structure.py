@@ -19,7 +19,7 @@ from synthtab.batch import Codes, Mask
 from synthtab.ir import nodes
 from synthtab.ir.references import Tables, follow, link, references
 from synthtab.ir.walk import descendants
-from synthtab.relational.orders import Order, goes_back, order_of
+from synthtab.relational.orders import Order, Strand, goes_back, order_of, strand_of
 from synthtab.schema import ColumnType, EnumType, TextType
 
 Strings = NDArray[np.object_]
@@ -75,7 +75,7 @@ class Home:
 
     ``keys`` says of the columns of picked references what they hold; ``deals`` which of the table's
     own keys come from a list. Rows with one lead have an ``order`` where rules speak of one, and so
-    do those of a chain, which has no lead.
+    do those of a chain, which has no lead. Those of a ``strand`` have one beside it.
     """
 
     table: nodes.Table
@@ -86,6 +86,7 @@ class Home:
     order: Order | None = None
     keys: tuple[Copy, ...] = ()
     deals: tuple[Deal, ...] = ()
+    strand: Strand | None = None
 
     @property
     def picked(self) -> tuple[nodes.ReferenceRule, ...]:
@@ -120,8 +121,9 @@ class Home:
         """The columns that are known before a row's own ones are written."""
         known = [c for r in self.picked if r.share is None for c in r.columns]
         known += [c.column for c in self.copies]
-        if self.order is not None and self.order.numbered is not None:
-            known.append(self.order.numbered[0])
+        for order in (self.order, None if self.strand is None else self.strand.order):
+            if order is not None and order.numbered is not None:
+                known.append(order.numbered[0])
         known += [
             deal.column
             for deal in self.deals
@@ -170,7 +172,8 @@ def structure(tables: Sequence[nodes.Table], *, chains: bool = False) -> Structu
     """Work out how the tables hang together. Every table that is referred to is among them.
 
     With ``chains`` a table without a lead is a chain if a rule goes from each of its rows to the
-    one before. Such a table takes a step for each row to write.
+    one before, and rows have a strand if one goes to the one before by another reference than the
+    lead. Such tables take a step for each row to write.
     """
     named = {t.name: t for t in tables}
     late = _late(tables)
@@ -291,11 +294,21 @@ def _home(
     order = None
     if lead is not None:
         order = order_of(table, frozenset(lead.columns))
-    elif chains and any(goes_back(rule) for rule in table.rules):
+    elif chains and any(goes_back(r, frozenset()) or _apart(r) for r in table.rules):
         order = order_of(table, frozenset())
+    strand = None
+    if chains:
+        sure = [r for r in (*others, *rest) if not may_lack(table, r)]
+        number = {order.numbered[0]} if order is not None and order.numbered is not None else set()
+        strand = strand_of(table, tables, lead, sure, placed | number)
     picked = (*(() if lead is None else (lead,)), *others, *rest)
     keys = tuple(k for r in picked for k in _keys(r, table, tables))
-    return Home(table, lead, (*others, *rest), late, copies, order, keys)
+    return Home(table, lead, (*others, *rest), late, copies, order, keys, strand=strand)
+
+
+def _apart(rule: nodes.Rule) -> bool:
+    """Say whether a rule keeps intervals of a whole table apart."""
+    return isinstance(rule, nodes.NoOverlapRule) and rule.share is None and not rule.per
 
 
 def _keys(rule: nodes.ReferenceRule, table: nodes.Table, tables: Tables) -> Iterator[Copy]:

@@ -60,7 +60,7 @@ class View:
     @property
     def staged(self) -> bool:
         """Whether siblings have to be written one after the other."""
-        ordered = self.home.order is not None
+        ordered = self.home.order is not None or self.home.strand is not None
         return ordered or any(isinstance(w, STAGED) for w in self.hidden.values())
 
 

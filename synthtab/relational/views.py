@@ -10,7 +10,7 @@ What cannot be said this way is listed, and mended once all rows are there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -24,6 +24,7 @@ from synthtab.relational.amounts import Amounts
 from synthtab.relational.figures import ONE, TRUE, ZERO, is_plain, of_nobody, replaced
 from synthtab.relational.hidden import FARTHEST, BeyondError, Hiding, Parent, Rest, rewritten
 from synthtab.relational.kinds import kinds
+from synthtab.relational.orders import Order, rises
 from synthtab.relational.seen import about_parent, as_count
 from synthtab.relational.structure import Home, Structure
 from synthtab.relational.view import Fit, View, count_column
@@ -108,16 +109,12 @@ class _Maker:
         There are no more of them than there are numbers for them.
         """
         home = self.home
+        if home.strand is not None:
+            self._along(home.strand.order, home.strand.reference.columns, strand=True)
         if home.order is None or home.together is None:
             return
         first = home.order.columns[0]
-        numbered = home.order.numbered is not None and first == home.order.numbered[0]
-        text = isinstance(home.table.column(first).type, TextType)
-        if not (numbered or text or first in self._unwritten):
-            own = nodes.ColumnRef(first)
-            alone = {*home.together, first}
-            apart = any(set(r.columns) <= alone for r in home.table.unique_rules)
-            self.add("order", nodes.Compare("<" if apart else "<=", self.hiding.before(own), own))
+        self._along(home.order, home.together, strand=False)
         if home.order.numbered is not None and home.lead is not None:
             name, least = home.order.numbered
             most = nodes.Literal(max(0, domain(home.table.column(name))[1] - least + 1))
@@ -135,6 +132,17 @@ class _Maker:
             if frozenset(rule.per) == home.together and in_turn:
                 end = self.hiding.greatest_before(nodes.ColumnRef(rule.end))
                 self.add(rule.name, nodes.Compare("<=", end, start))
+
+    def _along(self, order: Order, together: Collection[str], *, strand: bool) -> None:
+        """Have the column that rows are ordered by rise, unless it is numbered or made up."""
+        first, table = order.columns[0], self.home.table
+        numbered = order.numbered is not None and first == order.numbered[0]
+        text = isinstance(table.column(first).type, TextType)
+        if not (numbered or text or first in self._unwritten):
+            own = nodes.ColumnRef(first)
+            apart = any(set(r.columns) <= {*together, first} for r in table.unique_rules)
+            before = self.hiding.before(own, strand=strand)
+            self.add("order", nodes.Compare("<" if apart else "<=", before, own))
 
     # Rules of the table itself.
 
@@ -231,8 +239,12 @@ class _Maker:
         return made
 
     def _own(self, node: Any) -> Any | None:
-        together, order = self.home.together, self.home.order
-        siblings = together is not None and set(getattr(node, "per", ())) == together
+        own, strand = frozenset(getattr(node, "per", ())), self.home.strand
+        siblings = own == self.home.together
+        order = self.home.order if siblings else None
+        along = strand is not None and own == frozenset(strand.reference.columns)
+        if along and strand is not None and not siblings:
+            order = strand.order
         match node:
             case nodes.ParentRef(path, column):
                 return self._parent(follow(path, self.home.table, self._tables)[0], column)
@@ -240,13 +252,13 @@ class _Maker:
                 # With a factor that is always the same a product is linear, and is seen ahead.
                 factors = (self.hiding.fixed(self.said(f)) for f in (left, right))
                 return nodes.Multiply(*factors)
-            case nodes.Previous(operand, _, _, by) if siblings and order and by == order.columns:
-                term = self.said(operand)
-                return self.hiding.before(term)
-            case Position(_, by) if siblings and order and by == order.columns:
-                return self.hiding.place()
-            case nodes.GapFree(nodes.ColumnRef(name), start) if (
-                siblings and order and order.numbered == (name, start)
+            case nodes.Previous(operand, _, _, by) if order and by == order.columns:
+                return self.hiding.before(self.said(operand), strand=not siblings)
+            case Position(_, by) if order and by == order.columns:
+                return self.hiding.place(strand=not siblings)
+            case nodes.GapFree(nodes.ColumnRef(name), start) if order and order.numbered == (
+                name,
+                start,
             ):
                 return TRUE
             case nodes.Aggregate() if siblings and node.of is None:
@@ -300,17 +312,10 @@ class _Maker:
 
     def _rising(self, column: nodes.ColumnRef) -> bool:
         """Say whether a rule has the column rise from sibling to sibling."""
-        together, order = self.home.together, self.home.order
-        return any(
-            isinstance(rule, nodes.RowRule)
-            and rule.share is None
-            and isinstance(rule.condition, nodes.Increasing)
-            and rule.condition.operand == column
-            and order is not None
-            and frozenset(rule.condition.per) == together
-            and rule.condition.order == order.columns
-            for rule in self.home.table.rules
-        )
+        home = self.home
+        if home.order is None or home.together is None:
+            return False
+        return rises(column, home.table, home.together, home.order)
 
     # Rules about children.
 

@@ -22,7 +22,7 @@ from synthtab.relational.exempting import exempted
 from synthtab.relational.guiding import WrittenGuide, base_name, fixed_name
 from synthtab.relational.hidden import Before, Exempt, Parent, Place, Size, SoFar, ToCome
 from synthtab.relational.mapping import Memory
-from synthtab.relational.outlook import hopeless, telling
+from synthtab.relational.outlook import stuck, telling
 from synthtab.relational.page import Cells, Page, copied, pooled, symbols_batch
 from synthtab.relational.patience import ANEW, LEAST, REDRAWS, TRIES, patience
 from synthtab.relational.reading import Company, Rows, cells, read_name
@@ -31,6 +31,7 @@ from synthtab.relational.repeats import first_of_each, repeats_of
 from synthtab.relational.standing import Standing
 from synthtab.relational.tablemodel import TableModel, base_of, symbols_of
 from synthtab.relational.task import Task, Written
+from synthtab.relational.turns import turns
 from synthtab.schema import TextType
 
 Progress = Callable[[int, int], None]
@@ -84,7 +85,9 @@ class _Writer:
         rests, whole = set(self._view.rests), self._view.table
         checked = [r for r in whole.row_rules if not rests & set(columns_of(r.condition))]
         self._backend = VectorBackend(replace(whole, rules=tuple(checked)))
-        self._standing = Standing(self._view, len(task.sizes))
+        strand = self._home.strand
+        parents = 0 if strand is None else len(there.batch(strand.reference.parent))
+        self._standing = Standing(self._view, len(task.sizes), parents)
         settled = {*self._view.known, *self._home.settled}
         fixed = tuple(r for r in checked if set(columns_of(r.condition)) <= settled)
         about = VectorBackend(replace(whole, rules=fixed))
@@ -113,11 +116,13 @@ class _Writer:
         self._lost = np.zeros(rows, dtype=bool)
 
     def stages(self) -> list[Rows]:
-        """Return the rows to be written together: all at once, or all first siblings, and so on."""
-        if not self._view.staged or not len(self._group):
-            return [np.arange(len(self._group))] if len(self._group) else []
-        ends = np.cumsum(np.bincount(self._place)[1:])
-        return np.split(np.argsort(self._place, kind="stable"), ends[:-1])
+        """Return the rows to be written together, no two of which go by each other."""
+        return turns(self._view, self._place, self._links, self._there)
+
+    def _threads(self, rows: Rows) -> Rows:
+        """Return the rows that the strand of some rows goes by."""
+        strand = self._home.strand
+        return rows if strand is None else self._links[strand.reference][rows]
 
     def write(self, rows: Rows) -> None:
         """Write some rows, no two of them siblings where siblings come in an order."""
@@ -130,7 +135,7 @@ class _Writer:
             self._picker.let_go(lost)
             self._try(lost)
             known = self._known(rows)
-        self._standing.remember(self._whole(rows, known), self._group[rows])
+        self._standing.remember(self._whole(rows, known), self._group[rows], self._threads(rows))
 
     def _try(self, rows: Rows) -> dict[str, Cells]:
         """Write rows, with further parents picked for them; return what was known beforehand."""
@@ -167,6 +172,7 @@ class _Writer:
         """Say which rows groups can do without: from the first one on that is not lawful."""
         none = np.zeros(len(self._group), dtype=bool)
         bound = any(isinstance(w, Size | ToCome) for w in self._view.hidden.values())
+        bound |= self._home.strand is not None
         if self._task.allows is None or bound or not self._lost.any():
             return none
         last = np.full(len(self._task.sizes), np.iinfo(np.int64).max)
@@ -243,11 +249,14 @@ class _Writer:
         self._placed(rows)
         known = self._known(rows)
         pool = self._page.pool.array
-        wrong = ~plan.completable(known, pool)
-        wrong |= hopeless(self._telling, plan, known, pool, len(rows))
+        wrong = np.zeros(len(rows), dtype=bool)
         if self._contextual is not None:
             wrong |= self._contextual.violated(self._whole(rows, known)).any(axis=1)
-        return np.asarray(wrong)
+        # What takes longer is asked of what is left.
+        if len(fine := np.flatnonzero(~wrong)):
+            some = {name: (codes[fine], nulls[fine]) for name, (codes, nulls) in known.items()}
+            wrong[fine] = stuck(self._telling, plan, some, pool, len(fine))
+        return wrong
 
     def _placed(self, rows: Rows) -> None:
         """Set the columns that are copied from other rows, and those that number siblings."""
@@ -259,13 +268,16 @@ class _Writer:
             self._page.set(
                 rows, copy.column, *copy.cells(*cells(source, copy.source, at), source.pool)
             )
-        order = self._home.order
+        order, strand = self._home.order, self._home.strand
         if order is not None and order.numbered is not None:
-            column, start = order.numbered
-            numbers = self._place[rows] + start - 1
-            self._page.set(
-                rows, column, (numbers, np.zeros(len(rows), dtype=bool)), self._page.pool.array
-            )
+            self._number(rows, order.numbered, self._place[rows])
+        if strand is not None and strand.order.numbered is not None:
+            self._number(rows, strand.order.numbered, self._standing.turn(self._threads(rows)))
+
+    def _number(self, rows: Rows, numbered: tuple[str, int], places: Rows) -> None:
+        column, start = numbered
+        numbers = places + start - 1, np.zeros(len(rows), dtype=bool)
+        self._page.set(rows, column, numbers, self._page.pool.array)
 
     def _known(self, rows: Rows) -> dict[str, Cells]:
         """Return the hidden columns of rows, and what relative ones are counted from."""
@@ -285,14 +297,15 @@ class _Writer:
                     known[name] = codes, nulls
                 case Exempt():
                     known[name] = self._exempt[name][rows].astype(np.int64), present
-                case Place():
-                    known[name] = around.place, present
+                case Place(strand):
+                    turn = self._standing.turn(self._threads(rows)) if strand else around.place
+                    known[name] = turn, present
                 case Size():
                     known[name] = around.size, present
                 case ToCome():
                     known[name] = around.size - around.place, present
                 case Before() | SoFar():
-                    known[name] = self._standing.of(name, self._group[rows])
+                    known[name] = self._standing.of(name, self._group[rows], self._threads(rows))
         for name in self._home.settled:
             known[name] = copied(batch, name, rows)
         for name, numbers in self._task.counts.items():

@@ -7,7 +7,8 @@ import pytest
 
 from synthtab.ir.references import references
 from synthtab.lang.model import Model
-from synthtab.relational.structure import Order, structure
+from synthtab.relational.orders import Order
+from synthtab.relational.structure import structure
 
 RULES = sorted((Path(__file__).parents[2] / "rules").glob("*.rules"))
 
