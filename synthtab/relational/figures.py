@@ -20,6 +20,18 @@ def is_plain(aggregate: nodes.Aggregate) -> bool:
     return aggregate.function == "count" and aggregate.operand is None and aggregate.where is None
 
 
+def differing(condition: nodes.Condition) -> nodes.ColumnRef | None:
+    """Return the column that children must not all hold one value of, if a condition says that."""
+    match condition:
+        case nodes.Compare(
+            op,
+            nodes.Aggregate("count", nodes.ColumnRef() as column, where=None, distinct=True),
+            nodes.Literal(least),
+        ) if (op, least) in ((">=", 2), (">", 1)):
+            return column
+    return None
+
+
 def replaced(condition: Any, change: Callable[[nodes.Aggregate], Any]) -> Any:
     """Return a condition with other terms in the place of its figures."""
     return rewritten(condition, lambda n: change(n) if isinstance(n, nodes.Aggregate) else None)

@@ -22,6 +22,7 @@ from synthtab.schema import (
     DateType,
     DecimalType,
     IntegerType,
+    TextType,
     domain,
 )
 
@@ -215,6 +216,17 @@ class Hiding:
     def greatest_before(self, term: nodes.Term) -> nodes.ColumnRef:
         """Return the column of the greatest value in the siblings before."""
         return self._so_far("max", term, self.kind(term))
+
+    def differs(self, own: nodes.ColumnRef) -> nodes.Condition:
+        """Return that siblings do not all have one value: the last differs if none did before."""
+        column = self.own.column(own.name)
+        if column.optional or isinstance(column.type, TextType):
+            raise BeyondError
+        least, most = (self._so_far(f, own, column) for f in ("min", "max"))
+        other = nodes.Or((nodes.Compare("!=", own, least), nodes.Compare("!=", own, most)))
+        left = self.hide(ToCome(), Column("", IntegerType(), lo=0, hi=FARTHEST))
+        later = nodes.Compare(">=", left, nodes.Literal(1))
+        return nodes.Or((later, nodes.And((nodes.Not(nodes.IsNull(least)), other))))
 
     def before(self, term: nodes.Term, *, strand: bool = False) -> nodes.ColumnRef:
         """Return the column of the term's value in the row before, of siblings or of a strand."""

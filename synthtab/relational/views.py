@@ -21,7 +21,7 @@ from synthtab.ir.context import Position, simplified
 from synthtab.ir.references import follow, link
 from synthtab.ir.walk import columns_of, descendants
 from synthtab.relational.amounts import Amounts
-from synthtab.relational.figures import ONE, TRUE, ZERO, is_plain, of_nobody, replaced
+from synthtab.relational.figures import ONE, TRUE, ZERO, differing, is_plain, of_nobody, replaced
 from synthtab.relational.hidden import FARTHEST, BeyondError, Hiding, Parent, Rest, rewritten
 from synthtab.relational.kinds import kinds
 from synthtab.relational.orders import Order, rises
@@ -346,6 +346,11 @@ class _Maker:
         child = makers[aggregates[0].of or ""]
         if len(children) > 1 or any(links[a] != child.home.lead for a in aggregates):
             raise BeyondError
+        if (column := differing(condition)) is not None:
+            child.add(f"{table.name}.{rule.name}", child.hiding.differs(child.said(column)))
+            two = nodes.ColumnRef(count_column(child.home.table.name, links[aggregates[0]]))
+            self.add(rule.name, nodes.Compare(">=", two, nodes.Literal(2)))
+            return
         child.of_parent(f"{table.name}.{rule.name}", condition, table)
         # A row without children has to keep the rule as well.
         none = rewritten(condition, of_nobody)

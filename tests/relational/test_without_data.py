@@ -265,3 +265,26 @@ def test_a_chain_of_no_rows_is_written() -> None:
     assert rules_database(model.tables).whole.homes["t"].chained
     assert len(sampled(model, {"t": 0}).frames["t"]) == 0
     assert mended(sampled(model, {"t": 50})) == 0
+
+
+@pytest.mark.parametrize("asked", [">= 2", "> 1"])
+def test_children_do_not_all_hold_one_value(asked: str) -> None:
+    got = sampled(
+        "table color { id integer key }"
+        f"table chain {{ id integer key rule several: count(distinct color_id of bead) {asked}"
+        f"  rule sizes: count(distinct size of bead) {asked} }}"
+        "table bead { id integer key chain_id integer -> chain.id color_id integer -> color.id"
+        "  size enum('small', 'large') }",
+        {"color": 3, "chain": 50},
+    )
+    assert mended(got) == 0
+    assert got.frames["bead"].groupby("chain_id").size().min() == 2
+
+
+def test_values_that_may_be_missing_are_counted_in_the_end() -> None:
+    model = Model.parse(
+        "table chain { id integer key rule several: count(distinct size of bead) >= 2 }"
+        "table bead { id integer key chain_id integer -> chain.id"
+        "  size integer in 1 .. 9 optional }"
+    )
+    assert rules_database(model.tables).models["chain"].view.left == ("several",)
