@@ -288,3 +288,11 @@ def test_values_that_may_be_missing_are_counted_in_the_end() -> None:
         "  size integer in 1 .. 9 optional }"
     )
     assert rules_database(model.tables).models["chain"].view.left == ("several",)
+
+
+def test_the_shipped_ledger_without_data() -> None:
+    model = Model.load(ROOT / "rules" / "ledger.rules")
+    got = sampled(model, {"account": 40, "period": 6, "invoice": 8}, seed=1)
+    # What is left to mend are closed accounts that are not empty, and days before any was opened.
+    assert all(got.counts[name].mended == 0 for name in ("period", "invoice"))
+    assert len(got.frames["line"]) >= 2 * len(got.frames["entry"]) > 0
