@@ -25,6 +25,7 @@ from synthtab.batch import Batch
 from synthtab.choices import COMMON_MODES
 from synthtab.draw import draw_rows
 from synthtab.errors import SavedModelError, UsageError
+from synthtab.generate import pretrained
 from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
@@ -159,6 +160,14 @@ def test_a_model_that_cannot_read_the_correction_says_so():
     made = LanguageGenerator.of(base, SMALL.columns, plan.order, plan.domains)
     with pytest.raises(UsageError, match="the model reads 64 tokens, and the prompt takes"):
         draw_rows(SMALL, made, plan, 8, mode="feedback", seed=2)
+
+
+def test_correction_without_llguidance_is_refused_before_rows_are_drawn(monkeypatch):
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
+    monkeypatch.setattr(LanguageGenerator, "draw", lambda *given, **named: pytest.fail("drawn"))
+    made = learned("llama")
+    with pytest.raises(UsageError, match=r"takes llguidance: pip install 'synthtab\[translate\]'"):
+        draw_rows(SMALL, made, compile_plan(SMALL), 8, mode="feedback", seed=2)
 
 
 def test_rows_with_a_training_text_are_known(bases):
