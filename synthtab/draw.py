@@ -65,22 +65,19 @@ class Talking(Protocol):
 
 @runtime_checkable
 class Telling(Protocol):
-    """A source of rows that can tell how likely it finds one."""
+    """A source of rows that can tell how likely it finds one, unless ``tells`` says otherwise."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether the rows it draws have a probability that it can compute."""
 
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
         """Return the log of the probability of each row (rows,), in nats, without any masks."""
 
 
 def log_likelihood(source: RowSource, rows: Batch) -> NDArray[np.float64] | None:
-    """Return how likely a source finds rows; None where it cannot tell.
-
-    It cannot where rows have free text, or were learned after examples.
-    """
-    texts = any(isinstance(c.type, TextType) for c in source.columns)
-    mixed = getattr(source, "examples", None) is not None
-    if texts or mixed or not isinstance(source, Telling):
-        return None
-    return source.log_likelihood(rows)
+    """Return how likely a source finds rows; None where it cannot tell."""
+    return source.log_likelihood(rows) if isinstance(source, Telling) and source.tells else None
 
 
 @dataclass(frozen=True)
@@ -382,9 +379,18 @@ class _Loop:
         blamed = sorted(((c, r) for r, c in self._blame.items() if c), reverse=True)
         rules = ", ".join(f"{name} ({count:,} rows)" for count, name in blamed[:5])
         tally = ", ".join(f"{v:,} {k}" for k, v in self._tally.items() if v and k != "mended")
-        return (
+        found = (
             f"asked for {self._n:,} rows of table {self._table.name!r} and found only "
             f"{self._have:,} ({tally})"
+        )
+        free = self._method.level == "free"
+        if free and not rules and 2 * self._tally["malformed"] > self._tally["drawn"]:
+            return (
+                f"{found}; what is written freely is hardly ever a row: take a mode that decodes "
+                "under the grammar or the rules (grammar+repair, solver)"
+            )
+        return (
+            found
             + (f"; rules in the way: {rules}" if rules else "")
             + "; ask for fewer rows, loosen the rules, or widen the domains of their columns"
         )

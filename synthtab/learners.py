@@ -9,10 +9,12 @@ from typing import Any, Protocol
 
 from synthtab.errors import DataError, SavedModelError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
-from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.learning import Subject, learn
 from synthtab.generate.language.settings import Pretrained
+from synthtab.generate.storage import EXAMPLES
 from synthtab.generate.train import ProgressHook, Trained
+from synthtab.outcomes import RealRows
 
 Kept = RowGenerator | LanguageGenerator
 """Generators that were learned and can be saved."""
@@ -28,11 +30,13 @@ class Learned:
     """A generator, how its training ended (None where there was none), and what its prompt holds.
 
     ``prompt`` is plain data without the text, which the generator has; None where there is none.
+    ``real_rows`` are rows of the subject's batch that the generator keeps as they are.
     """
 
     generator: Kept
     trained: Trained | None
     prompt: Mapping[str, Any] | None = None
+    real_rows: RealRows | None = None
 
 
 class Learner(Protocol):
@@ -65,7 +69,9 @@ class Embedded:
             seed=seed,
             progress=progress,
         )
-        return Learned(generator, generator.trained)
+        shown = generator.examples if self.config.corpus is None else None
+        held = None if shown is None else RealRows(EXAMPLES, len(shown.shown))
+        return Learned(generator, generator.trained, real_rows=held)
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ class FromPretrained:
         told = learn(self.settings, subject, seed=seed, progress=progress)
         facts = told.prompt.to_dict()
         del facts["text"]
-        return Learned(told.generator, told.trained, facts)
+        shown, _ = told.prompt.kept["rows"]
+        held = RealRows(FACTS, shown) if shown else None
+        return Learned(told.generator, told.trained, facts, held)
 
 
 def learner(generator: Pretrained | None, config: GeneratorConfig) -> Learner:

@@ -107,6 +107,7 @@ class OneTable:
             *(len(whole), len(batch), broken, violations, cells, seed),
             trained=learned.trained,
             prompt=learned.prompt,
+            real_rows=learned.real_rows,
         )
         return self
 

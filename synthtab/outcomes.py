@@ -14,10 +14,19 @@ from synthtab.generate.train import Trained
 
 
 @dataclass(frozen=True)
+class RealRows:
+    """Real rows that a saved model holds as they are: in which file, and how many."""
+
+    file: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class FitReport:
     """What fitting met: rows read and used, rows that break each rule, cells repaired, training.
 
     ``prompt`` says what a pretrained model reads before each row: tokens, lines of each part.
+    ``real_rows`` are those that go into the saved model as they are, None where none do.
     """
 
     rows_read: int
@@ -28,6 +37,7 @@ class FitReport:
     seed: int
     trained: Trained | None = None
     prompt: Mapping[str, Any] | None = None
+    real_rows: RealRows | None = None
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> FitReport:
@@ -35,7 +45,9 @@ class FitReport:
         trained = facts["trained"]
         if trained is not None:
             trained = Trained(**{**trained, "position_loss": tuple(trained["position_loss"])})
-        return cls(**{**facts, "trained": trained})
+        real = facts.get("real_rows")  # which earlier versions did not tell
+        held = None if real is None else RealRows(**real)
+        return cls(**{**facts, "trained": trained, "real_rows": held})
 
 
 @dataclass(frozen=True)

@@ -298,7 +298,8 @@ class Synthesizer:
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64] | None:
         """Return how likely the model of one table finds each row (log, nats), for audits.
 
-        None where it cannot tell, as with free text. Raises UsageError for several tables.
+        None where it cannot tell, as of a small network with free text. Raises UsageError for
+        several tables.
         """
         return log_likelihood(self._one("log_likelihood").generator, rows)
 

@@ -111,6 +111,11 @@ def test_it_is_tuned_saved_and_refined(base: Path, tmp_path: Path, lora: Any) ->
     out = loaded.sample(10, seed=3)
     assert out.equals(fitted.sample(10, seed=3))
     assert not SqlBackend(MODEL.table()).violated(out).any()
+    if lora:
+        other = network("llama", len(byte_level()), seed=9)
+        other.save_pretrained(here)
+        with pytest.raises(SavedModelError, match="another than the one that this was made with"):
+            Synthesizer.load(tmp_path / "model")
     shutil.rmtree(here)
     if lora:
         with pytest.raises(SavedModelError, match="no longer there"):

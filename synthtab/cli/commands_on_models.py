@@ -17,6 +17,7 @@ def prompt(
     base: language.Base = None,
     corpus: language.CorpusFolder = None,
     examples: language.Examples = None,
+    tuned: language.Tuned = False,
     prompt_tokens: language.PromptTokens = None,
     chat: language.Chat = None,
     violations: language.Broken = "error",
@@ -32,7 +33,7 @@ def prompt(
     """
     from synthtab.cli import writing  # torch, pandas
 
-    shown = data, base, corpus, examples, prompt_tokens, chat, violations, seed, as_json
+    shown = data, base, corpus, examples, tuned, prompt_tokens, chat, violations, seed, as_json
     writing.show_prompt(rules, writing.PromptRequest(*shown))
 
 

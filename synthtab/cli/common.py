@@ -104,8 +104,13 @@ def share(value: float) -> str:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Update]:
-    """Show bars with a forecast on a terminal; give a function that takes a stage and its share."""
+def progress(
+    quiet: bool, left: Callable[[], str] = lambda: "nothing was written"
+) -> Iterator[Update]:
+    """Show bars with a forecast on a terminal; give a function that takes a stage and its share.
+
+    ``left`` says what there is after an interruption.
+    """
     console = stderr()
     bars = Progress(
         TextColumn("{task.description}"),
@@ -127,5 +132,5 @@ def progress(quiet: bool) -> Iterator[Update]:
         with bars:
             yield update
     except KeyboardInterrupt:
-        console.print("interrupted: nothing was written")
+        console.print(f"interrupted: {left()}", soft_wrap=True, markup=False)
         raise

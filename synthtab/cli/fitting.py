@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from rich.markup import escape
 from synthtab.choices import Violations
 from synthtab.cli import common, guarantees
 from synthtab.cli.datasets import all_given
-from synthtab.cli.writing import Asked, pretrained
-from synthtab.errors import UsageError
+from synthtab.cli.spelling import as_options
+from synthtab.cli.writing import Asked, indexed, pretrained
+from synthtab.errors import BudgetError, UsageError
 from synthtab.generate.generator import GeneratorConfig
 from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.pretrain.domainmodel import DomainModel
@@ -23,7 +25,7 @@ from synthtab.lang.model import Model
 from synthtab.pipeline import FitReport, Synthesizer, WholeReport, needs_whole
 from synthtab.privacy.settings import Privacy
 from synthtab.sources import Sources
-from synthtab.store import check_target
+from synthtab.store import MANIFEST, check_target
 
 DELTA = 1e-6
 """The delta where none is given."""
@@ -43,12 +45,8 @@ class Request:
     corpus: Path | None = None
     init: str | None = None
 
-    @property
-    def shows(self) -> bool:
-        """Whether the saved model is to hold rows of the data as they are."""
-        return bool(self.examples) and self.corpus is None and self.privacy is None
 
-
+@as_options()
 def request(
     violations: Violations | None,
     seed: int | None,
@@ -95,9 +93,11 @@ def budget(
     return None
 
 
+@as_options()
 def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> None:
     """Learn real rows under a rules file, save the model, print what was met."""
     check_target(output)
+    _refuse_data_among(data, request)
     epochs, as_json = request.epochs, request.as_json
     training = TrainConfig() if not epochs else TrainConfig(max_epochs=epochs)
     model = Model.load(rules)
@@ -107,11 +107,10 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
         examples=request.examples,
         corpus=request.corpus,
     )
-    synthesizer = Synthesizer(
-        model, config=config, generator=request.pretrained, privacy=request.privacy
-    )
+    generator = None if request.pretrained is None else indexed(request.pretrained)
+    synthesizer = Synthesizer(model, config=config, generator=generator, privacy=request.privacy)
     started = time.perf_counter()
-    with Sources() as sources, common.progress(as_json) as update:
+    with Sources() as sources, common.progress(as_json, partial(_left, request)) as update:
         bars = _Bars(update)
         synthesizer.fit(
             all_given(model, data, sources),
@@ -139,9 +138,34 @@ def fit(rules: Path, data: Sequence[str], output: Path, request: Request) -> Non
     else:
         _print_table(report, synthesizer.unenforced, seconds)
     if not as_json:
-        if request.shows:
-            common.stdout().print("the saved model holds rows of the data as examples")
         common.stdout().print(f"saved: {output}", soft_wrap=True, markup=False)
+
+
+def _left(request: Request) -> str:
+    """Return what there is when fitting was interrupted."""
+    kept = None if request.pretrained is None else request.pretrained.checkpoints
+    if kept is None or not (Path(kept) / MANIFEST).is_file():
+        return "nothing was written"
+    return f"the same command goes on from {kept}"
+
+
+def _refuse_data_among(data: Sequence[str], request: Request) -> None:
+    """Raise BudgetError where the public documents have the very file that is learned.
+
+    They are taken for public because they are given as such; this slip can be seen.
+    """
+    known = request.pretrained
+    corpus = request.corpus if known is None else known.corpus
+    if request.privacy is None or not isinstance(corpus, Path):
+        return
+    for argument in data:
+        place = Path(argument.rpartition("=")[2])
+        if place.exists() and place.resolve().is_relative_to(corpus.resolve()):
+            raise BudgetError(
+                f"the corpus {corpus} has the rows that are to be learned in it ({place}), and "
+                "what is taken from there is shown as it is, which no privacy budget allows: keep "
+                "public documents in a folder of their own"
+            )
 
 
 class _Bars:
@@ -167,7 +191,9 @@ class _Bars:
 
 def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -> None:
     console = common.stdout()
-    console.print(f"learned {report.rows_used:,} of {report.rows_read:,} rows in {seconds:.0f} s")
+    told = report.prompt is not None and report.trained is None
+    done = "told of" if told else "learned"
+    console.print(f"{done} {report.rows_used:,} of {report.rows_read:,} rows in {seconds:.0f} s")
     if report.violated:
         console.print(f"real rows that broke rules were {_done(report)}:")
         for name, count in report.violated.items():
@@ -176,8 +202,11 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
         tokens, cut = report.prompt["tokens"], report.prompt["cut"]
         left_out = f"; left out for want of room: {', '.join(cut)}" if cut else ""
         console.print(f"the prompt has {tokens:,} tokens{left_out}", markup=False)
-        if report.trained is None:
+        if told:
             console.print("nothing was trained: rows are written by what the prompt says")
+    if (held := report.real_rows) is not None:
+        rows = "1 real row as it is" if held.rows == 1 else f"{held.rows:,} real rows as they are"
+        console.print(f"the saved model holds {rows}, in {held.file}", markup=False)
     if unenforced:
         names = ", ".join(unenforced)
         console.print(f"soft rules are learned, not enforced: {names}", markup=False)

@@ -49,7 +49,9 @@ LoraOption = Annotated[
 ]
 Rank = Annotated[
     int | None,
-    typer.Option("--rank", min=1, help="Of adapters (16 by default).", rich_help_panel=PANEL),
+    typer.Option(
+        "--rank", metavar="N", min=1, help="Of adapters (16 by default).", rich_help_panel=PANEL
+    ),
 ]
 EightBit = Annotated[
     bool,
@@ -73,16 +75,30 @@ Examples = Annotated[
     int | None,
     typer.Option(
         "--examples",
+        metavar="N",
         min=0,
         help="Show so many passages and rows; 8 by default, and no rows where they are learned. "
-        "A small network (0) learns each row after so many like it, and keeps these as they are.",
+        "A small network learns each row after so many like it, and keeps these as they are; "
+        "without it, after none.",
         rich_help_panel=PANEL,
+    ),
+]
+Tuned = Annotated[
+    bool,
+    typer.Option(
+        "--tuned",
+        help="The prompt of a model that is tuned on the rows: without any, unless --examples is "
+        "given.",
     ),
 ]
 PromptTokens = Annotated[
     int | None,
     typer.Option(
-        "--prompt-tokens", min=1, help="The longest the prompt may be.", rich_help_panel=PANEL
+        "--prompt-tokens",
+        metavar="N",
+        min=1,
+        help="The longest the prompt may be.",
+        rich_help_panel=PANEL,
     ),
 ]
 Chat = Annotated[
@@ -96,12 +112,15 @@ Chat = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option("--batch-size", min=1, help="Rows to a step (16).", rich_help_panel=PANEL),
+    typer.Option(
+        "--batch-size", metavar="N", min=1, help="Rows to a step (16).", rich_help_panel=PANEL
+    ),
 ]
 AtOnce = Annotated[
     int | None,
     typer.Option(
         "--at-once",
+        metavar="N",
         min=1,
         help="Rows in memory together; fewer take less, and learn the same.",
         rich_help_panel=PANEL,
@@ -109,7 +128,9 @@ AtOnce = Annotated[
 ]
 Rate = Annotated[
     float | None,
-    typer.Option("--rate", help="Of learning: 5e-5, of adapters 2e-4.", rich_help_panel=PANEL),
+    typer.Option(
+        "--rate", metavar="RATE", help="Of learning: 5e-5, of adapters 2e-4.", rich_help_panel=PANEL
+    ),
 ]
 Checkpointing = Annotated[
     bool,

@@ -14,6 +14,7 @@ from synthtab.choices import Mode
 from synthtab.cli import common
 from synthtab.cli.loading import print_loaded
 from synthtab.cli.outputs import output_of
+from synthtab.cli.spelling import as_options
 from synthtab.databases.address import hidden
 from synthtab.errors import InfeasibleError, UsageError
 from synthtab.frames import encode_frame
@@ -39,6 +40,7 @@ class Request:
     as_json: bool
 
 
+@as_options()
 def sample(model: Path, request: Request) -> bool:
     """Write synthetic rows of a saved model; return whether they keep all hard rules."""
     if model.suffix == ".rules" or model.is_file():
@@ -146,9 +148,10 @@ def _tell_one(
     )
     if counts.talk:
         asked, tokens = sum(r.asked for r in counts.talk), sum(r.tokens for r in counts.talk)
+        questions = "question" if asked == 1 else "questions"
         console.print(
             f"rows that broke rules: {counts.mended:,} corrected by the language model, "
-            f"{counts.broken:,} thrown away ({asked:,} questions, {tokens:,} tokens)"
+            f"{counts.broken:,} thrown away ({asked:,} {questions}, {tokens:,} tokens)"
         )
     console.print(f"rows that keep every rule: {common.share(kept.share)}")
     for rule in _broken(kept):

@@ -109,7 +109,8 @@ def print_compliance(title: str, result: Compliance) -> None:
     grid = common.grid("rule", "broken by", "kept by", "first rows", right=[1, 2])
     for rule in result.rules:
         grid.add_row(*(escape(cell) for cell in _rule_cells(rule)))
-    heading = f"{title}: {result.rows:,} rows, {result.valid:,} of them break nothing"
+    rows = "row" if result.rows == 1 else "rows"
+    heading = f"{title}: {result.rows:,} {rows}, {result.valid:,} of them break nothing"
     common.print_grid(console, heading, grid)
     for left in result.unchecked:
         console.print(escape(f"not checked: {left.name}: {left.reason}"), soft_wrap=True)

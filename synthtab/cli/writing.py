@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthtab.choices import Violations
 from synthtab.cli import common
+from synthtab.cli.spelling import as_options
 from synthtab.errors import UsageError
-from synthtab.generate.language.learning import Shown, opened, preview
+from synthtab.generate.language.learning import Shown, indexed_folder, opened, preview
 from synthtab.generate.language.settings import EPOCHS, EXAMPLES, Lora, Pretrained, Tuning
+from synthtab.generate.retrieval.documents import first_of
 from synthtab.lang.model import Model
 from synthtab.onetable import OneTable
 from synthtab.pipeline import refuse_several
 from synthtab.sources import Sources
 
+if TYPE_CHECKING:
+    from synthtab.generate.retrieval.corpus import Corpus
+
 _SPELLED = {"checkpointing": "gradient_checkpointing"}
 """Options that are not spelled as their fields."""
+_TUNING = (
+    *("--lora", "--rank", "--checkpoints", "--batch-size", "--at-once", "--rate"),
+    "--gradient-checkpointing",
+)
+"""Options that say how weights are tuned."""
 _SHARED = ("--corpus", "--examples")
 """Options that a small network takes as well."""
 
@@ -67,6 +77,11 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
         )
     if asked.rank is not None and not asked.lora:
         raise UsageError("--rank is that of adapters: give --lora as well")
+    if epochs == 0 and (idle := [o for o in _given(asked) if o in _TUNING]):
+        raise UsageError(
+            f"{idle[0]} is about tuning, and with --epochs 0 nothing is tuned: leave one of the "
+            "two out"
+        )
     lora: bool | Lora = asked.lora
     if asked.rank is not None:
         lora = Lora(rank=asked.rank, alpha=2 * asked.rank)
@@ -82,6 +97,23 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
         checkpoints=asked.checkpoints,
         tuning=Tuning(**asked.tuning),
     )
+
+
+def indexed(settings: Pretrained) -> Pretrained:
+    """Return settings with the corpus they name open, what was left out of it told.
+
+    Raises UsageError and DataError as the corpus does.
+    """
+    if not isinstance(settings.corpus, str | Path):
+        return settings
+    return replace(settings, corpus=_told(settings.corpus))
+
+
+def _told(place: str | Path) -> Corpus:
+    corpus = indexed_folder(place)
+    for line in first_of(corpus.skipped):
+        common.stderr().print(f"left out of the corpus: {line}", soft_wrap=True, markup=False)
+    return corpus
 
 
 def _given(asked: Asked) -> list[str]:
@@ -103,6 +135,7 @@ class PromptRequest:
     base: str | None
     corpus: Path | None
     examples: int | None
+    tuned: bool
     prompt_tokens: int | None
     chat: bool | None
     violations: Violations
@@ -110,6 +143,7 @@ class PromptRequest:
     as_json: bool
 
 
+@as_options()
 def show_prompt(rules: Path, request: PromptRequest) -> None:
     """Print the prompt that a pretrained model would read before each row."""
     model = Model.load(rules)
@@ -121,8 +155,9 @@ def show_prompt(rules: Path, request: PromptRequest) -> None:
         subject = OneTable(model).subject(data, violations=request.violations)
     if request.chat and request.base is None:
         raise UsageError("--chat is the format of a model: give --base as well")
-    corpus = opened(request.corpus, subject)
-    shown = Shown(corpus, many, many, request.prompt_tokens, request.chat)
+    corpus = opened(None if request.corpus is None else _told(request.corpus), subject)
+    rows = 0 if request.tuned and request.examples is None else many
+    shown = Shown(corpus, many, rows, request.prompt_tokens, request.chat)
     prompt = preview(subject, shown, base=request.base, seed=request.seed)
     if request.as_json:
         common.print_json(prompt.to_dict())

@@ -174,6 +174,12 @@ class RowGenerator:
         with torch.inference_mode():
             return self._assemble(walk.draw(rows, random, progress))
 
+    @property
+    def tells(self) -> bool:
+        """Whether it can tell how likely rows are: not after examples, and not of free text."""
+        texts = any(isinstance(own.places, Texts) for own in self.layout.columns)
+        return self.examples is None and not texts
+
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
         """Return the log of the probability that the network gives each row (rows,), in nats.
 

@@ -24,7 +24,7 @@ _VOCABULARIES = (
 # weights do not fit each other or what it knows. Of ours nothing but `complete` runs there.
 _UNFIT = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError),
-    SafetensorError,
+    *(SafetensorError, MemoryError),
 )
 LOCAL: Mapping[str, bool] = MappingProxyType({"local_files_only": True, "trust_remote_code": False})
 
@@ -65,7 +65,7 @@ def open_pretrained(
         try:
             return [load() for load in loaders]
         except _UNFIT as error:
-            reason = str(error).strip().split("\n")[0]
+            reason = str(error).strip().split("\n")[0] or type(error).__name__
             raise SavedModelError(f"the {noun} in {directory} cannot be read: {reason}") from error
 
 
@@ -77,7 +77,16 @@ def refuse_unfit(directory: Path, noun: str = "encoder") -> None:
             "model, and nothing is fetched"
         )
     if not (directory / "config.json").is_file():
-        raise UsageError(f"there is no model in {directory}: it has no config.json")
+        if (directory / "adapter_config.json").is_file():
+            raise UsageError(
+                f"there is no model in {directory}, but adapters for one (adapter_config.json): "
+                "add them to the model they were trained beside (peft's merge_and_unload) and save "
+                "that, or give that model's directory"
+            )
+        raise UsageError(
+            f"there is no model in {directory}: it has no config.json; give the directory that "
+            "transformers saved a model in"
+        )
     if not list(directory.glob("*.safetensors")):
         pickled = [p.name for pattern in _PICKLED for p in directory.glob(pattern)]
         if pickled:
@@ -85,10 +94,16 @@ def refuse_unfit(directory: Path, noun: str = "encoder") -> None:
                 f"the weights in {directory} are pickled ({pickled[0]}), which can run code when "
                 "they are read: save them as safetensors"
             )
-        raise UsageError(f"there are no weights in {directory}: it has no .safetensors file")
+        raise UsageError(
+            f"there are no weights in {directory}: it has no .safetensors file, which is what "
+            "weights are read from; save the model with transformers' save_pretrained"
+        )
     # Without one of them transformers would make up a tokenizer that knows no words.
     if not any((directory / name).is_file() for name in _VOCABULARIES):
-        raise UsageError(f"there is no tokenizer in {directory}: it has no tokenizer.json")
+        raise UsageError(
+            f"there is no tokenizer in {directory}: it has no tokenizer.json; save the model's "
+            "tokenizer there as well"
+        )
 
 
 @contextmanager

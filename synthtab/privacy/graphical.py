@@ -77,6 +77,11 @@ class GraphicalGenerator:
         nobody = np.zeros(rows, dtype=bool)
         return Drawn(batch, np.zeros(rows), dead, dead, nobody)
 
+    @property
+    def tells(self) -> bool:
+        """It can tell how likely rows are: it draws no free text."""
+        return True
+
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
         """Return the log of the probability of each row's cells (rows,), in nats.
 

@@ -45,13 +45,19 @@ def test_the_command_line_says_that_real_rows_are_kept(
     fit += ["--generator", "small", "--examples", 2, "--epochs", 2, "--seed", 1]
     ran = call(synthtab.main, *fit)
     assert ran.code == 0, ran.err
-    assert "the saved model holds rows of the data as examples" in ran.out
+    different = len(rows(80).drop_duplicates())
+    held = f"the saved model holds {different} real rows as they are, in examples.safetensors"
+    assert held in ran.out
     assert (tmp_path / "model" / "examples.safetensors").exists()
+    ran = call(synthtab.main, *fit, "--json")
+    told = json.loads(ran.out)["real_rows"]
+    assert told == {"file": "examples.safetensors", "rows": different}
     ran = call(synthtab.main, *fit, "--corpus", folder / "public", "--json")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["rows_used"] == 80
+    assert json.loads(ran.out)["real_rows"] is None
     ran = call(synthtab.main, *fit, "--corpus", folder / "public")
-    assert "holds rows" not in ran.out
+    assert "real rows" not in ran.out
     out = tmp_path / "out.csv"
     ran = call(synthtab.main, "sample", tmp_path / "model", "-n", 20, "--seed", 1, "-o", out)
     assert ran.code == 0, ran.err

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from command_line import Call
 from tiny_models import save_tiny
 
 from synthtab.cli import synthtab
+from synthtab.generate.language import training
 
 RULES = """table visits {
   kind    enum('short', 'long')
@@ -61,6 +63,9 @@ def test_a_model_is_only_told(folder: Path, tmp_path: Path, call: Call) -> None:
     assert facts["trained"] is None
     assert facts["prompt"]["kept"]["rows"] == {"lines": 2, "of": 2}
     assert facts["prompt"]["kept"]["passages"] == {"lines": 1, "of": 1}
+    assert facts["real_rows"] == {"file": "language.json", "rows": 2}
+    spoken = [argument for argument in fit if argument != "--json"]
+    assert "the saved model holds 2 real rows" in call(synthtab.main, *spoken).out
 
 
 def test_broken_rows_are_written_again(folder: Path, tmp_path: Path, call: Call) -> None:
@@ -95,6 +100,20 @@ def test_rounds_are_for_feedback_and_feedback_for_language_models(
     assert not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_prompt_shown_is_the_one_that_is_used(
+    folder: Path, tmp_path: Path, call: Call, tuned: bool
+) -> None:
+    data = [folder / "visits.rules", folder / "visits.csv", "--base", folder / "base", "--seed", 3]
+    data += ["--corpus", folder / "documents"]
+    shown = call(synthtab.main, "prompt", *data, *(["--tuned"] if tuned else []))
+    fit = ["fit", *data, "-o", tmp_path / "model", "--generator", "pretrained"]
+    fit += ["--epochs", 1 if tuned else 0]
+    assert call(synthtab.main, *fit).code == 0
+    used = json.loads((tmp_path / "model" / "language.json").read_text())["prompt"]
+    assert shown.out == used
+
+
 def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
     ran = call(synthtab.main, "prompt", folder / "visits.rules")
     assert ran.code == 0, ran.err
@@ -107,6 +126,12 @@ def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
     assert "Figures of 40 such rows" in ran.out
     assert "- A short visit takes" in ran.out
     assert ran.out.count('{"kind"') == 3
+    given_none = [*given[:3], *given[5:]]
+    assert call(synthtab.main, *given_none).out.count('{"kind"') == 8
+    tuned = call(synthtab.main, *given_none, "--tuned")
+    assert "- A short visit takes" in tuned.out
+    assert '{"kind"' not in tuned.out
+    assert call(synthtab.main, *given, "--tuned").out.count('{"kind"') == 3
     ran = call(synthtab.main, *given, "--base", folder / "base", "--json")
     facts = json.loads(ran.out)
     assert facts["tokens"] <= facts["limit"]
@@ -127,8 +152,15 @@ def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
         (["--generator", "pretrained"], "needs --base"),
         (["--generator", "pretrained", "--base", "no/model"], "run 'hf download no/model' once"),
         (["--generator", "pretrained", "--base", "x", "--rank", 3], "give --lora as well"),
-        (["--generator", "pretrained", "--base", "x", "--eight-bit"], "8 bits cannot be trained"),
-        (["--generator", "pretrained", "--base", "x", "--rate", 2], "rate=2.0"),
+        (
+            ["--generator", "pretrained", "--base", "x", "--eight-bit"],
+            "train adapters beside them (--lora), or nothing (--epochs 0)",
+        ),
+        (["--generator", "pretrained", "--base", "x", "--rate", 2], "--rate 2.0"),
+        (
+            ["--generator", "pretrained", "--base", "x", "--epochs", 0, "--lora"],
+            "--lora is about tuning, and with --epochs 0 nothing is tuned",
+        ),
         (["--generator", "graphical"], "give --epsilon as well"),
     ],
 )
@@ -140,6 +172,42 @@ def test_options_that_do_not_go_together(
     assert ran.code == 2
     assert message in ran.err
     assert not (tmp_path / "model").exists()
+
+
+def test_memory_that_does_not_suffice_is_told_in_options(
+    folder: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(training, "row_losses", full)
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    ran = call(synthtab.main, *fit, "--generator", "pretrained", "--base", folder / "base")
+    assert ran.code == 2
+    assert "memory does not suffice" in ran.err
+    for way_out in ("(--at-once 8)", "(--lora)", "(--gradient-checkpointing)"):
+        assert way_out in ran.err
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_is_left_out_of_a_corpus_is_told(folder: Path, call: Call, tmp_path: Path) -> None:
+    (tmp_path / "film.mov").write_text("x")
+    (tmp_path / "note.txt").write_text("A short visit takes less than 30 minutes.\n")
+    ran = call(synthtab.main, "prompt", folder / "visits.rules", "--corpus", tmp_path)
+    assert ran.code == 0
+    assert "- A short visit takes" in ran.out
+    assert "left out of the corpus: film.mov: a file of unknown kind" in ran.err
+
+
+def test_the_rows_that_are_learned_are_no_public_documents(
+    folder: Path, tmp_path: Path, call: Call
+) -> None:
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    for more in (["--generator", "pretrained", "--base", folder / "base"], ["--examples", 2]):
+        ran = call(synthtab.main, *fit, *more, "--corpus", folder, "--epsilon", 1)
+        assert ran.code == 2
+        assert "has the rows that are to be learned in it" in ran.err
+        assert "visits.csv), and what is taken from there" in ran.err
 
 
 def test_a_prompt_is_for_one_table(tmp_path: Path, call: Call) -> None:
@@ -157,4 +225,36 @@ def test_a_chat_format_takes_a_model_that_has_one(folder: Path, call: Call) -> N
     ran = call(synthtab.main, *given, "--base", folder / "base")
     assert ran.code == 2
     assert "has no chat_template" in ran.err
+    assert "leave --chat out" in ran.err
     assert call(synthtab.main, *given[:-1], "--no-chat", "--base", folder / "base").code == 0
+
+
+def test_help_shows_options_whole_in_80_columns(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = call(synthtab.main, "fit", "--help").out
+    for option in ("--gradient-checkpointing", "--prompt-tokens", "--no-chat", "--checkpoints"):
+        assert f"{option} " in shown
+
+
+def test_an_interruption_says_what_it_left(
+    folder: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_step = training._Run._step
+
+    def stop(run: training._Run, step: int) -> float:
+        if step == 3:
+            raise KeyboardInterrupt
+        return make_step(run, step)
+
+    monkeypatch.setattr(training._Run, "_step", stop)
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    fit += ["--generator", "pretrained", "--base", folder / "base"]
+    ran = call(synthtab.main, *fit)
+    assert ran.code == 130
+    assert "interrupted: nothing was written" in ran.err
+    ran = call(synthtab.main, *fit, "--checkpoints", tmp_path / "state")
+    assert ran.code == 130
+    assert f"interrupted: the same command goes on from {tmp_path / 'state'}" in ran.err
+    assert not (tmp_path / "model").exists()

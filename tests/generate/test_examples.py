@@ -320,6 +320,7 @@ def test_learning_more_keeps_the_examples(fitted):
 
 
 def test_what_examples_cannot_do_is_refused(fitted):
+    assert not fitted.tells
     with pytest.raises(UsageError, match="no probability"):
         fitted.log_likelihood(drawn_batch(5))
     begun = drawn_batch(5)

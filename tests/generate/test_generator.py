@@ -326,6 +326,7 @@ def test_probabilities_of_all_rows_there_can_be_add_up_to_one():
     some = every.take(np.array([0, 0, 0, 5, 9, 9, 12, 17] * 8))
     domains = {"kind": (0, 2), "small": (0, 4)}
     made = RowGenerator.fit(columns, ("small", "kind"), domains, some, QUICK)
+    assert made.tells
     likely = np.exp(made.log_likelihood(every))
     assert likely.sum() == pytest.approx(1.0, abs=1e-4)
     # As often as it is drawn: three standard deviations.
@@ -340,5 +341,6 @@ def test_probabilities_of_all_rows_there_can_be_add_up_to_one():
 
 
 def test_text_has_no_probability(fitted):
+    assert not fitted.tells
     with pytest.raises(UsageError, match="'code' is text"):
         fitted.log_likelihood(table(5))

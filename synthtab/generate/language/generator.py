@@ -22,6 +22,7 @@ from synthtab.generate.language.adapters import Adapters
 from synthtab.generate.language.batching import MOST_ROWS
 from synthtab.generate.language.chat import chats, framed
 from synthtab.generate.language.loading import Base, load_base, with_adapters
+from synthtab.generate.language.memory import explained_writing
 from synthtab.generate.language.reading import Lines, log_probabilities
 from synthtab.generate.language.session import Way, way_of
 from synthtab.generate.language.template import Template, bare_slot
@@ -125,7 +126,8 @@ class LanguageGenerator:
         The levels are those of :class:`RowGenerator`. Keys and punctuation are forced at each of
         them; at ``free`` the model writes what it likes for values, and a row in which that is no
         JSON value of the column is malformed. Log-weights are of what it writes, given what is
-        forced. Raises UsageError for arguments out of range, or where the prompt is too long.
+        forced. Raises UsageError for arguments out of range, or where the prompt is too long or
+        memory does not suffice.
         """
         check_request(rows, level, guide)
         heats = temperature.values() if isinstance(temperature, Mapping) else [temperature]
@@ -145,7 +147,7 @@ class LanguageGenerator:
             most_rows=self.most_rows,
             way=self._way,
         )
-        with torch.inference_mode():
+        with explained_writing(), torch.inference_mode():
             return assembled(
                 self.columns, walk.draw(rows, random, progress), self.fingerprints or {}
             )
@@ -156,6 +158,11 @@ class LanguageGenerator:
         Raises DataError as :meth:`Template.row_tokens`.
         """
         return Lines.of(self.base, self.prompt_tokens, self.template, batch)
+
+    @property
+    def tells(self) -> bool:
+        """It can tell how likely any rows are, those with free text too."""
+        return True
 
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
         """Return the log of the probability of each row's values (rows,), in nats.
@@ -224,6 +231,7 @@ class LanguageGenerator:
             "fingerprints": sorted(self.fingerprints or {}),
             "base": WEIGHTS if own else str(Path(str(self.base.path)).resolve()),
             "own": own,
+            "weights": None if own else self.base.weights,
             "adapters": self.base.adapters is not None,
             "eight_bit": bool(getattr(self.base.network, "is_loaded_in_8bit", False)),
         }
@@ -240,8 +248,8 @@ class LanguageGenerator:
     def load(cls, directory: Path, base: Base | None = None) -> LanguageGenerator:
         """Read a saved generator; with ``base`` its weights are not read.
 
-        Raises SavedModelError where files are missing or damaged, or the base is no longer where it
-        was; UsageError where the prompt is a turn and the base's tokenizer has no chat format.
+        Raises SavedModelError where files are missing or damaged, or the base that was there is so
+        no more; UsageError where the prompt is a turn and the base's tokenizer has no chat format.
         """
         path = directory / FACTS
         facts = read_json(path)
@@ -268,6 +276,11 @@ class LanguageGenerator:
         prints = read_fingerprints(directory, texts)
         if base is None:
             base = _base(directory / WEIGHTS if own else Path(where), own, eight_bit)
+            if not own and facts.get("weights") not in (None, base.weights):
+                raise SavedModelError(
+                    f"the language model in {where} is another than the one that this was made "
+                    "with: its weights differ; put that one back, or fit the model again"
+                )
             if adapted:
                 base = with_adapters(base, Adapters.load(directory / ADAPTERS))
         template = Template.made_of(base.vocabulary, bare)

@@ -26,6 +26,11 @@ def located(base: str | Path) -> Path:
     if place.is_dir():
         return place
     name = str(base)
+    if place.is_file():
+        raise UsageError(
+            f"{name} is a file; a language model is read from the directory that transformers "
+            "saved, with config.json, .safetensors files and tokenizer.json in it"
+        )
     if isinstance(base, Path) or not _ID.fullmatch(name):
         raise UsageError(
             f"there is no directory {name}; a language model is read from the directory of a saved "

@@ -146,15 +146,21 @@ def opened(corpus: Corpus | str | Path | None, subject: Subject) -> Corpus | Non
     """
     if corpus is None:
         return None
-    from synthtab.generate.retrieval.corpus import Corpus  # scikit-learn is slow to import
-    from synthtab.generate.retrieval.guard import refuse_real_rows  # the same
+    from synthtab.generate.retrieval.guard import refuse_real_rows  # scikit-learn is slow to import
 
     if isinstance(corpus, str | Path):
-        place = Path(corpus)
-        saved = (place / MANIFEST).is_file()
-        corpus = Corpus.load(place) if saved else Corpus.from_folder(place)
+        corpus = indexed_folder(corpus)
     refuse_real_rows(corpus, True if subject.budgeted else None)
     return corpus
+
+
+def indexed_folder(place: str | Path) -> Corpus:
+    """Read a saved corpus, or index a folder of documents; UsageError and DataError as it does."""
+    from synthtab.generate.retrieval.corpus import Corpus  # scikit-learn is slow to import
+
+    folder = Path(place)
+    saved = (folder / MANIFEST).is_file()
+    return Corpus.load(folder) if saved else Corpus.from_folder(folder)
 
 
 def _examples(batch: Batch | None, rows: int, seed: int) -> NDArray[np.int64]:

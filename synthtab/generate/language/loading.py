@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,13 +13,18 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from synthtab.errors import SavedModelError, UsageError
+from synthtab.errors import UsageError
 from synthtab.generate.language.adapters import Adapters, applied
 from synthtab.generate.language.vocabulary import Vocabulary
 from synthtab.generate.weights import LOCAL, complete, open_pretrained, read_facts, refuse_unfit
 
 _NOUN = "language model"
+_TOLD = 256
+"""So many numbers of each of a network's tensors tell it from others."""
+_WRITING = ("CausalLM", "LMHead")
+"""In the names of networks that write on from a text."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Base:
     """A network, its tokenizer, and what its tokens stand for.
 
     ``path`` is where it was read, None where all its weights have changed since; ``adapters`` are
-    what was added to them.
+    what was added to them. ``weights`` tells the weights, as they were read, from others.
     """
 
     network: Any
@@ -34,6 +40,7 @@ class Base:
     vocabulary: Vocabulary
     path: Path | None = None
     adapters: Adapters | None = None
+    weights: str | None = None
 
     @property
     def positions(self) -> int | None:
@@ -76,7 +83,16 @@ def load_base(path: str | Path, *, device: str | None = None, eight_bit: bool = 
     if not eight_bit:  # such a network is where it was read to, and cannot be moved
         network.to(chosen)
     network.eval()
-    return make_base(network, tokenizer, folder)
+    return replace(make_base(network, tokenizer, folder), weights=told_by(network))
+
+
+def told_by(network: Any) -> str:
+    """Return a hash that tells a network's weights from others: of some of each of its tensors."""
+    told = hashlib.sha256()
+    for name, weights in sorted(network.named_parameters()):
+        some = weights.detach().flatten()[:_TOLD].float().cpu()
+        told.update(name.encode() + some.numpy().tobytes())
+    return told.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -143,11 +159,6 @@ def make_base(network: Any, tokenizer: Any, path: Path | None = None) -> Base:
     config = network.config.get_text_config(decoder=True)
     size = int(config.vocab_size if output is None else output.weight.shape[0])
     vocabulary = Vocabulary.of(tokenizer, size)
-    if vocabulary.end >= size:
-        raise SavedModelError(
-            f"the tokenizer's token {vocabulary.end} is beyond the network's {size}: they are not "
-            "of one model"
-        )
     base = Base(network, tokenizer, vocabulary, path)
     _refuse_looking_ahead(base)
     return base
@@ -155,13 +166,17 @@ def make_base(network: Any, tokenizer: Any, path: Path | None = None) -> Base:
 
 def _refuse_kind(folder: Path, facts: Mapping[str, Any]) -> None:
     """Raise UsageError where the configuration is of a model that does not write on from a text."""
-    named = ", ".join(map(str, facts.get("architectures") or ["no architecture"]))
+    architectures = list(map(str, facts.get("architectures") or ()))
+    named = ", ".join(architectures or ["no architecture"])
     if facts.get("is_encoder_decoder"):
         raise UsageError(
             f"the model in {folder} ({named}) reads one text and writes another; rows are written "
             "by a causal language model such as Llama, Qwen or GPT-2"
         )
-    if "MaskedLM" in named:
+    # Most encoders are saved without the head that fills in words, as BertModel. Of some kinds
+    # there are networks that write, too: these say so.
+    writes = any(sign in name for name in architectures for sign in _WRITING)
+    if facts.get("model_type") in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not writes:
         raise _encoder(f"the model in {folder} ({named})")
 
 

@@ -28,6 +28,21 @@ def explained(how: Tuning, shared: bool) -> Generator[None]:
         ) from error
 
 
+@contextmanager
+def explained_writing() -> Generator[None]:
+    """Turn torch's errors about memory while rows are written into a UsageError, as above."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        raise UsageError(
+            "memory does not suffice to write rows with this model: free some (batches are sized "
+            "by all there is, not by what others leave), or fit with a shorter prompt, weights in "
+            "8 bits (eight_bit=True), or a smaller model"
+        ) from error
+
+
 def ran_out(error: Exception) -> bool:
     """Say whether an error is about memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

@@ -24,6 +24,7 @@ from synthtab.batch import Batch
 from synthtab.errors import UsageError
 from synthtab.generate.language.loading import Base
 from synthtab.generate.language.template import RowTokens, Template
+from synthtab.generate.weights import quiet
 
 _AT_ONCE = 16
 """So many rows are read at a time where they are only looked at."""
@@ -115,6 +116,7 @@ def log_probabilities(base: Base, lines: Lines, *, shared: bool) -> NDArray[np.f
     fit = fit[np.argsort(lines.lengths[fit], kind="stable")]
     for start in range(0, len(fit), _AT_ONCE):
         some = fit[start : start + _AT_ONCE]
-        losses = row_losses(base.network, lines, some.tolist(), shared=shared)
+        with quiet():  # GPT-2 warns of padding that it mistakes for text
+            losses = row_losses(base.network, lines, some.tolist(), shared=shared)
         found[some] = -losses.double().cpu().numpy()
     return found

@@ -276,6 +276,9 @@ def _characters(
     if batch is not None:
         codes, nulls = batch.column(column.name)
         seen = [str(text) for text in batch.pool[np.unique(codes[~nulls])]]
+    # Names that lost a letter would be learned, and shown, as if they were real.
+    used = {c for text in seen for c in text if _is_plain(c)}
+    vocabulary.require("".join(sorted(used)), f"a text of column {column.name!r}")
     chosen = texts_of(kind, seen or [_PRINTABLE])
     usable = [c for c in chosen.alphabet if _is_plain(c) and vocabulary.can_spell(c)]
     if not usable:

@@ -26,17 +26,17 @@ from synthtab.errors import DataError, UsageError
 from synthtab.generate.language.adapters import attach, detach
 from synthtab.generate.language.checkpoints import Checkpoints, Standing, State, Tensors
 from synthtab.generate.language.generator import LanguageGenerator
+from synthtab.generate.language.loading import told_by
 from synthtab.generate.language.memory import explained
 from synthtab.generate.language.reading import Lines, row_losses
 from synthtab.generate.language.session import way_of
 from synthtab.generate.language.settings import Tuning
 from synthtab.generate.train import Progress, ProgressHook, Trained
+from synthtab.generate.weights import quiet
 
 _FEW = 8
 """With fewer rows than that to hold out, the loss on some of the training rows has to do."""
 _SOME = 64
-_TOLD = 256
-"""So many numbers of each of a network's tensors tell it from others."""
 _WINDOW = 16
 """Rows of like length are put into one batch, among those of so many batches."""
 
@@ -76,6 +76,7 @@ def tune(
     kind = network.dtype
     quantised = bool(getattr(network, "is_loaded_in_8bit", False))
     with explained(how, shared), ExitStack() as stack:
+        stack.enter_context(quiet())  # GPT-2 warns of padding that it mistakes for text
         wrapped = None
         if how.adapters is not None:
             with _random(network, seed, 0):
@@ -295,8 +296,6 @@ def _name_of_run(generator: LanguageGenerator, lines: Lines, how: Tuning, seed: 
     """Return a hash of all that a run's weights follow from; of the first ones, some of each."""
     network = generator.base.network
     facts = [asdict(how), seed, lines.prompt, lines.rows, network.config.to_dict()]
-    told = hashlib.sha256(json.dumps(facts, default=str, sort_keys=True).encode())
-    for name, weights in sorted(network.named_parameters()):
-        some = weights.detach().flatten()[:_TOLD].float().cpu()
-        told.update(name.encode() + some.numpy().tobytes())
-    return told.hexdigest()
+    facts.append(told_by(network))
+    told = json.dumps(facts, default=str, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()

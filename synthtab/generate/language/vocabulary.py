@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtab.errors import UsageError
+from synthtab.errors import SavedModelError, UsageError
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SPACE = "▁"
@@ -60,18 +60,21 @@ class Vocabulary:
     def of(cls, tokenizer: Any, size: int) -> Vocabulary:
         """Read a fast tokenizer whose network gives ``size`` logits.
 
-        Raises UsageError where it has no end of a text, or spells text in a way that is not known.
+        Raises UsageError where it has no end of a text, or spells text in a way that is not known;
+        SavedModelError where it has tokens that the network has not.
         """
+        place = getattr(tokenizer, "name_or_path", "")
+        where = f" in {place}" if place else ""
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:
             raise UsageError(
-                f"the tokenizer {type(tokenizer).__name__} is none of the fast ones; save it with "
-                "a tokenizer.json"
+                f"the tokenizer{where} ({type(tokenizer).__name__}) is none of the fast ones; save "
+                "it with a tokenizer.json"
             )
         if tokenizer.eos_token_id is None:
             raise UsageError(
-                "the tokenizer has no token that ends a text (eos_token), so that a row would "
-                "never end; set one and save it again"
+                f"the tokenizer{where} has no token that ends a text (eos_token), so that a row "
+                "would never end; name one as eos_token in its tokenizer_config.json"
             )
         made = json.loads(backend.to_str())
         apart = {int(token["id"]) for token in made.get("added_tokens", ())}
@@ -90,6 +93,7 @@ class Vocabulary:
         }
         begin = tokenizer.bos_token_id
         end = int(tokenizer.eos_token_id)
+        _check_size(end, size)
         found = cls(tokens, end, end if begin is None else int(begin), size, tokenizer)
         for text in _PROBES:
             found._probe(text)
@@ -98,6 +102,7 @@ class Vocabulary:
     def _probe(self, text: str) -> None:
         """Raise UsageError where the tokenizer's own tokens of a text do not spell it."""
         ids = self.encoded(text)
+        _check_size(max(ids, default=0), self.size)
         unknown = self.tokenizer.unk_token_id
         if unknown is not None and unknown in ids:
             return  # a character that is not there is named when a column needs it
@@ -246,6 +251,15 @@ class Vocabulary:
             following = np.append(heads[1:], len(texts))
             start, stop, byte = heads, np.minimum(following, stop[owner]), column[heads]
         return tuple(out)
+
+
+def _check_size(token: int, size: int) -> None:
+    """Raise SavedModelError where a token is none of the network's."""
+    if token >= size:
+        raise SavedModelError(
+            f"the tokenizer's token {token:,} is beyond the network's {size:,}: they are not of "
+            "one model; give a directory that has both as they were saved together"
+        )
 
 
 def _mentions(made: Mapping[str, Any], kind: str) -> bool:

@@ -101,7 +101,8 @@ def read_folder(
                 [
                     f"{folder} has files that cannot be read:",
                     *first_of(found.unreadable),
-                    "mend or remove them, or leave them out (skip_unreadable=True)",
+                    "mend them or take them away; Corpus.from_folder with skip_unreadable=True "
+                    "leaves them out",
                 ]
             )
         )

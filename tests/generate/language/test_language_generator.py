@@ -30,6 +30,7 @@ from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
 from synthtab.generate.language.session import begin, way_of
+from synthtab.generate.language.walk import Walk
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced
 from synthtab.schema import Column, EnumType, IntegerType, TextType
@@ -487,3 +488,16 @@ def test_rows_that_outgrow_the_model_are_told_and_others_go_on():
     assert drawn.malformed.any()
     assert not (short & drawn.malformed).any()
     assert (drawn.malformed == drawn.dead).all()
+
+
+def test_memory_that_does_not_suffice_while_rows_are_written_is_told(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    made = generator(tiny())
+    monkeypatch.setattr(Walk, "draw", full)
+    with pytest.raises(UsageError, match=r"to write rows with this model: free some .*8 bits"):
+        made.draw(3, level="grammar")
+    monkeypatch.setattr(Walk, "draw", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        made.draw(3, level="grammar")

@@ -53,6 +53,7 @@ def test_it_is_the_probability_of_the_tokens_that_are_drawn():
         own = sum(float(logs[before + k - 1, t]) for k, t in enumerate(ids) if drawn[k])
         assert found[row] == pytest.approx(own, rel=1e-4)
     assert isinstance(generator, Telling)
+    assert generator.tells
 
 
 def test_values_take_no_more_than_masks_leave():

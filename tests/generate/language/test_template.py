@@ -85,6 +85,15 @@ def test_a_character_that_cannot_be_spelled_is_named():
         Template.of(letters(PLAIN), [Column("q", IntegerType())], ["q"], {"q": (0, 1)})
 
 
+def test_a_text_that_cannot_be_spelled_is_named_rather_than_learned_without_a_letter():
+    columns = [Column("row", TextType(9))]
+    texts = np.array(["uno", "noé"], dtype=object)
+    batch = Batch(("row",), np.array([[0], [1]]), np.zeros((2, 1), bool), texts)
+    with pytest.raises(UsageError, match=r"no token for 'é', which a text of column 'row' needs"):
+        Template.of(letters(PLAIN), columns, ["row"], {}, batch)
+    assert Template.of(letters(PLAIN + "éoabc"), columns, ["row"], {}, batch).slots
+
+
 def test_whole_characters_do_where_there_are_no_bytes():
     columns = [Column("row", EnumType(("u", "oé")))]
     words = letters(PLAIN + "é")

@@ -16,7 +16,7 @@ from synthtab.batch import Batch
 from synthtab.errors import DataError, SavedModelError, UsageError
 from synthtab.generate.language.adapters import Adapters
 from synthtab.generate.language.generator import LanguageGenerator
-from synthtab.generate.language.loading import load_base, make_base
+from synthtab.generate.language.loading import load_base, make_base, with_adapters
 from synthtab.generate.language.reading import row_losses
 from synthtab.generate.language.settings import Lora, Pretrained, Tuning
 from synthtab.generate.language.training import rate, split, tune
@@ -124,8 +124,10 @@ def test_adapters_of_another_network_are_refused(tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     tuned.save(tmp_path / "saved")
     save_tiny(tmp_path / "base", "gpt2")
-    with pytest.raises(SavedModelError, match="adapters do not fit"):
+    with pytest.raises(SavedModelError, match="another than the one that this was made with"):
         LanguageGenerator.load(tmp_path / "saved")
+    with pytest.raises(SavedModelError, match="adapters do not fit"):
+        with_adapters(load_base(tmp_path / "base"), Adapters.load(tmp_path / "saved" / "adapters"))
     (tmp_path / "saved" / "adapters" / "adapter_model.safetensors").write_bytes(b"short")
     with pytest.raises(SavedModelError, match=r"adapters in .* cannot be read"):
         Adapters.load(tmp_path / "saved" / "adapters")
