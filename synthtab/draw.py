@@ -261,6 +261,7 @@ class _Loop:
         self._clipped = 0
         self._weights = _Weights()
         self._talk: Talk | None = None
+        self._rounds = rounds
         self._held: list[Round] = []
         if method.broken == "talk" and isinstance(generator, Talking):
             writer = generator.rewriter(self._table.columns, seed)
@@ -348,8 +349,9 @@ class _Loop:
         have = self._have + len(sound)
 
         def told(done: int, total: int) -> None:
+            del total  # grows with each round
             if progress is not None:
-                progress(min(self._n, have + len(broken) * done // total), self._n)
+                progress(min(self._n, have + done // self._rounds), self._n)
 
         made = talk.correct(broken, told)
         self._held += made.rounds

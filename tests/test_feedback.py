@@ -266,6 +266,29 @@ def test_every_row_drawn_is_counted_once(seed: int, n: int, rounds: int) -> None
     assert all(0 < r.asked >= r.valid for r in counts.talk[:1])
 
 
+def test_progress_never_goes_back_while_rows_are_corrected() -> None:
+    table, _ = loans()
+    told: list[int] = []
+
+    class Late(Adviser):
+        asked = 0
+
+        def rewrite(self, prompts: Sequence[str]) -> list[str]:
+            self.asked += len(prompts)
+            return super().rewrite(prompts) if self.asked > 40 else ["" for _ in prompts]
+
+    source, plan = Careless(table, Late()), compile_plan(table)
+    draw_rows(
+        *(table, source, plan, 60),
+        mode="feedback",
+        seed=3,
+        progress=lambda done, total: told.append(done),
+    )
+    assert len(told) > 2
+    assert told == sorted(told)
+    assert told[-1] == 60
+
+
 def test_corrected_rows_with_a_real_text_are_thrown_away() -> None:
     table, _ = loans()
     own = batch_of(table, ROWS)
