@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from synthtab.errors import DataError, SavedModelError
 from synthtab.generate.generator import GeneratorConfig, RowGenerator
-from synthtab.generate.language.generator import FACTS, LanguageGenerator
+from synthtab.generate.language.generator import CORPUS, FACTS, LanguageGenerator
 from synthtab.generate.language.learning import Subject, learn
 from synthtab.generate.language.settings import Pretrained
 from synthtab.generate.storage import EXAMPLES
@@ -89,6 +89,10 @@ class FromPretrained:
         del facts["text"]
         shown, _ = told.prompt.kept["rows"]
         held = RealRows(FACTS, shown) if shown else None
+        if (recall := told.generator.recall) is not None:
+            facts["row"] = recall.facts()
+            if recall.corpus.real:
+                held = RealRows(CORPUS, len(recall.corpus))
         return Learned(told.generator, told.trained, facts, held)
 
 

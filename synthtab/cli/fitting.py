@@ -202,6 +202,9 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
         tokens, cut = report.prompt["tokens"], report.prompt["cut"]
         left_out = f"; left out for want of room: {', '.join(cut)}" if cut else ""
         console.print(f"the prompt has {tokens:,} tokens{left_out}", markup=False)
+        if (row := report.prompt.get("row")) is not None:
+            many, after = _counted(row["passages"], "passage"), _counted(row["after"], "column")
+            console.print(f"each row reads up to {many} of its own, found by its first {after}")
         if told:
             console.print("nothing was trained: rows are written by what the prompt says")
     if (held := report.real_rows) is not None:
@@ -210,6 +213,10 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
     if unenforced:
         names = ", ".join(unenforced)
         console.print(f"soft rules are learned, not enforced: {names}", markup=False)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def _print_tables(model: Model, report: WholeReport, seconds: float) -> None:

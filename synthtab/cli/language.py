@@ -83,6 +83,27 @@ Examples = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+RowPassages = Annotated[
+    int | None,
+    typer.Option(
+        "--row-passages",
+        metavar="N",
+        min=1,
+        help="Let each row read so many passages of the corpus of its own, found by its first "
+        "columns; for --epochs 0.",
+        rich_help_panel=PANEL,
+    ),
+]
+RowAfter = Annotated[
+    int | None,
+    typer.Option(
+        "--row-after",
+        metavar="N",
+        min=1,
+        help="Find them when so many columns are written (half of them).",
+        rich_help_panel=PANEL,
+    ),
+]
 Tuned = Annotated[
     bool,
     typer.Option(

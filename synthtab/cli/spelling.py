@@ -20,6 +20,8 @@ _OPTIONS: Mapping[str, str] = {
     "prompt_tokens": "--prompt-tokens",
     "rank": "--rank",
     "rate": "--rate",
+    "row_after": "--row-after",
+    "row_passages": "--row-passages",
 }
 _OUT = re.compile(rf"\bleave ({'|'.join(_OPTIONS)}) out\b")
 _SETTING = re.compile(rf"\b({'|'.join(_OPTIONS)})=([\w+-]+(?:\.\w+)*)")

@@ -81,6 +81,8 @@ def fit(
     eight_bit: language.EightBit = False,
     corpus: language.CorpusFolder = None,
     examples: language.Examples = None,
+    row_passages: language.RowPassages = None,
+    row_after: language.RowAfter = None,
     prompt_tokens: language.PromptTokens = None,
     chat: language.Chat = None,
     batch_size: language.BatchSize = None,
@@ -117,7 +119,7 @@ def fit(
     }
     settings = {k: v for k, v in chosen.items() if v is not None}
     asked = writing.Asked(
-        *(generator, base, lora, rank, eight_bit, corpus, examples),
+        *(generator, base, lora, rank, eight_bit, corpus, examples, row_passages, row_after),
         *(prompt_tokens, chat, checkpoints, batch_size, at_once, rate, gradient_checkpointing),
     )
     privacy = fitting.budget(epsilon, delta, settings, zeros)

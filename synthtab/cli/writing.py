@@ -46,6 +46,8 @@ class Asked:
     eight_bit: bool
     corpus: Path | None
     examples: int | None
+    row_passages: int | None
+    row_after: int | None
     prompt_tokens: int | None
     chat: bool | None
     checkpoints: Path | None
@@ -92,6 +94,8 @@ def pretrained(asked: Asked, epochs: int | None) -> Pretrained | None:
         eight_bit=asked.eight_bit,
         corpus=asked.corpus,
         examples=asked.examples,
+        row_passages=asked.row_passages or 0,
+        row_after=asked.row_after,
         prompt_tokens=asked.prompt_tokens,
         chat=asked.chat,
         checkpoints=asked.checkpoints,

@@ -68,6 +68,23 @@ def test_a_model_is_only_told(folder: Path, tmp_path: Path, call: Call) -> None:
     assert "the saved model holds 2 real rows" in call(synthtab.main, *spoken).out
 
 
+def test_each_row_reads_passages_of_its_own(folder: Path, tmp_path: Path, call: Call) -> None:
+    fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
+    fit += ["--generator", "pretrained", "--base", folder / "base", "--epochs", 0]
+    fit += ["--corpus", folder / "documents", "--examples", 1, "--row-passages", 2]
+    ran = call(synthtab.main, *fit, "--row-after", 1)
+    assert ran.code == 0, ran.err
+    assert "each row reads up to 2 passages of its own, found by its first 1 column" in ran.out
+    assert (tmp_path / "model" / "corpus").is_dir()
+    out = tmp_path / "out.csv"
+    ran = call(synthtab.main, "sample", tmp_path / "model", "-n", 6, "--seed", 1, "-o", out)
+    assert ran.code == 0, ran.err
+    assert "100%" in ran.out
+    ran = call(synthtab.main, *fit, "--row-after", 2)
+    assert ran.code == 2
+    assert "after 2 of 2 there is nothing to be written" in ran.err
+
+
 def test_broken_rows_are_written_again(folder: Path, tmp_path: Path, call: Call) -> None:
     fit = ["fit", folder / "visits.rules", folder / "visits.csv", "-o", tmp_path / "model"]
     ran = call(synthtab.main, *fit, "--generator", "pretrained", "--base", folder / "base")
@@ -150,6 +167,11 @@ def test_the_prompt_is_shown(folder: Path, call: Call) -> None:
         (["--lora"], "--lora is about a pretrained model: give --generator pretrained"),
         (["--epochs", 0], "--epochs 0 learns nothing"),
         (["--generator", "pretrained"], "needs --base"),
+        (
+            ["--generator", "pretrained", "--base", "x", "--row-passages", 2],
+            "--row-passages 2 are passages of documents: give corpus as well",
+        ),
+        (["--row-passages", 2], "--row-passages is about a pretrained model"),
         (["--generator", "pretrained", "--base", "no/model"], "run 'hf download no/model' once"),
         (["--generator", "pretrained", "--base", "x", "--rank", 3], "give --lora as well"),
         (

@@ -15,8 +15,18 @@ _LEAST = 512 * 2**20
 _OF_CPU, _OF_GPU = 1 / 16, 1 / 4
 
 
-def batch_rows(base: Base, template: Template, prompt: int, way: Way, most: int = MOST_ROWS) -> int:
+def batch_rows(
+    base: Base,
+    template: Template,
+    prompt: int,
+    way: Way,
+    most: int = MOST_ROWS,
+    *,
+    extra: int = 0,
+) -> int:
     """Return as many rows as fit, with a prompt of so many tokens, into a part of all memory.
+
+    Each row has up to ``extra`` tokens of its own before it.
 
     Rows that share what is kept of the prompt have only scores of it, of one layer at a time. All
     memory that there is, not what is free: the same seed is to give the same rows on one machine.
@@ -28,7 +38,7 @@ def batch_rows(base: Base, template: Template, prompt: int, way: Way, most: int 
     size = int(getattr(config, "head_dim", None) or hidden // heads)
     layers = int(getattr(config, "num_hidden_layers", 1))
     wide = torch.finfo(getattr(base.network, "dtype", torch.float32)).bits // 8
-    own = 2 * template.least_tokens + sum(slot.length for slot in template.slots)
+    own = extra + 2 * template.least_tokens + sum(slot.length for slot in template.slots)
     shared = way == "shared"
     kept = own if shared else prompt + own
     together = 1 + max(len(slot.forced[-1]) for slot in template.slots)

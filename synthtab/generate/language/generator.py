@@ -24,6 +24,7 @@ from synthtab.generate.language.chat import chats, framed
 from synthtab.generate.language.loading import Base, load_base, with_adapters
 from synthtab.generate.language.memory import explained_writing
 from synthtab.generate.language.reading import Lines, log_probabilities
+from synthtab.generate.language.recall import TOKENS, Recall
 from synthtab.generate.language.session import Way, way_of
 from synthtab.generate.language.template import Template, bare_slot
 from synthtab.generate.language.values import assembled
@@ -44,7 +45,7 @@ from synthtab.generate.weights import quiet
 from synthtab.schema import Column, TextType
 
 FORMAT = 1
-FACTS, WEIGHTS, ADAPTERS = "language.json", "base", "adapters"
+FACTS, WEIGHTS, ADAPTERS, CORPUS = "language.json", "base", "adapters", "corpus"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class LanguageGenerator:
     ``columns`` are the table's, in its order; the template has them in the order they are written.
     ``prompt`` is put before each row as it is, so it should end with a line's end; with ``chat`` it
     is the user's turn, and the row the answer. ``fingerprints`` tell copies of training texts.
+    ``recall`` finds passages for each row by itself. Raises UsageError for a chat with it.
     """
 
     base: Base
@@ -63,6 +65,14 @@ class LanguageGenerator:
     fingerprints: Mapping[str, Fingerprints] | None = None
     most_rows: int = MOST_ROWS
     chat: bool = False
+    recall: Recall | None = None
+
+    def __post_init__(self) -> None:
+        if self.chat and self.recall is not None:
+            raise UsageError(
+                "a row's own passages stand between the prompt and the row, which in a chat format "
+                "is the model's turn: use the model without turns (chat=False)"
+            )
 
     @classmethod
     def of(
@@ -105,6 +115,7 @@ class LanguageGenerator:
         """Raise UsageError where the prompt and one row are more than the model can read."""
         limit = self.base.positions
         prompt, row = len(self.prompt_tokens), self.template.least_tokens
+        row += 0 if self.recall is None else TOKENS
         if limit is not None and prompt + row > limit:
             raise UsageError(
                 f"the model reads {limit:,} tokens; the prompt takes {prompt:,} and a row at least "
@@ -146,6 +157,7 @@ class LanguageGenerator:
             fingerprints=self.fingerprints or {},
             most_rows=self.most_rows,
             way=self._way,
+            recall=self.recall,
         )
         with explained_writing(), torch.inference_mode():
             return assembled(
@@ -161,8 +173,11 @@ class LanguageGenerator:
 
     @property
     def tells(self) -> bool:
-        """It can tell how likely any rows are, those with free text too."""
-        return True
+        """It can tell how likely any rows are, those with free text too, unless it looks things up.
+
+        What a row with passages of its own reads depends on a search.
+        """
+        return self.recall is None
 
     def log_likelihood(self, rows: Batch) -> NDArray[np.float64]:
         """Return the log of the probability of each row's values (rows,), in nats.
@@ -171,8 +186,14 @@ class LanguageGenerator:
         given; and of one way to put a row into tokens, the one that it is tuned on: there are
         others, which the network finds rare. -inf for rows that it does not write: a value outside
         its domain, none where there has to be one, a text of other characters or longer than any,
-        a row beyond what the network reads.
+        a row beyond what the network reads. Raises UsageError where rows have passages of their
+        own.
         """
+        if not self.tells:
+            raise UsageError(
+                "rows with passages of their own have no likelihood under one prompt: make the "
+                "generator without them (row_passages=0)"
+            )
         found = np.full(len(rows), -np.inf)
         can = self.template.writes(rows)
         if can.any():
@@ -228,6 +249,7 @@ class LanguageGenerator:
             ],
             "prompt": self.prompt,
             "chat": self.chat,
+            "recall": None if self.recall is None else self.recall.facts(),
             "fingerprints": sorted(self.fingerprints or {}),
             "base": WEIGHTS if own else str(Path(str(self.base.path)).resolve()),
             "own": own,
@@ -237,6 +259,8 @@ class LanguageGenerator:
         }
         write_json(directory / FACTS, facts)
         write_fingerprints(directory, self.fingerprints or {})
+        if self.recall is not None:
+            self.recall.corpus.save(directory / CORPUS)
         if own:
             with quiet():
                 self.base.network.save_pretrained(directory / WEIGHTS, safe_serialization=True)
@@ -270,6 +294,8 @@ class LanguageGenerator:
             texts = [str(name) for name in facts["fingerprints"]]
             prompt, own, where = str(facts["prompt"]), bool(facts["own"]), str(facts["base"])
             chat = bool(facts.get("chat", False))  # which earlier versions did not have
+            recalled = facts.get("recall")  # neither did they have this
+            recall = None if recalled is None else Recall.load(directory / CORPUS, recalled)
             adapted, eight_bit = bool(facts["adapters"]), bool(facts["eight_bit"])
         except (KeyError, TypeError, ValueError, IndexError) as problem:
             raise damaged(path, f"is not a generator's: {problem}") from None
@@ -285,7 +311,7 @@ class LanguageGenerator:
                 base = with_adapters(base, Adapters.load(directory / ADAPTERS))
         template = Template.made_of(base.vocabulary, bare)
         made = cls(base, tuple(columns.values()), template, prompt, prints)
-        return replace(made, chat=chats(base.tokenizer, chat))
+        return replace(made, chat=chats(base.tokenizer, chat), recall=recall)
 
 
 def prompt_tokens(vocabulary: Vocabulary, prompt: str, *, chat: bool = False) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from synthtab.generate.language.hub import located
 from synthtab.generate.language.loading import load_base, load_reader
 from synthtab.generate.language.material import material, written_rows
 from synthtab.generate.language.prompt import Prompt, render
+from synthtab.generate.language.recall import TOKENS, Recall
 from synthtab.generate.language.settings import MOST_PROMPT, Pretrained
 from synthtab.generate.language.template import Template
 from synthtab.generate.language.training import tune
@@ -105,8 +106,13 @@ def learn(
         base, subject.columns, subject.order, subject.domains, subject.batch
     )
     chosen = _examples(subject.batch, shown.rows, seed)
-    prompt = _prompt(shown, subject, chosen, generator.template, base.positions)
-    generator = replace(generator, prompt=prompt.text, chat=chats(base.tokenizer, settings.chat))
+    recall = _recall(settings, shown, generator.template)
+    positions = base.positions
+    if recall is not None and positions is not None:
+        positions -= TOKENS
+    prompt = _prompt(shown, subject, chosen, generator.template, positions)
+    chat = chats(base.tokenizer, settings.chat)
+    generator = replace(generator, prompt=prompt.text, chat=chat, recall=recall)
     generator.check_length()
     if not settings.epochs or subject.batch is None:
         return Told(generator, prompt, None)
@@ -161,6 +167,14 @@ def indexed_folder(place: str | Path) -> Corpus:
     folder = Path(place)
     saved = (folder / MANIFEST).is_file()
     return Corpus.load(folder) if saved else Corpus.from_folder(folder)
+
+
+def _recall(settings: Pretrained, shown: Shown, template: Template) -> Recall | None:
+    """Return where rows' own passages come from; None where they have none."""
+    if shown.corpus is None or not settings.row_passages:
+        return None
+    columns, after = len(template.slots), settings.row_after
+    return Recall.of(shown.corpus, settings.row_passages, columns, after)
 
 
 def _examples(batch: Batch | None, rows: int, seed: int) -> NDArray[np.int64]:

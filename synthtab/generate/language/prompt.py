@@ -7,7 +7,7 @@ schema is never cut; where it does not fit alone, that is an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,6 +19,9 @@ from synthtab.lang.resources import grammar_text
 FILE = "prompt.txt"
 CUT = ("passages", "rows", "statistics", "rules")
 """What is cut, in this order."""
+
+_OWN = "own"
+"""The section that a row has for itself."""
 
 Count = Callable[[str], int]
 
@@ -94,6 +97,14 @@ def render(given: Material, count: Count | None = None, limit: int | None = None
     )
 
 
+def render_own(passages: Sequence[str]) -> str:
+    """Return what stands between the prompt and one row: passages of that row's own."""
+    own = tuple("- " + " ".join(passage.split()) for passage in passages)
+    body = dict(_sections(grammar_text(FILE)))[_OWN]
+    filled = [_filled(line, {_OWN: own}, {}) for line in body.split("\n")]
+    return "\n" + "\n".join(line for line in filled if line is not None) + "\n"
+
+
 def _kept(of: Mapping[str, int], dropped: int) -> dict[str, int]:
     """Return how many lines of each part are left when so many are dropped, in the order of CUT."""
     left = {}
@@ -111,6 +122,8 @@ def _text(sections: list[tuple[str, str]], given: Material, kept: Mapping[str, i
     words = {"table": given.table, "number": f"{given.number:,}"}
     out = []
     for name, body in sections:
+        if name == _OWN:
+            continue
         # The last section ends with the row to be written, which comes after no examples too.
         if name == "schema" or name == "rows" or lines[name]:
             filled = [_filled(line, lines, words) for line in body.split("\n")]

@@ -105,11 +105,13 @@ class Pretrained:
     the weights in 8 bits, which needs them. ``corpus`` has documents for the prompt: one, a saved
     one's directory, or a folder of files. ``examples`` is how many of its passages, and of the real
     rows, the prompt shows; None is 8 where nothing is trained, else passages only.
-    ``prompt_tokens`` limits the prompt. With ``chat`` the prompt is the user's turn and the row the
-    answer, in the format of the tokenizer; None is with, where it has one. ``checkpoints`` is a
-    directory in which training goes on after an interruption. ``device`` is where the network
-    computes, as torch names it; None is a GPU if there is one. ``tuning`` has the rest; its epochs
-    and adapters are those said here.
+    ``prompt_tokens`` limits the prompt. With ``row_passages`` each row reads so many passages of
+    its own, found by what it has when ``row_after`` of its columns are written (half of them where
+    None); for a model that is told, not tuned, and without a chat format. With ``chat`` the prompt
+    is the user's turn and the row the answer, in the format of the tokenizer; None is with, where
+    it has one. ``checkpoints`` is a directory in which training goes on after an interruption.
+    ``device`` is where the network computes, as torch names it; None is a GPU if there is one.
+    ``tuning`` has the rest; its epochs and adapters are those said here.
 
     Raises UsageError where a value is none.
     """
@@ -121,6 +123,8 @@ class Pretrained:
     corpus: Corpus | str | Path | None = None
     examples: int | None = None
     prompt_tokens: int | None = None
+    row_passages: int = 0
+    row_after: int | None = None
     chat: bool | None = None
     checkpoints: str | Path | None = None
     device: str | None = None
@@ -134,6 +138,21 @@ class Pretrained:
             _at_least("examples", self.examples, 0)
         if self.prompt_tokens is not None:
             _at_least("prompt_tokens", self.prompt_tokens, 1)
+        _at_least("row_passages", self.row_passages, 0)
+        if self.row_passages and self.corpus is None:
+            raise UsageError(
+                f"row_passages={self.row_passages} are passages of documents: give corpus as well"
+            )
+        if self.row_passages and self.epochs:
+            raise UsageError(
+                f"row_passages={self.row_passages} are for a model that is told, not tuned: rows "
+                "are learned without passages of their own (epochs=0 tunes nothing)"
+            )
+        if self.row_after is not None and not self.row_passages:
+            raise UsageError(
+                f"row_after={self.row_after} says when a row's own passages are found: give "
+                "row_passages as well"
+            )
         if self.eight_bit and self.epochs and not self.lora:
             raise UsageError(
                 "weights in 8 bits cannot be trained themselves: train adapters beside them "

@@ -104,7 +104,15 @@ class ServedGenerator:
 
     @classmethod
     def of(cls, generator: LanguageGenerator, engine: Engine) -> ServedGenerator:
-        """Return what writes a generator's rows, after its prompt, by an engine."""
+        """Return what writes a generator's rows, after its prompt, by an engine.
+
+        Raises UsageError where rows have passages of their own, which an engine knows nothing of.
+        """
+        if generator.recall is not None:
+            raise UsageError(
+                "an engine writes all rows after one prompt, and these have passages of their own: "
+                "make the generator without them (row_passages=0)"
+            )
         return cls(
             engine,
             generator.columns,

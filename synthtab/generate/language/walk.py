@@ -30,11 +30,12 @@ from synthtab.generate.language.bytewise import (
 from synthtab.generate.language.copies import Copies
 from synthtab.generate.language.loading import Base
 from synthtab.generate.language.narrow import Cursor, allowed, narrower
+from synthtab.generate.language.recall import TOKENS, Recall
 from synthtab.generate.language.session import Session, Way, begin, fitting
 from synthtab.generate.language.slots import Slot
 from synthtab.generate.language.tables import TokenTable
 from synthtab.generate.language.template import Template
-from synthtab.generate.language.values import Strings, Walked, Written, read_values
+from synthtab.generate.language.values import Strings, Walked, Written, assembled, read_values
 from synthtab.generate.sampling import choices
 from synthtab.generate.texts import Fingerprints
 from synthtab.schema import TextType
@@ -46,6 +47,8 @@ _LOOSEST = 4
 """A value written freely may have so many times the bytes of the longest that there should be."""
 _SHORTEST = 32
 """Of values that are short anyway, so many bytes at least count as the longest."""
+_AT_ONCE = 32
+"""So many tokens of a row are read at a time: scores of all of a long text take much memory."""
 
 
 class Tables:
@@ -75,7 +78,8 @@ class Walk:
     ``prompt`` are the tokens before each row. ``free`` says that nothing is masked; ``guide`` is
     None below the level ``solver``. ``way`` is how the network reads on.
     ``fingerprints`` has those of the text columns whose training texts are not to be written again
-    where tokens are masked. ``temperature`` is one for all columns, or a mapping.
+    where tokens are masked. ``temperature`` is one for all columns, or a mapping. ``recall`` finds
+    passages for each row by itself.
     """
 
     base: Base
@@ -88,30 +92,42 @@ class Walk:
     temperature: float | Mapping[str, float]
     fingerprints: Mapping[str, Fingerprints]
     most_rows: int
+    recall: Recall | None = None
 
     def draw(self, rows: int, random: torch.Generator, progress: RowProgress | None) -> Walked:
         """Draw rows; ``progress`` is told how many are done, of how many."""
-        size = batch_rows(self.base, self.template, len(self.prompt), self.way, self.most_rows)
-        first = np.concatenate([self.prompt, np.array(self.template.first, dtype=np.int64)])
-        begun = begin(self.base, first[:-1], self.way)
+        extra = 0 if self.recall is None else TOKENS
+        size = batch_rows(
+            self.base, self.template, len(self.prompt), self.way, self.most_rows, extra=extra
+        )
+        begun = begin(self.base, self.prompt, self.way)
         parts: list[Walked] = []
         for start in range(0, rows, size):
             own = min(size, rows - start)
-            parts.append(self._batch(begun.fork(own), int(first[-1]), own, random))
+            parts.append(self._batch(begun, own, random))
             if progress is not None:
                 progress(min(start + size, rows), rows)
         return _together(parts)
 
-    def _batch(self, session: Session, last: int, rows: int, random: torch.Generator) -> Walked:
-        """Write rows that have read all but the last token before their first value."""
-        chunk = np.full((rows, 1), last, dtype=np.int64)
-        logits = session.feed(chunk, np.ones(chunk.shape, dtype=bool))
-        state = _Batch.empty(rows)
-        for number, slot in enumerate(self.template.slots):
+    def _batch(self, begun: Session, rows: int, random: torch.Generator) -> Walked:
+        """Write rows that begin where one has read the prompt."""
+        session, state, slots = begun.fork(rows), _Batch.empty(rows), self.template.slots
+        tails = [list(self.template.first)] * rows
+        for number, slot in enumerate(slots):
+            if self.recall is not None and number == self.recall.after:
+                session = begun.fork(rows)
+                tails = self._anew(self.recall, state, tails)
+            logits = self._feed(session, state, *_right_aligned(tails))
             tails = self._column(slot, session, logits, state, random)
-            if number + 1 < len(self.template.slots):
-                logits = self._feed(session, state, *_right_aligned(tails))
         return Walked(state.values, state.log_weight, state.dead)
+
+    def _anew(self, recall: Recall, batch: _Batch, tails: list[list[int]]) -> list[list[int]]:
+        """Return all that each row reads behind the prompt: its passages, and itself so far."""
+        columns = [slot.column for slot in self.template.slots[: recall.after]]
+        so_far = assembled(columns, Walked(batch.values, batch.log_weight, batch.dead), {}).batch
+        found = recall.tokens(columns, so_far, self.base.vocabulary.encoded)
+        read, batch.read = batch.read, [[] for _ in tails]
+        return [[*own, *row, *tail] for own, row, tail in zip(found, read, tails, strict=True)]
 
     def _column(
         self,
@@ -163,7 +179,13 @@ class Walk:
                 "examples), or a model that reads more"
             )
         batch.dead |= batch.outgrown
-        return session.feed(tokens, real & ~batch.outgrown[:, None])
+        real = real & ~batch.outgrown[:, None]
+        for row, new, own in zip(batch.read, tokens, real, strict=True):
+            row.extend(new[own].tolist())
+        for start in range(0, tokens.shape[1], _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            logits = session.feed(tokens[:, part], real[:, part])
+        return logits
 
     def heat(self, slot: Slot) -> float:
         """Return the temperature at which a column is written."""
@@ -177,7 +199,7 @@ class Walk:
 
 @dataclass
 class _Batch:
-    """What the rows of a batch have come to."""
+    """What the rows of a batch have come to; ``read`` are each row's tokens behind the prompt."""
 
     values: dict[str, Written]
     known: dict[str, tuple[Codes, Mask]]
@@ -185,11 +207,12 @@ class _Batch:
     log_weight: NDArray[np.float64]
     dead: Mask
     outgrown: Mask
+    read: list[list[int]]
 
     @classmethod
     def empty(cls, rows: int) -> _Batch:
-        no = [np.zeros(rows, dtype=bool) for _ in range(2)]
-        return cls({}, {}, {}, np.zeros(rows), *no)
+        dead, outgrown = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
+        return cls({}, {}, {}, np.zeros(rows), dead, outgrown, [[] for _ in range(rows)])
 
     def put(self, slot: Slot, spelled: Sequence[bytes | None]) -> None:
         """Read a column's values of what rows have written; None where that is nothing."""

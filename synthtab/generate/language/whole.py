@@ -29,6 +29,11 @@ def draw_whole(generator: LanguageGenerator, rows: int, *, seed: int = 0) -> Dra
     """
     if find_spec("llguidance") is None:
         raise UsageError("whole rows need llguidance: pip install 'synthtab[translate]'")
+    if generator.recall is not None:
+        raise UsageError(
+            "whole rows are written after one prompt, and these have passages of their own: make "
+            "the generator without them (row_passages=0)"
+        )
     if rows < 1:
         raise UsageError(f"{rows} rows were asked for; at least 1 can be drawn")
     generator.check_length()
