@@ -122,7 +122,7 @@ def test_more_rows_than_are_read_at_a_time_are_not_drawn(
     few: Callable[[], Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(large, "AT_A_TIME", (2, 3))
-    monkeypatch.setattr(walk, "batch_rows", lambda *given: 1)
+    monkeypatch.setattr(walk, "batch_rows", lambda *given, **named: 1)
     setting = replace(few(), rows=3)
     section = large.throughput(setting, math.inf)
     assert [(c["rows"], c["at_once"]) for c in cells(section)] == [(2, 1)] * 3
