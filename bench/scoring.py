@@ -30,12 +30,21 @@ from synthtab.codec import encode_arrays
 from synthtab.errors import DataError
 from synthtab.frames import check_names, decode_frame, to_arrow
 from synthtab.ir import nodes
+from synthtab.privacy.audit.distances import nearer_to_training
+from synthtab.privacy.audit.encoding import Encoder
 from synthtab.schema import Column, TextType, decode_value
+
+_NEAR = 5_000
+"""Of more rows so many are looked at for how near they are to real ones."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Six figures; None where a figure is not defined, as a pair distance of one column."""
+    """Figures of rows; None where a figure is not defined, as a pair distance of one column.
+
+    ``near`` is the share of rows that are nearer to a learned row than to any of as many held-out
+    ones: a half where nothing was memorised.
+    """
 
     valid: float
     shape: float | None
@@ -43,6 +52,7 @@ class Scores:
     c2st: float | None
     utility: float | None
     utility_real: float | None
+    near: float | None = None
 
 
 def scored(loaded: Loaded, frame: pd.DataFrame, seed: int = 0) -> Scores:
@@ -64,6 +74,7 @@ def scored(loaded: Loaded, frame: pd.DataFrame, seed: int = 0) -> Scores:
         told_apart(loaded, batch, seed),
         worth(loaded, batch, seed),
         worth(loaded, loaded.train, seed),
+        nearness(loaded, batch.take(~misfits), seed),
     )
 
 
@@ -136,6 +147,26 @@ def told_apart(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:
     if min(len(loaded.train), len(batch)) < twosample.LEAST:
         return None
     return twosample.two_sample(loaded.table.columns, loaded.train, batch, seed).auc
+
+
+def nearness(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:
+    """Return the share of rows that are nearer to learned than to held-out rows; ties count half.
+
+    None where there are not two rows of each, or none to judge.
+    """
+    sides = [_some(side, seed) for side in (batch, loaded.train, loaded.holdout)]
+    if not len(batch) or min(map(len, sides[1:])) < 2:
+        return None
+    encoder = Encoder.of(loaded.table.columns, loaded.train)
+    dcr, _, _ = nearer_to_training(*(encoder.points(side) for side in sides), seed=seed)
+    return dcr.share
+
+
+def _some(batch: Batch, seed: int) -> Batch:
+    """Return at most _NEAR rows, drawn at random."""
+    if len(batch) <= _NEAR:
+        return batch
+    return batch.take(np.sort(np.random.default_rng(seed).permutation(len(batch))[:_NEAR]))
 
 
 def worth(loaded: Loaded, batch: Batch, seed: int = 0) -> float | None:

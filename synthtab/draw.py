@@ -261,6 +261,7 @@ class _Loop:
         self._clipped = 0
         self._weights = _Weights()
         self._talk: Talk | None = None
+        self._rounds = rounds
         self._held: list[Round] = []
         if method.broken == "talk" and isinstance(generator, Talking):
             writer = generator.rewriter(self._table.columns, seed)
@@ -344,19 +345,22 @@ class _Loop:
     ) -> Batch:
         """Return rows after talk about those that are bad, without those it left so."""
         assert isinstance(self._generator, Talking)
-        sound = self._have + len(batch) - int(bad.sum())
+        broken, sound = batch.take(bad), batch.take(~bad)
+        have = self._have + len(sound)
 
         def told(done: int, total: int) -> None:
+            del total  # grows with each round
             if progress is not None:
-                progress(min(self._n, sound + int(bad.sum()) * done // total), self._n)
+                progress(min(self._n, have + done // self._rounds), self._n)
 
-        made = talk.correct(batch, told)
+        made = talk.correct(broken, told)
         self._held += made.rounds
-        copied = made.valid & bad & self._generator.copied(made.batch)
+        copied = made.valid & self._generator.copied(made.batch)
+        good = made.valid & ~copied
         self._tally["copied"] += int(copied.sum())
         self._tally["broken"] += int((~made.valid).sum())
-        self._tally["mended"] += int((made.valid & bad & ~copied).sum())
-        return made.batch.select(batch.columns).take(made.valid & ~copied)
+        self._tally["mended"] += int(good.sum())
+        return self._pile([sound, made.batch.select(batch.columns).take(good)])
 
     def _distinct(self, batch: Batch) -> Batch:
         """Drop rows whose key was drawn before, in this round or an earlier one."""

@@ -80,6 +80,11 @@ def refine(
         raise UsageError(f"unknown mode {how!r}; the modes are {', '.join(MODES)}")
     if METHODS[how].broken == "keep":
         raise UsageError(f"the mode {how!r} may break rules; refined rows keep all of them")
+    if METHODS[how].broken == "talk":
+        raise UsageError(
+            f"in the mode {how!r} rows are talked about one by one, and refinement chooses among "
+            "thousands: use the mode 'solver'"
+        )
     check_numbers(n, rounds, candidates)
     started = time.perf_counter()
     chosen = secrets.randbits(32) if seed is None else seed

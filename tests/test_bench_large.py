@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -25,12 +26,17 @@ from bench.scoring import broken
 from synthtab.generate.language import training, walk
 from synthtab.generate.language.generator import LanguageGenerator
 
-SMALL = Shape("small", 2, 32, 64, 4, 2, tied=False, tokens=1_600, spelled=1_500)
+SMALL = Shape("small", 1, 32, 64, 4, 2, tied=False, tokens=1_600, spelled=1_500)
 CPU = Device(torch.device("cpu"))
 
 
 def model(shape: Shape = SMALL) -> Large:
     return Large(shape, CPU, 0, [path.read_text(encoding="utf-8") for path in RULES])
+
+
+@cache
+def parcels() -> Parcels:
+    return Parcels.of(20, 3)
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Setting]:
     monkeypatch.setattr(large, "TUNED", (1, 2))
     monkeypatch.setattr(large, "SHOWN", (0, 2))
     monkeypatch.setattr(large, "EXAMPLES", 1)
-    return lambda: Setting.of(model(), 2, 1, 0)
+    return lambda: Setting(model(), parcels(), 2, 1, 0)
 
 
 def cells(section: Section) -> list[dict[str, Any]]:
@@ -48,8 +54,9 @@ def cells(section: Section) -> list[dict[str, Any]]:
     return list(section.data["cells"])
 
 
-def test_all_parts_are_measured(few: Callable[[], Setting]) -> None:
-    draw, lora, memory = run(few, [], 10)
+@pytest.mark.usefixtures("few")
+def test_all_parts_are_measured() -> None:
+    draw, lora, memory = run(lambda: Setting.of(model(), 2, 1, 0), [], 10)
     assert draw.command == "python -m bench large --shape small --only draw"
     assert [name_of(s) for s in (draw, lora, memory)] == [
         f"large-shape-small-{part}" for part in large.PARTS
@@ -115,7 +122,7 @@ def test_more_rows_than_are_read_at_a_time_are_not_drawn(
     few: Callable[[], Setting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(large, "AT_A_TIME", (2, 3))
-    monkeypatch.setattr(walk, "batch_rows", lambda *given: 1)
+    monkeypatch.setattr(walk, "batch_rows", lambda *given, **named: 1)
     setting = replace(few(), rows=3)
     section = large.throughput(setting, math.inf)
     assert [(c["rows"], c["at_once"]) for c in cells(section)] == [(2, 1)] * 3
@@ -176,10 +183,9 @@ def test_options_of_nothing_are_refused(option: str) -> None:
 
 
 def test_rows_of_the_rules_alone_are_lawful_and_shown() -> None:
-    parcels = Parcels.of(20, 3)
-    assert len(parcels.rows) == 20
-    assert not broken(parcels.case.table, parcels.rows).any()
-    made = parcels.generator(model().base, 2)
+    assert len(parcels().rows) == 20
+    assert not broken(parcels().case.table, parcels().rows).any()
+    made = parcels().generator(model().base, 2)
     assert made.prompt.count('{"') == 2
     assert "weight_g >= 5 * pieces" in made.prompt
 

@@ -140,6 +140,7 @@ def test_a_figure_that_is_no_number_is_not_defined(driver: Driver, loaded: regis
         "c2st": 0.5,
         "utility": None,
         "utility_real": 1.0,
+        "near": None,
     }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.registry import Loaded, entry, load
-from bench.scoring import broken, declarations, readable, scored
+from bench.scoring import broken, declarations, nearness, readable, scored
 from synthtab.assess.compliance import valid_rows
 from synthtab.errors import DataError
 from synthtab.frames import decode_frame, encode_frame
@@ -150,3 +150,13 @@ def test_real_rows_are_valid_of_a_table_with_wide_products() -> None:
     ).table()
     frame = pd.DataFrame({"a": [1, 2, 3_000_000], "b": [1, 2, 1], "c": ["4.5", "4.5", "0.1"]})
     assert broken(table, encode_frame(table.columns, frame)).tolist() == [False, True, True]
+
+
+def test_rows_that_are_copies_lie_nearer_to_what_they_copy(loaded: Loaded) -> None:
+    learned, unseen = nearness(loaded, loaded.train), nearness(loaded, loaded.holdout)
+    assert learned is not None
+    assert unseen is not None
+    assert learned > 0.5 > unseen
+    assert nearness(loaded, loaded.train.take(np.array([], dtype=np.int64))) is None
+    single = replace(loaded, holdout=loaded.holdout.take(np.array([0])))
+    assert nearness(single, loaded.train) is None

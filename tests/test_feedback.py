@@ -218,6 +218,77 @@ def test_rows_are_drawn_until_there_are_enough() -> None:
     assert sum(r.asked for r in counts.talk) >= counts.mended
 
 
+class Moody(Adviser):
+    """Follows the advice, or answers nothing, or says the row again."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+
+    def rewrite(self, prompts: Sequence[str]) -> list[str]:
+        made = []
+        for asked, answer in zip(prompts, super().rewrite(prompts), strict=True):
+            again = asked[asked.index("{") : asked.index("}") + 1]
+            made.append(self._random.choice([answer, answer, again, "no"]))
+        return made
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 3))
+def test_every_row_drawn_is_counted_once(seed: int, n: int, rounds: int) -> None:
+    """Texts stay with their rows, whichever were corrected, in whichever round."""
+    words = "  vip     boolean\n  number  integer in 0 .. 99\n  word    text(4)\n  unique (number)"
+    table = Model.parse(LOANS.replace("  vip     boolean", words)).table()
+    chance = np.random.default_rng(seed)
+
+    class Drawing(Careless):
+        def draw(self, rows: int, *, seed: int = 0, **named: object) -> Drawn:
+            cells = [
+                {**ROWS[kind], "number": number, "word": f"w{number}"}
+                for kind, number in zip(
+                    chance.integers(0, 4, rows), chance.integers(0, 99, rows), strict=True
+                )
+            ]
+            lost = chance.random((2, rows)) < 0.2
+            none = np.zeros(rows)
+            return Drawn(batch_of(table, cells), none, lost[0], np.zeros(rows, bool), lost[1])
+
+    def fifth(rows: Batch) -> Mask:
+        return np.asarray(rows.column("number")[0] % 5 == 0)
+
+    batch, counts = drawn(Drawing(table, Moody(seed), fifth), n, seed=seed, rounds=rounds)
+    cells = [cells_of(table, batch, at) for at in range(len(batch))]
+    assert all(row["word"] == f"w{row['number']}" for row in cells)
+    assert len({row["number"] for row in cells}) == len(batch) == counts.returned == n
+    assert feedback_rounds(table, batch, Silent()).valid_before == n
+    lost = counts.malformed + counts.copied + counts.broken + counts.duplicates + counts.surplus
+    assert counts.drawn == n + lost
+    assert all(0 < r.asked >= r.valid for r in counts.talk[:1])
+
+
+def test_progress_never_goes_back_while_rows_are_corrected() -> None:
+    table, _ = loans()
+    told: list[int] = []
+
+    class Late(Adviser):
+        asked = 0
+
+        def rewrite(self, prompts: Sequence[str]) -> list[str]:
+            self.asked += len(prompts)
+            return super().rewrite(prompts) if self.asked > 40 else ["" for _ in prompts]
+
+    source, plan = Careless(table, Late()), compile_plan(table)
+    draw_rows(
+        *(table, source, plan, 60),
+        mode="feedback",
+        seed=3,
+        progress=lambda done, total: told.append(done),
+    )
+    assert len(told) > 2
+    assert told == sorted(told)
+    assert told[-1] == 60
+
+
 def test_corrected_rows_with_a_real_text_are_thrown_away() -> None:
     table, _ = loans()
     own = batch_of(table, ROWS)

@@ -83,7 +83,8 @@ class PretrainedWriter:
             for prompt in prompts
         ]
         length = max(map(len, read))
-        limit = getattr(self.network.config, "max_position_embeddings", None)
+        config = self.network.config.get_text_config(decoder=True)
+        limit = getattr(config, "max_position_embeddings", None)
         if limit is not None and length + max_tokens > limit:
             raise UsageError(
                 f"the model reads {limit:,} tokens, and the prompt takes {length:,} besides "
@@ -96,7 +97,8 @@ class PretrainedWriter:
         masks = get_cfg_logits_processor("llguidance", self.outlines, grammar)
         # llguidance would have its mask kernel compiled: half a minute to save microseconds.
         eager = torch.compiler.set_stance("force_eager")
-        with eager, torch.random.fork_rng(devices=[]), torch.inference_mode():
+        drawing = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+        with eager, drawing, torch.inference_mode():
             if seed is not None:
                 torch.manual_seed(seed)
             made = self.network.generate(

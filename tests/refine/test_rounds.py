@@ -181,6 +181,7 @@ def test_where_keys_are_few_fewer_rows_are_proposed() -> None:
         ({"candidates": 0.5}, "0.5 candidates for each row"),
         ({"candidates": float("nan")}, "nan candidates for each row"),
         ({"mode": "free"}, "'free' may break rules"),
+        ({"mode": "feedback"}, "rows are talked about one by one"),
         ({"mode": "magic"}, "unknown mode 'magic'"),
         ({"data": None}, "give those that the model was fitted on"),
         ({"data": {"other": stays(4)}}, "one table, `stay`"),

@@ -19,7 +19,15 @@ from transformers.cache_utils import CacheLayerMixin, DynamicLayer
 
 NAME = "synthtab_shared"
 _HARMLESS = frozenset(
-    {"cache_position", "dropout", "is_causal", "output_attentions", "position_ids", "use_cache"}
+    {
+        "cache_position",
+        "dropout",
+        "is_causal",
+        "output_attentions",
+        "output_router_logits",
+        "position_ids",
+        "use_cache",
+    }
 )
 """What a layer may say of its attention that changes nothing here, with padding masked."""
 _LEAST_ROOM = 32
@@ -96,23 +104,27 @@ class PromptLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 def prompt_parts(cache: DynamicCache) -> list[tuple[Tensor, Tensor]]:
     """Return the keys and values (heads, tokens, size) that each layer has kept of one prompt.
 
-    Raises TypeError where a layer forgets, or keeps something else.
+    Raises TypeError where a layer forgets, or keeps something else or nothing.
     """
     parts = []
     for layer in cache.layers:
         if type(layer) is not DynamicLayer:
             raise TypeError(f"{type(layer).__name__} does not keep all keys and values")
         keys, values = layer.keys, layer.values
-        assert keys is not None  # it has read the prompt
-        assert values is not None
+        if keys is None or values is None:
+            raise TypeError("a layer that has read a prompt has kept nothing of it")
         parts.append((keys[0], values[0]))
     return parts
 
 
 @contextmanager
 def shared_attention(network: Any) -> Iterator[None]:
-    """Let a network's layers compute attention by :func:`attend`."""
-    config = network.config
+    """Let a network's layers compute attention by :func:`attend`.
+
+    Nothing else may compute with the network meanwhile. Of one that sees as well, only what reads
+    text is changed: what is set for all of it reaches its parts, which may each have had their own.
+    """
+    config = network.config.get_text_config(decoder=True)
     before = config._attn_implementation
     config._attn_implementation = NAME
     try:

@@ -12,8 +12,12 @@ from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
     Gemma2Config,
+    Gemma3Config,
     MambaConfig,
     MistralConfig,
+    MixtralConfig,
+    MptConfig,
+    OpenAIGPTConfig,
 )
 
 from synthtab.backends.vector import VectorBackend
@@ -21,6 +25,7 @@ from synthtab.batch import Batch
 from synthtab.choices import COMMON_MODES
 from synthtab.draw import draw_rows
 from synthtab.errors import SavedModelError, UsageError
+from synthtab.generate import pretrained
 from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
@@ -156,6 +161,14 @@ def test_a_model_that_cannot_read_the_correction_says_so():
     made = LanguageGenerator.of(base, SMALL.columns, plan.order, plan.domains)
     with pytest.raises(UsageError, match="the model reads 64 tokens, and the prompt takes"):
         draw_rows(SMALL, made, plan, 8, mode="feedback", seed=2)
+
+
+def test_correction_without_llguidance_is_refused_before_rows_are_drawn(monkeypatch):
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
+    monkeypatch.setattr(LanguageGenerator, "draw", lambda *given, **named: pytest.fail("drawn"))
+    made = learned("llama")
+    with pytest.raises(UsageError, match=r"takes llguidance: pip install 'synthtab\[translate\]'"):
+        draw_rows(SMALL, made, compile_plan(SMALL), 8, mode="feedback", seed=2)
 
 
 def test_rows_with_a_training_text_are_known(bases):
@@ -336,21 +349,46 @@ def test_a_cache_with_padding_gives_what_reading_anew_gives(bases, name):
     ("config", "more", "way"),
     [
         (MistralConfig, {"sliding_window": None}, "shared"),
-        (MistralConfig, {"sliding_window": 8}, "kept"),  # forgets the prompt
+        (MistralConfig, {"sliding_window": 64}, "kept"),  # forgets the prompt
+        (MistralConfig, {"sliding_window": 8}, "anew"),  # padding drives out what it is to see
+        (MixtralConfig, {"num_local_experts": 2, "sliding_window": None}, "shared"),
         (Gemma2Config, {"sliding_window": 512, "head_dim": 16}, "kept"),  # caps its scores
         (BloomConfig, {}, "kept"),  # adds to its scores by distance
+        (MptConfig, {"d_model": 32, "n_heads": 2, "n_layers": 2}, "anew"),  # padding is distance
         (MambaConfig, {}, "anew"),  # has a state instead of a cache
+        (OpenAIGPTConfig, {}, "anew"),  # keeps nothing
     ],
 )
-def test_what_a_network_can_do_is_found_out(config, more, way):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_a_network_can_do_is_found_out(config, more, way, dtype):
     size = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": len(byte_level())}
     heads = {"intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
     ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    made = AutoModelForCausalLM.from_config(config(**size, **heads, **ends, **more)).eval()
+    given = config(**size, **heads, **ends, **more, initializer_range=0.3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        made = AutoModelForCausalLM.from_config(given, dtype=dtype).eval()
     base = make_base(made, byte_level())
     before = made.config._attn_implementation
     assert way_of(base) == way
     assert made.config._attn_implementation == before
+
+
+def test_the_parts_of_a_network_that_sees_as_well_keep_their_attention():
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16}
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    kinds = {"layer_types": ["full_attention"] * 2, "vocab_size": len(byte_level())}
+    sight = {**size, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    given = Gemma3Config(
+        text_config={**heads, **size, **ends, **kinds}, vision_config=sight, mm_tokens_per_image=4
+    )
+    made = AutoModelForCausalLM.from_config(given).eval()
+    made.config.vision_config._attn_implementation = "eager"
+    parts = (made.config, made.config.text_config, made.config.vision_config)
+    before = [part._attn_implementation for part in parts]
+    assert way_of(make_base(made, byte_level())) == "shared"
+    assert [part._attn_implementation for part in parts] == before
 
 
 def test_a_network_that_minds_padding_is_read_anew(bases):
