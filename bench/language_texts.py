@@ -18,8 +18,9 @@ from bench.registry import Loaded, entries, load
 from bench.scoring import broken
 from synthtab.batch import Batch
 from synthtab.feedback import feedback_rounds
-from synthtab.generate.language.material import material, written_rows
+from synthtab.generate.language.material import material
 from synthtab.generate.language.prompt import render
+from synthtab.generate.retrieval.rowtexts import row_texts
 
 HELD_OUT = ("adult", "berka_loan", "german_credit", "stroke")
 """Tables that are measured on, and so are not trained on."""
@@ -61,7 +62,7 @@ def prompted(loaded: Loaded, documents: int, rng: np.random.Generator) -> Iterat
     short = render(material(table, table.columns)).text
     for number in range(documents):
         some = rows.take(rng.integers(0, len(rows), _LINES))
-        lines = "\n".join(written_rows(table.columns, some))
+        lines = "\n".join(row_texts(table.columns, some))
         yield (short if number % 2 else prompt) + lines + "\n"
 
 

@@ -96,6 +96,11 @@ def print_grid(console: Console, title: str, table: Grid) -> None:
     console.print(table)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words, the noun in its plural where that is right."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def share(value: float) -> str:
     """Return a share as a percentage that says 100% only of everything."""
     if value in (0.0, 1.0):

@@ -203,7 +203,8 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
         left_out = f"; left out for want of room: {', '.join(cut)}" if cut else ""
         console.print(f"the prompt has {tokens:,} tokens{left_out}", markup=False)
         if (row := report.prompt.get("row")) is not None:
-            many, after = _counted(row["passages"], "passage"), _counted(row["after"], "column")
+            many = common.counted(row["passages"], "passage")
+            after = common.counted(row["after"], "column")
             console.print(f"each row reads up to {many} of its own, found by its first {after}")
         if told:
             console.print("nothing was trained: rows are written by what the prompt says")
@@ -213,10 +214,6 @@ def _print_table(report: FitReport, unenforced: Sequence[str], seconds: float) -
     if unenforced:
         names = ", ".join(unenforced)
         console.print(f"soft rules are learned, not enforced: {names}", markup=False)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def _print_tables(model: Model, report: WholeReport, seconds: float) -> None:

@@ -150,10 +150,10 @@ def _tell_one(
     )
     if counts.talk:
         asked, tokens = sum(r.asked for r in counts.talk), sum(r.tokens for r in counts.talk)
-        questions = "question" if asked == 1 else "questions"
+        questions = common.counted(asked, "question")
         console.print(
             f"rows that broke rules: {counts.mended:,} corrected by the language model, "
-            f"{counts.broken:,} thrown away ({asked:,} {questions}, {tokens:,} tokens)"
+            f"{counts.broken:,} thrown away ({questions}, {tokens:,} tokens)"
         )
     console.print(f"rows that keep every rule: {common.share(kept.share)}")
     for rule in _broken(kept):

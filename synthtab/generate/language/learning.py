@@ -18,13 +18,14 @@ from synthtab.generate.language.chat import chats
 from synthtab.generate.language.generator import LanguageGenerator, prompt_tokens
 from synthtab.generate.language.hub import located
 from synthtab.generate.language.loading import load_base, load_reader
-from synthtab.generate.language.material import material, written_rows
+from synthtab.generate.language.material import material
 from synthtab.generate.language.prompt import Prompt, render
 from synthtab.generate.language.recall import TOKENS, Recall
 from synthtab.generate.language.settings import MOST_PROMPT, Pretrained
 from synthtab.generate.language.template import Template
 from synthtab.generate.language.training import tune
 from synthtab.generate.retrieval.query import query_of
+from synthtab.generate.retrieval.rowtexts import row_texts
 from synthtab.generate.train import ProgressHook, Trained
 from synthtab.ir import nodes
 from synthtab.schema import Column
@@ -221,9 +222,7 @@ def _prompt(
     batch, rows = subject.batch, tuple[str, ...]()
     if batch is not None and len(chosen):
         some = batch.take(chosen)
-        rows = (
-            written_rows(subject.written, some) if template is None else tuple(template.texts(some))
-        )
+        rows = row_texts(subject.written, some) if template is None else tuple(template.texts(some))
     given = material(
         subject.table,
         subject.written,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synthtab.batch import Batch, Codes
 from synthtab.diagnostics import Source
-from synthtab.generate.language.spelling import NULL, json_string, spell, spelled
+from synthtab.generate.language.spelling import NULL, json_string, spell
 from synthtab.ir import nodes
 from synthtab.lang.comments import comments_of
 from synthtab.lang.format import rule_body
@@ -156,16 +156,3 @@ def _lengths(texts: NDArray[np.object_]) -> str:
     lengths = [len(str(text)) for text in texts]
     different = len(set(map(str, texts)))
     return f"{min(lengths)} to {max(lengths)} characters, {different:,} different texts"
-
-
-def written_rows(columns: Sequence[Column], batch: Batch) -> tuple[str, ...]:
-    """Return each row as the generator writes it: one JSON object, columns in this order."""
-    parts = []
-    for column in columns:
-        codes, nulls = batch.column(column.name)
-        some = codes[~nulls][:1]
-        filled = np.where(nulls, some[0] if len(some) else 0, codes)
-        texts = [NULL] * len(codes) if not len(some) else spelled(column, filled, batch.pool)
-        name = json_string(column.name)
-        parts.append([f"{name}: {NULL if n else t}" for t, n in zip(texts, nulls, strict=True)])
-    return tuple("{" + ", ".join(cells) + "}" for cells in zip(*parts, strict=True))

@@ -93,9 +93,8 @@ class Shared:
         """See :class:`Session`."""
         own = np.flatnonzero(real.any(axis=1))
         device = self._base.device
-        out = torch.zeros((len(real), self._base.vocabulary.size), device=device)
         if not len(own):
-            return out
+            return torch.zeros((len(real), self._base.vocabulary.size), device=device)
         new, some = torch.from_numpy(real).to(device), torch.from_numpy(own).to(device)
         before, self._position = self._position, self._position + new.sum(dim=1)
         self._seen = torch.cat([self._seen, new], dim=1)
@@ -113,8 +112,7 @@ class Shared:
             )
         if len(own) == len(real):
             return logits
-        out[some] = logits
-        return out
+        return logits.new_zeros((len(real), logits.shape[1])).index_copy_(0, some, logits)
 
 
 def _visible(seen: Tensor, n: int) -> Tensor:
@@ -133,8 +131,7 @@ class Kept:
         self._cache = DynamicCache(config=base.network.config)
         self._seen = torch.ones((1, 0), dtype=torch.int64, device=base.device)
         self._position = torch.zeros(1, dtype=torch.int64, device=base.device)
-        if len(prompt):
-            self.feed(prompt[None], np.ones((1, len(prompt)), dtype=bool))
+        self.feed(prompt[None], np.ones((1, len(prompt)), dtype=bool))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -145,8 +142,7 @@ class Kept:
         """See :class:`Session`."""
         other = copy.copy(self)
         other._cache = copy.deepcopy(self._cache)
-        if self._seen.shape[1]:
-            other._cache.batch_repeat_interleave(rows)
+        other._cache.batch_repeat_interleave(rows)
         other._seen = self._seen.repeat(rows, 1)
         other._position = self._position.repeat(rows)
         return other
@@ -196,13 +192,13 @@ class Anew:
         for k, row in enumerate(rows):
             ids[k, : len(row)], mask[k, : len(row)] = row, 1
         device = self._base.device
-        logits = self._base.network(
+        logits: Tensor = self._base.network(
             input_ids=torch.from_numpy(ids).to(device),
             attention_mask=torch.from_numpy(mask).to(device),
             use_cache=False,
         ).logits
         last = torch.from_numpy(mask.sum(axis=1) - 1).to(device)
-        return _numbers(logits[torch.arange(len(rows), device=device), last])
+        return logits[torch.arange(len(rows), device=device), last].float()
 
 
 _SESSIONS: dict[Way, type[Shared | Kept | Anew]] = {"shared": Shared, "kept": Kept, "anew": Anew}
@@ -218,11 +214,8 @@ def _read(
     if "logits_to_keep" in base.arguments:
         named["logits_to_keep"] = 1
     given = torch.from_numpy(tokens).to(base.device)
-    return _numbers(base.network(input_ids=given, use_cache=True, **named).logits[:, -1])
-
-
-def _numbers(logits: Tensor) -> Tensor:
-    return logits.float()
+    logits: Tensor = base.network(input_ids=given, use_cache=True, **named).logits
+    return logits[:, -1].float()
 
 
 def fitting(base: Base, session: Session, real: Mask) -> Mask:

@@ -126,8 +126,8 @@ class Walk:
         columns = [slot.column for slot in self.template.slots[: recall.after]]
         so_far = assembled(columns, Walked(batch.values, batch.log_weight, batch.dead), {}).batch
         found = recall.tokens(columns, so_far, self.base.vocabulary.encoded)
-        read, batch.read = batch.read, [[] for _ in tails]
-        return [[*own, *row, *tail] for own, row, tail in zip(found, read, tails, strict=True)]
+        parts = zip(found, batch.read, tails, strict=True)
+        return [[*own, *row, *tail] for own, row, tail in parts]
 
     def _column(
         self,
@@ -180,8 +180,9 @@ class Walk:
             )
         batch.dead |= batch.outgrown
         real = real & ~batch.outgrown[:, None]
-        for row, new, own in zip(batch.read, tokens, real, strict=True):
-            row.extend(new[own].tolist())
+        if self.recall is not None:
+            for row, new, own in zip(batch.read, tokens, real, strict=True):
+                row.extend(new[own].tolist())
         for start in range(0, tokens.shape[1], _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
             logits = session.feed(tokens[:, part], real[:, part])
@@ -199,7 +200,10 @@ class Walk:
 
 @dataclass
 class _Batch:
-    """What the rows of a batch have come to; ``read`` are each row's tokens behind the prompt."""
+    """What the rows of a batch have come to.
+
+    ``read`` are each row's tokens behind the prompt, where they are to be read again.
+    """
 
     values: dict[str, Written]
     known: dict[str, tuple[Codes, Mask]]

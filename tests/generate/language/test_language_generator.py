@@ -8,17 +8,6 @@ import numpy as np
 import pytest
 import torch
 from tiny_models import SHAPES, byte_level, network, save_tiny, tiny
-from transformers import (
-    AutoModelForCausalLM,
-    BloomConfig,
-    Gemma2Config,
-    Gemma3Config,
-    MambaConfig,
-    MistralConfig,
-    MixtralConfig,
-    MptConfig,
-    OpenAIGPTConfig,
-)
 
 from synthtab.backends.vector import VectorBackend
 from synthtab.batch import Batch
@@ -26,11 +15,9 @@ from synthtab.choices import COMMON_MODES
 from synthtab.draw import draw_rows
 from synthtab.errors import SavedModelError, UsageError
 from synthtab.generate import pretrained
-from synthtab.generate.language.batching import batch_rows
 from synthtab.generate.language.generator import FACTS, LanguageGenerator
 from synthtab.generate.language.loading import Base, load_base, make_base
-from synthtab.generate.language.session import begin, way_of
-from synthtab.generate.language.walk import Walk
+from synthtab.generate.language.session import way_of
 from synthtab.lang.model import Model
 from synthtab.learnable import enforced
 from synthtab.schema import Column, EnumType, IntegerType, TextType
@@ -227,23 +214,6 @@ def test_training_tokens_are_those_that_the_tokenizer_writes_itself(bases):
         assert list(ids) == bases["llama"].vocabulary.encoded(text + "\n")
 
 
-def test_batches_are_as_large_as_memory_allows(bases):
-    made = generator(bases["llama"])
-    lengths = (1, 10**6, 10**9)
-    sizes = [batch_rows(made.base, made.template, n, "kept") for n in lengths]
-    shared = [batch_rows(made.base, made.template, n, "shared") for n in lengths]
-    assert shared[0] == sizes[0]
-    assert shared[2] == 1
-    # What a prompt costs each row grows with the layers where it is kept with the row.
-    deep = make_base(network("llama", len(byte_level())), byte_level())
-    deep.network.config.num_hidden_layers = 500
-    long = [batch_rows(deep, made.template, 30_000, way) for way in ("kept", "shared")]
-    assert long[1] > 10 * long[0]
-    assert sizes[0] == 256
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[2] == 1
-
-
 class Fixed:
     """A guide that leaves the same set to a column in every row."""
 
@@ -328,69 +298,6 @@ def test_a_guide_that_leaves_nothing_marks_rows_and_goes_on(bases):
     assert drawn.malformed.all()
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_a_cache_with_padding_gives_what_reading_anew_gives(bases, name):
-    base = bases[name]
-    assert way_of(base) == "shared"
-    prompt = np.array([5, 6, 7])
-    one, other, anew = (begin(base, prompt, way).fork(3) for way in ("shared", "kept", "anew"))
-    rng = np.random.default_rng(0)
-    for width in (2, 1, 3, 1, 40, 1, 2):
-        tokens = rng.integers(0, 300, (3, width))
-        real = np.arange(width) >= rng.integers(0, width + 1, (3, 1))
-        read = real[:, -1]
-        found = anew.feed(tokens, real)[read]
-        assert torch.allclose(one.feed(tokens, real)[read], found, atol=1e-4)
-        assert torch.allclose(other.feed(tokens, real)[read], found, atol=1e-4)
-        assert (one.lengths == anew.lengths).all()
-
-
-@pytest.mark.parametrize(
-    ("config", "more", "way"),
-    [
-        (MistralConfig, {"sliding_window": None}, "shared"),
-        (MistralConfig, {"sliding_window": 64}, "kept"),  # forgets the prompt
-        (MistralConfig, {"sliding_window": 8}, "anew"),  # padding drives out what it is to see
-        (MixtralConfig, {"num_local_experts": 2, "sliding_window": None}, "shared"),
-        (Gemma2Config, {"sliding_window": 512, "head_dim": 16}, "kept"),  # caps its scores
-        (BloomConfig, {}, "kept"),  # adds to its scores by distance
-        (MptConfig, {"d_model": 32, "n_heads": 2, "n_layers": 2}, "anew"),  # padding is distance
-        (MambaConfig, {}, "anew"),  # has a state instead of a cache
-        (OpenAIGPTConfig, {}, "anew"),  # keeps nothing
-    ],
-)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_a_network_can_do_is_found_out(config, more, way, dtype):
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": len(byte_level())}
-    heads = {"intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
-    ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    given = config(**size, **heads, **ends, **more, initializer_range=0.3)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        made = AutoModelForCausalLM.from_config(given, dtype=dtype).eval()
-    base = make_base(made, byte_level())
-    before = made.config._attn_implementation
-    assert way_of(base) == way
-    assert made.config._attn_implementation == before
-
-
-def test_the_parts_of_a_network_that_sees_as_well_keep_their_attention():
-    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16}
-    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
-    ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    kinds = {"layer_types": ["full_attention"] * 2, "vocab_size": len(byte_level())}
-    sight = {**size, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
-    given = Gemma3Config(
-        text_config={**heads, **size, **ends, **kinds}, vision_config=sight, mm_tokens_per_image=4
-    )
-    made = AutoModelForCausalLM.from_config(given).eval()
-    made.config.vision_config._attn_implementation = "eager"
-    parts = (made.config, made.config.text_config, made.config.vision_config)
-    before = [part._attn_implementation for part in parts]
-    assert way_of(make_base(made, byte_level())) == "shared"
-    assert [part._attn_implementation for part in parts] == before
-
-
 def test_a_network_that_minds_padding_is_read_anew(bases):
     """One whose positions count the padding as well is found out, and its rows are still lawful."""
     base = bases["gpt2"]
@@ -399,13 +306,6 @@ def test_a_network_that_minds_padding_is_read_anew(bases):
     assert way_of(forgetful) == "anew"
     drawn = generator(forgetful).draw(3, level="solver", guide=PLAN)
     assert not VectorBackend(TABLE).violated(drawn.batch).any()
-
-
-def test_too_little_memory_is_no_sign_of_a_network_that_minds_padding():
-    base = make_base(network("llama", len(byte_level())), byte_level())
-    base.network.register_forward_pre_hook(lambda *_: torch.empty(1 << 55) and None)
-    with pytest.raises(RuntimeError, match="memory"):
-        way_of(base)
 
 
 def test_saved_and_loaded_it_writes_the_same_rows(bases, tmp_path):
@@ -466,38 +366,3 @@ def test_where_there_is_nothing_but_copies_they_are_told(bases):
 
 
 # What is refused.
-
-
-def test_a_prompt_that_is_too_long_is_refused_with_the_numbers():
-    made = generator(tiny(positions=128), prompt="word " * 200)
-    with pytest.raises(UsageError, match=r"reads 128 tokens; the prompt takes"):
-        made.draw(1)
-    column = Column("note", TextType(150, "[b-z]{150}"))
-    long = LanguageGenerator.of(tiny(positions=32), [column], ["note"], {})
-    with pytest.raises(UsageError, match=r"reads 32 tokens, and no row ends"):
-        long.draw(9, level="grammar")
-
-
-def test_rows_that_outgrow_the_model_are_told_and_others_go_on():
-    """Of columns of one letter or many, rows of which the first kind fits."""
-    columns = [Column("a", TextType(40, "[a]|[b-z]{40}")), Column("n", IntegerType())]
-    made = LanguageGenerator.of(tiny(positions=20), columns, ["a", "n"], {"n": (0, 9)})
-    drawn = made.draw(60, level="grammar", seed=0)
-    short = drawn.batch.pool[drawn.batch.codes[:, 0]] == "a"
-    assert short.any()
-    assert drawn.malformed.any()
-    assert not (short & drawn.malformed).any()
-    assert (drawn.malformed == drawn.dead).all()
-
-
-def test_memory_that_does_not_suffice_while_rows_are_written_is_told(monkeypatch):
-    def full(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    made = generator(tiny())
-    monkeypatch.setattr(Walk, "draw", full)
-    with pytest.raises(UsageError, match=r"to write rows with this model: free some .*8 bits"):
-        made.draw(3, level="grammar")
-    monkeypatch.setattr(Walk, "draw", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        made.draw(3, level="grammar")

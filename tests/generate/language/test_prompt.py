@@ -13,9 +13,10 @@ from tiny_models import byte_level, tiny
 
 from synthtab.batch import Batch
 from synthtab.errors import UsageError
-from synthtab.generate.language.material import Material, material, written_rows
+from synthtab.generate.language.material import Material, material
 from synthtab.generate.language.prompt import CUT, render
 from synthtab.generate.language.template import Template
+from synthtab.generate.retrieval.rowtexts import row_texts
 from synthtab.lang.model import Model
 
 MODEL = Model.parse("""
@@ -52,7 +53,7 @@ def test_it_tells_schema_rules_figures_and_examples() -> None:
         source=MODEL.source,
         batch=batch,
         passages=["Two\nlines {columns}."],
-        rows=written_rows(COLUMNS, batch),
+        rows=row_texts(COLUMNS, batch),
     )
     prompt = render(given)
     assert prompt.text.startswith('Rows of the table "left"')
@@ -82,7 +83,7 @@ def test_rows_are_shown_as_they_are_written() -> None:
     domains = {"sex": (0, 1), "age": (16, 99), "paid": (-500, 90_000), "on_day": (0, 400)}
     batch = rows()
     template = Template.of(tiny().vocabulary, COLUMNS, NAMES, domains, batch)
-    assert written_rows(COLUMNS, batch) == tuple(template.texts(batch))
+    assert row_texts(COLUMNS, batch) == tuple(template.texts(batch))
 
 
 def test_without_anything_but_the_schema_it_still_ends_with_a_new_line() -> None:
